@@ -1,0 +1,62 @@
+"""The command ``navcore``: one group whose commands are imported when they are called, so that ``--help`` is quick."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+COMMANDS = {
+    "run": ("running", "Export a model to every format, verify each, measure each, keep it all."),
+    "plan": ("running", "Show what run would do with the same arguments, without doing it."),
+    "plugins": ("listings", "List the installed plugins, also those that cannot be used, and why."),
+    "formats": ("listings", "List the known formats: who makes each, who runs each, what is missing here."),
+    "inspect": ("packages", "Show what a package or workspace holds, without reading a byte of its models."),
+    "report": ("packages", "Print the table of a package or workspace, or its results as JSON."),
+    "verify": ("packages", "Test a package on this machine, against the samples it carries."),
+    "profile": ("packages", "Measure the models of a package or workspace again."),
+    "doctor": ("listings", "Examine this machine: Python, plugins, and every runtime with the reason why not."),
+}
+"""Name → the module of :mod:`navcore.cli` that has it, and its line in ``navcore --help``."""
+
+
+class LazyCommands(click.Group):
+    """A group that lists its commands from :data:`COMMANDS` and imports the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order in which a user meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"navcore.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
+def _print_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from navcore import __version__
+
+        click.echo(f"navcore {__version__}")
+        context.exit()
+
+
+@click.group(
+    cls=LazyCommands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Results go to standard output, progress and errors to standard error. Exit code: 0 when what was asked for "
+    "is ok, 1 when it is not, 2 for wrong usage.",
+)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version."
+)
+def main() -> None:
+    """Export a trained model to every format the installed plugins reach; prove, measure and pack each."""

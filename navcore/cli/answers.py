@@ -1,0 +1,102 @@
+"""How the command line answers: errors as one sentence with an exit code, data on standard output, tables that fit."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from navcore.errors import NavcoreError, OptionError, UnknownFormat
+
+if TYPE_CHECKING:
+    from navcore.results import FormatResult
+
+NOT_OK = 1
+WRONG_USAGE = 2
+_DEBUG = "navcore.debug"
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON to standard output.")
+
+
+class Refused(click.ClickException):
+    """One sentence on standard error, and the exit code."""
+
+    def __init__(self, sentence: str, exit_code: int = NOT_OK) -> None:
+        super().__init__(sentence)
+        self.exit_code = exit_code
+
+
+class Command(click.Command):
+    """A command that tells errors in one sentence; ``--debug`` shows where they come from instead."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.params.append(
+            click.Option(
+                ["--debug"],
+                is_flag=True,
+                expose_value=False,
+                callback=lambda context, _parameter, wanted: context.meta.__setitem__(_DEBUG, wanted),
+                help="Show the traceback of an error.",
+            )
+        )
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it. Arguments that cannot be meant exit 2, every other error 1."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            if ctx.meta.get(_DEBUG):
+                raise
+            raise _told(error) from error
+
+
+def _told(error: Exception) -> Refused:
+    if isinstance(error, OptionError | UnknownFormat):
+        return Refused(str(error), WRONG_USAGE)
+    if isinstance(error, NavcoreError):
+        return Refused(str(error))
+    if isinstance(error, BrokenPipeError):
+        return Refused("Nobody reads the output any more.")
+    return Refused(f"{type(error).__name__}: {error} (--debug shows where; this is a fault of navcore or of a plugin)")
+
+
+def tell(sentence: str) -> None:
+    """A line for people, on standard error."""
+    click.echo(sentence, err=True)
+
+
+def print_json(value: Any) -> None:
+    """``value`` as indented JSON. A number that JSON has no word for (NaN, infinity) is ``null``."""
+    click.echo(json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def print_results(results: Sequence[FormatResult]) -> None:
+    """The table: as wide as the terminal, and whole where there is none."""
+    from navcore.report.table import table_lines
+
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for line in table_lines(results, width=width):
+        click.echo(click.style(line.text, dim=True) if line.faint else line.text)
+
+
+def print_columns(rows: Sequence[Sequence[str]]) -> None:
+    """Rows as left-aligned columns, the first row in front as their heads."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,0 +1,323 @@
+"""Run a plan to its end: make what is ready, check it, and plan again around every route that failed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Any
+
+import attrs
+
+from navcore.isolation import kill_children
+from navcore.jobs import Artifact
+from navcore.making import Making, make, making_key, recall
+from navcore.planning import Plan, Request, Step, make_plan
+from navcore.progress import Event, Stage
+from navcore.results import Attempt, Failure, FormatResult, RuntimeResult, Status
+from navcore.runtimes import check_runtime, is_checked
+from navcore.session import Session, processors
+from navcore.steps import run_step
+from navcore.tensors import Signature
+from navcore.workspace import size_of
+
+Publish = Callable[[tuple[FormatResult, ...]], None]
+SIDE_BY_SIDE = 4
+
+
+@attrs.frozen
+class Kept:
+    """A format that exists before the run: the source, or what a loaded package brought. ``row`` is what is known."""
+
+    artifact: Artifact
+    key: str
+    row: FormatResult
+
+
+def the_source(session: Session) -> Kept:
+    """The source as the first row, on which everything else is built."""
+    artifact, source = session.source_artifact(), session.source
+    row = FormatResult(
+        source.format,
+        Status.UNVERIFIED,
+        None if artifact.path is None else session.workspace.relative(artifact.path),
+        live=source.is_live,
+        calling=artifact.calling,
+        size=None if artifact.path is None else size_of(artifact.path),
+        notes=session.samples.notes,
+    )
+    return Kept(artifact, session.source_key, row)
+
+
+def execute(session: Session, kept: Sequence[Kept], publish: Publish) -> tuple[FormatResult, ...]:
+    """Make and check every format of the plan; ``publish`` receives all rows each time one is finished.
+
+    ``kept`` is what there is to start from: the source, or the formats of a loaded package.
+
+    Waves of steps that do not depend on each other are made side by side; checks follow one at a time, since
+    measuring has the machine to itself. A route that fails, in making or in verification, is left out and the plan is
+    made again from what exists, until nothing is left to do.
+    """
+    board = _Board(session, kept, publish)
+    try:
+        board.check_kept()
+        while ready := board.ready():
+            for step, making in board.make_all(ready):
+                board.settle(step, making)
+        return board.finish()
+    except BaseException:
+        kill_children(session.workspace.private)
+        raise
+
+
+def plan_request(session: Session) -> Request:
+    """What the settings ask the planner for."""
+    settings = session.settings
+    return Request(settings.targets, settings.prefer, settings.runtimes)
+
+
+class _Board:
+    """Where one run stands: rows that are done, what can be built on, and the routes that have failed."""
+
+    def __init__(self, session: Session, kept: Sequence[Kept], publish: Publish) -> None:
+        self.session = session
+        self.kept = tuple(kept)
+        self.publish = publish
+        self.rows: dict[str, FormatResult] = {}
+        self.artifacts: dict[str, tuple[Artifact, str]] = {}
+        self.attempts: dict[str, list[Attempt]] = {}
+        self.failed: dict[str, str] = {}
+        self.reasons = {
+            route.id: reason for route in session.registry.routes if (reason := session.registry.unavailable(route))
+        }
+        self.plan = self._plan()
+        self._announce_estimate()
+
+    def _plan(self) -> Plan:
+        registry = self.session.registry
+        # A loaded package has no live model any more, and what cannot be exported again need not be planned.
+        exports = self.session.source.model is not None
+        return make_plan(
+            [route for route in registry.routes if exports or route.hook != "export_model"],
+            registry.formats,
+            self.session.source.format,
+            plan_request(self.session),
+            reasons=self.reasons,
+            failed=self.failed,
+            kept=[one.artifact.format for one in self.kept if one.artifact.format != self.session.source.format],
+        )
+
+    def _announce_estimate(self) -> None:
+        from navcore.profiling import estimate_seconds, resolve_batch_sizes
+
+        settings = self.session.settings
+        if not settings.run_profiling:
+            return
+        sizes = resolve_batch_sizes(
+            settings.profiler_config, batch_dim=settings.batch_dim, dataloader_batch=self.session.samples.batch_size
+        )
+        runtimes = sum(not check.reason for check in self.plan.checks)
+        least, most = estimate_seconds(settings.profiler_config, runtimes=runtimes, batch_sizes=len(sizes))
+        told = f"{least:.0f} to {most:.0f} s" if math.isfinite(most) else "as long as its windows of calls take"
+        text = f"measuring {runtimes} runtimes at batch sizes {_listed(sizes)} takes {told}"
+        self.session.announce(Event(Stage.ESTIMATE, "profiling", text, seconds=least))
+
+    def ready(self) -> list[Step]:
+        """Steps whose source can be built on and whose target has no row yet."""
+        return [
+            step for step in self.plan.steps if step.target.name not in self.rows and step.source.name in self.artifacts
+        ]
+
+    def check_kept(self) -> None:
+        """Check what was there before anything is made; a format that fails here is not built on."""
+        for kept in self.kept:
+            runtimes = tuple(self._check(kept.artifact, kept.key))
+            status = _status_of(runtimes)
+            if status != Status.FAILED:
+                self.artifacts[kept.artifact.format.name] = (kept.artifact, kept.key)
+            failure = next((row.failure for row in runtimes if row.status == Status.FAILED), None)
+            self._put(attrs.evolve(kept.row, status=status, runtimes=runtimes, failure=failure))
+
+    def make_all(self, ready: list[Step]) -> Iterable[tuple[Step, Making]]:
+        """Make the wave side by side; whatever must happen in the caller's own thread happens there, in turn."""
+        session = self.session
+        todo: list[tuple[Step, Artifact, str, int]] = []
+        done: dict[str, Making] = {}
+        for step in ready:
+            origin, origin_key = self.artifacts[step.source.name]
+            key = making_key(session, step, origin_key)
+            known = recall(session, step, key)
+            if known is not None and not known.present and not self._was_refused(step, known):
+                known = None
+            if known is not None:
+                done[step.target.name] = known
+                continue
+            threads = max(1, processors() // min(len(ready), SIDE_BY_SIDE))
+            todo.append((step, origin, key, threads))
+        done.update(self._make_side_by_side(todo))
+        return [(step, done[step.target.name]) for step in ready]
+
+    def _make_side_by_side(self, todo: list[tuple[Step, Artifact, str, int]]) -> dict[str, Making]:
+        session = self.session
+        run = _runner_of_steps(session.executor)
+        made: dict[str, Making] = {}
+        in_caller = [one for one in todo if one[0].route.hook == "export_model" and one[0].route.isolation == "caller"]
+        aside = [one for one in todo if one not in in_caller]
+        for step, *_ in todo:
+            session.announce(Event(Stage.MAKING, step.target.name, f"by {step.route.name}"))
+        with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="navcore") as pool:
+            futures = {
+                step.target.name: pool.submit(make, session, step, origin, key, threads, run)
+                for step, origin, key, threads in aside
+            }
+            try:
+                for step, origin, key, threads in in_caller:
+                    made[step.target.name] = make(session, step, origin, key, threads, run)
+                made |= {name: future.result() for name, future in futures.items()}
+            except BaseException:
+                kill_children(session.workspace.private)  # or leaving the pool would wait for them
+                raise
+        return made
+
+    def _was_refused(self, step: Step, known: Making) -> bool:
+        """Whether a product that is gone need not come back, because verification refused it and would again."""
+        artifact = self._artifact(step, known)
+        checks = [check for check in self.plan.checks_of(step.target) if not check.reason]
+        return bool(checks) and all(is_checked(self.session, artifact, known.key, check) for check in checks)
+
+    def settle(self, step: Step, making: Making) -> None:
+        """Check what was made; a failure takes the route out and plans again."""
+        attempts = self.attempts.setdefault(step.target.name, [])
+        attempts.append(Attempt(step.route.id, making.outcome, step.route.distribution, step.route.version))
+        outcome = making.outcome
+        self.session.announce(
+            Event(
+                Stage.MAKING,
+                step.target.name,
+                outcome.failure.cause if outcome.failure else "",
+                outcome.status,
+                outcome.seconds,
+                making.reused,
+            )
+        )
+        if making.made is None:
+            assert outcome.failure is not None
+            self._give_up(step, None, (), outcome.failure, outcome.status)
+            return
+        artifact = self._artifact(step, making)
+        runtimes = tuple(self._check(artifact, making.key))
+        status = _status_of(runtimes)
+        if status == Status.FAILED:
+            refused = next(row for row in runtimes if row.status == Status.FAILED)
+            failure = refused.failure or Failure("verification failed", "verification")
+            attempts[-1] = attrs.evolve(
+                attempts[-1], outcome=attrs.evolve(outcome, status=Status.FAILED, failure=failure)
+            )
+            self._give_up(step, making, runtimes, failure, Status.FAILED)
+            return
+        self.artifacts[step.target.name] = (artifact, making.key)
+        self._put(self._result(step, making, runtimes, status))
+
+    def _give_up(
+        self, step: Step, making: Making | None, runtimes: tuple[RuntimeResult, ...], failure: Failure, status: Status
+    ) -> None:
+        """Leave the route out; when no other reaches the target, its row is what it came to."""
+        self.failed[step.route.id] = failure.cause
+        self.plan = self._plan()
+        if any(other.target == step.target for other in self.plan.steps):
+            return
+        self._put(self._result(step, making, runtimes, status, failure))
+
+    def _artifact(self, step: Step, making: Making) -> Artifact:
+        assert making.made is not None
+        path = self.session.workspace.format_folder(step.target.name) / step.target.filename
+        origin = self.artifacts[step.source.name][0]
+        signature = making.made.signature or origin.signature
+        return Artifact(step.target, signature, path, None, making.made.calling)
+
+    def _result(
+        self,
+        step: Step,
+        making: Making | None,
+        runtimes: tuple[RuntimeResult, ...],
+        status: Status,
+        failure: Failure | None = None,
+    ) -> FormatResult:
+        path = self.session.workspace.format_folder(step.target.name) / step.target.filename
+        there = making is not None and path.exists()
+        made = making.made if making is not None else None
+        return FormatResult(
+            format=step.target,
+            status=status,
+            path=self.session.workspace.relative(path) if there else None,
+            route=step.route.id,
+            made_from=step.source.name,
+            requested=step.requested,
+            calling=made.calling if made else "named",
+            signature=self._own_signature(step, making),
+            attempts=tuple(self.attempts.get(step.target.name, ())),
+            runtimes=runtimes,
+            notes=made.notes if made else (),
+            facts=dict(made.facts) if made else {},
+            size=size_of(path) if there else None,
+            failure=failure,
+        )
+
+    def _own_signature(self, step: Step, making: Making | None) -> Signature | None:
+        """The artifact's signature where it is not the source's."""
+        if making is None or making.made is None:
+            return None
+        signature = self._artifact(step, making).signature
+        return None if signature == self.session.samples.signature else signature
+
+    def _check(self, artifact: Artifact, key: str) -> Iterable[RuntimeResult]:
+        run = _runner_of_steps(self.session.executor)
+        for planned in self.plan.checks_of(artifact.format):
+            subject = f"{artifact.format.name}/{planned.runtime}"
+            if not planned.reason:
+                self.session.announce(Event(Stage.CHECKING, subject))
+            row = check_runtime(self.session, artifact, key, planned, run)
+            text = row.failure.cause if row.failure else ""
+            seconds = row.outcome.seconds if row.outcome else None
+            self.session.announce(Event(Stage.CHECKING, subject, text, row.status, seconds))
+            yield row
+
+    def _put(self, row: FormatResult) -> None:
+        self.rows[row.format.name] = row
+        self.publish(tuple(self.rows.values()))
+
+    def finish(self) -> tuple[FormatResult, ...]:
+        """All rows, the source first, then in the plan's order; what was never reached says why."""
+        for missing in self.plan.missing:
+            if missing.target.name not in self.rows:
+                tried = tuple(self.attempts.get(missing.target.name, ()))
+                failure = Failure(missing.reason, "unavailable")
+                status = Status.FAILED if tried else Status.UNAVAILABLE
+                if any(step_failed in missing.reason for step_failed in self.failed.values()):
+                    status = Status.SKIPPED if not tried else status
+                self._put(FormatResult(missing.target, status, attempts=tried, failure=failure))
+        return tuple(self.rows.values())
+
+
+def _status_of(runtimes: Sequence[RuntimeResult]) -> Status:
+    """Ok as soon as one runtime is; failed when one failed and none is ok; else nobody could tell."""
+    statuses = {row.status for row in runtimes}
+    if Status.OK in statuses:
+        return Status.OK
+    return Status.FAILED if Status.FAILED in statuses else Status.UNVERIFIED
+
+
+def _listed(sizes: Iterable[int]) -> str:
+    return ", ".join("unbatched" if size == -1 else str(size) for size in sizes)
+
+
+def _runner_of_steps(executor: Executor | None) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """How a step's plain data becomes its answer: here, or submitted to the user's executor."""
+    if executor is None:
+        return run_step
+
+    def submitted(step: Mapping[str, Any]) -> dict[str, Any]:
+        answer: dict[str, Any] = executor.submit(run_step, dict(step)).result()
+        return answer
+
+    return submitted

@@ -1,0 +1,174 @@
+"""Formats: what a model can be stored as, or live as, and the words of the reference API for its variants."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import attrs
+
+from navcore.errors import InputError, UnknownFormat
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+
+
+class JitType(StrEnum):
+    """How a TorchScript (or Torch-TensorRT) model was made."""
+
+    SCRIPT = "script"
+    TRACE = "trace"
+
+
+class TensorRTPrecision(StrEnum):
+    """The numeric type that a TensorRT variant promises."""
+
+    INT8 = "int8"
+    FP16 = "fp16"
+    FP32 = "fp32"
+    TF32 = "tf32"
+
+
+class RuntimeProvider(StrEnum):
+    """The runtimes that the reference API names; a plugin may bring others, under names of its own."""
+
+    TRT = "TensorrtExecutionProvider"
+    CUDA = "CUDAExecutionProvider"
+    CPU = "CPUExecutionProvider"
+    TF = "TensorFlowExecutionProvider"
+    PYT = "PyTorchExecutionProvider"
+
+
+@attrs.frozen
+class Live:
+    """How to handle the live models of a framework without importing the framework.
+
+    ``types`` are qualified class names, one of which stands in ``type(model).__mro__`` of every such model.
+    ``to_array`` turns a framework tensor into a host array and returns ``None`` for any value that is not one;
+    ``from_array`` makes a framework tensor on the named device (``None``: the framework's default).
+    ``state`` yields the model's named weights, from which the model's key is digested. ``device`` names the device on
+    which the model lives; anything but ``"cpu"`` rules out exporting in a fork of the caller.
+    """
+
+    types: tuple[str, ...]
+    to_array: Callable[[Any], np.ndarray | None] = attrs.field(eq=False, repr=False)
+    from_array: Callable[[np.ndarray, str | None], Any] = attrs.field(eq=False, repr=False)
+    state: Callable[[Any], Iterable[tuple[str, np.ndarray]]] = attrs.field(eq=False, repr=False)
+    device: Callable[[Any], str] = attrs.field(eq=False, repr=False, default=lambda _model: "cpu")
+
+    def recognises(self, model: object) -> bool:
+        return any(f"{kind.__module__}.{kind.__qualname__}" in self.types for kind in type(model).__mro__)
+
+
+def _check_name(_format: Format, _attribute: attrs.Attribute[str], name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            f"{name!r} cannot name a format: a name is also a folder,",
+            hint="so use lower-case letters, digits, '.', '_' and '-'.",
+        )
+
+
+@attrs.frozen(repr=False)
+class Format:
+    """One way to store a model, or to have it live; the set of formats is open.
+
+    ``name`` is the identity, and the folder in the workspace. ``family`` is what variants share
+    (``torchscript-script`` and ``torchscript-trace`` are of the family ``torchscript``); ``jit_type`` and
+    ``precision`` are the traits that tell them apart. ``filename`` is the file (or folder) that a step writes.
+    ``load`` opens such a file as the object its framework's users expect; without one a model is given out as a path.
+    ``files`` lists a model file together with the files that it refers to, and ``copy`` copies them all; without them
+    the file stands alone.
+    ``data_only`` says that loading such a file cannot execute code; without the promise a loaded package needs
+    ``trust=True`` before it is used. ``suffixes`` are the file endings by which a source on disk is recognised.
+    """
+
+    name: str = attrs.field(validator=_check_name)
+    family: str = attrs.field(eq=False, default=attrs.Factory(lambda self: self.name, takes_self=True))
+    filename: str = attrs.field(eq=False, default="model")
+    jit_type: JitType | None = attrs.field(eq=False, default=None)
+    precision: str | None = attrs.field(eq=False, default=None)
+    data_only: bool = attrs.field(eq=False, default=False)
+    suffixes: tuple[str, ...] = attrs.field(eq=False, default=())
+    summary: str = attrs.field(eq=False, default="")
+    live: Live | None = attrs.field(eq=False, default=None)
+    load: Callable[[Path], Any] | None = attrs.field(eq=False, default=None)
+    files: Callable[[Path], Sequence[Path]] | None = attrs.field(eq=False, default=None)
+    copy: Callable[[Path, Path], None] | None = attrs.field(eq=False, default=None)
+
+    ONNX: ClassVar[Format]
+    TORCHSCRIPT: ClassVar[Format]
+    TORCH_TRT: ClassVar[Format]
+    TENSORRT: ClassVar[Format]
+    TF_SAVEDMODEL: ClassVar[Format]
+    TF_TRT: ClassVar[Format]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return f"<Format {self.name}>"
+
+    def description(self) -> dict[str, object]:
+        """Everything that two plugins must agree on to share the format's name."""
+        skipped = {"summary", "live", "load", "files", "copy"}
+        return {field.name: getattr(self, field.name) for field in attrs.fields(Format) if field.name not in skipped}
+
+
+Format.ONNX = Format(
+    "onnx", filename="model.onnx", data_only=True, suffixes=(".onnx",), summary="ONNX, the open exchange format"
+)
+Format.TORCHSCRIPT = Format("torchscript", filename="model.pt", summary="TorchScript (scripted or traced)")
+Format.TORCH_TRT = Format("torch-trt", filename="model.pt", summary="TorchScript with TensorRT engines")
+Format.TENSORRT = Format("trt", filename="model.plan", summary="TensorRT engine")
+Format.TF_SAVEDMODEL = Format("tf-savedmodel", filename="model.savedmodel", summary="TensorFlow SavedModel")
+Format.TF_TRT = Format("tf-trt", filename="model.savedmodel", summary="SavedModel with TensorRT engines")
+
+
+def matching(
+    wanted: Format | str,
+    formats: Sequence[Format],
+    *,
+    jit_type: str | None = None,
+    precision: str | None = None,
+) -> tuple[Format, ...]:
+    """The formats that ``wanted`` means: the one of exactly that name, else all of that family.
+
+    An omitted ``jit_type`` or ``precision`` matches any.
+    """
+    name = str(wanted)
+    exact = tuple(candidate for candidate in formats if candidate.name == name)
+    found = exact or tuple(candidate for candidate in formats if candidate.family == name)
+    return tuple(
+        candidate
+        for candidate in found
+        if (jit_type is None or candidate.jit_type == str(jit_type))
+        and (precision is None or candidate.precision == str(precision))
+    )
+
+
+def the_one(
+    wanted: Format | str,
+    formats: Sequence[Format],
+    *,
+    jit_type: str | None = None,
+    precision: str | None = None,
+) -> Format:
+    """The single format that ``wanted`` means.
+
+    Raises :class:`UnknownFormat` naming the known formats when there is none, and naming the candidates when
+    several variants fit.
+    """
+    found = matching(wanted, formats, jit_type=jit_type, precision=precision)
+    if len(found) == 1:
+        return found[0]
+    asked = " ".join(str(part) for part in (wanted, jit_type, precision) if part is not None)
+    if found:
+        names = ", ".join(candidate.name for candidate in found)
+        raise UnknownFormat(f"{asked!r} fits several variants: {names}.", hint="Name one of them.")
+    names = ", ".join(candidate.name for candidate in formats) or "none"
+    raise UnknownFormat(f"There is no {asked!r} here.", hint=f"Known: {names}.")

@@ -1,0 +1,64 @@
+"""The journal of a workspace: one checksummed line per finished event; a torn last line is ignored."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+
+@attrs.frozen
+class Journal:
+    """What has been finished in a workspace, by key. Every call goes to the file; nothing is cached."""
+
+    path: Path
+
+    def record(self, event: str, key: str, data: Mapping[str, Any]) -> None:
+        """Append one event, on disk before this returns."""
+        body = json.dumps({"event": event, "key": key, "data": data}, sort_keys=True, separators=(",", ":"))
+        line = f"{_checksum(body)} {body}\n".encode()
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            if self._ends_torn():
+                line = b"\n" + line
+            written = os.write(descriptor, line)
+            if written != len(line):
+                raise OSError(f"Only {written} of {len(line)} bytes were written to {self.path}.")
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def find(self, event: str, key: str) -> dict[str, Any] | None:
+        """The data last recorded for that event and key."""
+        found = None
+        for entry in self.entries():
+            if entry["event"] == event and entry["key"] == key:
+                found = entry["data"]
+        return found
+
+    def entries(self) -> Iterator[dict[str, Any]]:
+        """Every whole line, in order; a line whose checksum does not fit is passed over."""
+        try:
+            lines = self.path.read_bytes().splitlines()
+        except FileNotFoundError:
+            return
+        for line in lines:
+            checksum, _, body = line.decode("utf-8", "replace").partition(" ")
+            if body and checksum == _checksum(body):
+                yield json.loads(body)
+
+    def _ends_torn(self) -> bool:
+        with open(self.path, "rb") as stream:
+            if stream.seek(0, os.SEEK_END) == 0:
+                return False
+            stream.seek(-1, os.SEEK_END)
+            return stream.read(1) != b"\n"
+
+
+def _checksum(body: str) -> str:
+    return hashlib.sha256(body.encode()).hexdigest()[:16]

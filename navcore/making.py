@@ -1,0 +1,181 @@
+"""Make one format by one route: export a live model, or convert a file; once, wherever it was done before."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from navcore.errors import PluginError
+from navcore.failures import describe
+from navcore.jobs import Artifact, ExportJob, Made
+from navcore.keys import digest, versions_behind
+from navcore.planning import Step
+from navcore.results import Outcome, Status
+from navcore.serial import from_data, to_data
+from navcore.session import Session
+from navcore.steps import failed_result, run_step, run_step_forked
+from navcore.workspace import fresh_folder, move_contents, remove, size_of
+
+RunStep = Callable[[Mapping[str, Any]], dict[str, Any]]
+
+
+@attrs.frozen
+class Making:
+    """How a step ended, what it made (``None`` when it failed), and the key under which that is remembered.
+
+    ``present`` is false when an earlier run made it and another route's product stands in its place now.
+    """
+
+    outcome: Outcome
+    key: str
+    made: Made | None = None
+    reused: bool = False
+    present: bool = True
+
+
+def making_key(session: Session, step: Step, origin_key: str) -> str:
+    """The recipe: what it starts from, the route and the versions behind it, the options, and the signature."""
+    return digest(
+        "made",
+        origin_key,
+        step.route.id,
+        dict(versions_behind(step.route)),
+        session.options_key(step.route),
+        to_data(session.samples.signature),
+        session.device,
+    )
+
+
+def recall(session: Session, step: Step, key: str) -> Making | None:
+    """What an earlier run recorded under that key; a failure counts only if the limits were the same."""
+    data = session.journal.find("made", key)
+    if data is None:
+        return None
+    outcome = from_data(data["outcome"], Outcome)
+    if outcome.status != Status.OK:
+        return Making(outcome, key, reused=True) if data["limits"] == session.limits() else None
+    folder = session.workspace.format_folder(step.target.name)
+    present = all(_has_size(folder / name, size) for name, size in data["files"].items())
+    return Making(outcome, key, from_data(data["made"], Made), reused=True, present=present)
+
+
+def _has_size(path: Path, size: int) -> bool:
+    return path.exists() and size_of(path) == size
+
+
+def make(session: Session, step: Step, origin: Artifact, key: str, threads: int, run: RunStep = run_step) -> Making:
+    """Do the work of one step in a private folder, then move what it wrote into the format's own.
+
+    Never raises for what the route did: a failure is an outcome.
+    """
+    folder = session.workspace.format_folder(step.target.name)
+    folder.mkdir(exist_ok=True)
+    private = fresh_folder(session.workspace.private / "making" / f"{step.target.name}-{step.route.name}")
+    product = private / "product"
+    product.mkdir()
+    log = folder / f"{step.route.name}.log"
+    plain = {"folder": str(private), "log": str(log), "who": step.route.who, **session.limits()}
+    output = product / step.target.filename
+    if step.route.hook == "convert":
+        request = _convert_request(session, step, origin, output, threads)
+        answer = run({**plain, "request": request})
+    elif _can_fork(session, step, origin):
+        job = _export_job(session, step, origin, output, folder, threads=1, forked=True)
+        answer = run_step_forked(plain, lambda: _export(session, step, job))
+    else:
+        job = _export_job(session, step, origin, output, folder, threads=threads, forked=False)
+        answer = _in_caller(lambda: _export(session, step, job))
+    making = _accept(session, step, key, answer, product, folder)
+    with contextlib.suppress(OSError):
+        remove(private)
+    return making
+
+
+def _can_fork(session: Session, step: Step, origin: Artifact) -> bool:
+    live = origin.format.live
+    on_cpu = live is None or live.device(origin.model) == "cpu"
+    return step.route.isolation == "fork" and on_cpu and session.device in (None, "cpu")
+
+
+def _convert_request(session: Session, step: Step, origin: Artifact, output: Path, threads: int) -> dict[str, Any]:
+    return {
+        "kind": "convert",
+        "route": step.route.id,
+        "artifact": to_data(origin),
+        "reference": to_data(session.samples.signature),
+        "output": str(output),
+        "workspace": str(session.workspace.root),
+        "options": to_data(session.options.get(step.route.id)),
+        "device": session.device,
+        "threads": threads,
+        "log_dir": str(session.workspace.format_folder(step.target.name)),
+    }
+
+
+def _export_job(
+    session: Session, step: Step, origin: Artifact, output: Path, folder: Path, *, threads: int, forked: bool
+) -> ExportJob[Any]:
+    return ExportJob(
+        source=origin,
+        target=step.target,
+        output=output,
+        signature=session.samples.signature,
+        example=session.store.example(session.samples.signature),
+        options=session.options.get(step.route.id),
+        device=session.device,
+        threads=threads,
+        forked=forked,
+        log_dir=folder,
+    )
+
+
+def _export(session: Session, step: Step, job: ExportJob[Any]) -> dict[str, Any]:
+    return {"made": to_data(session.registry.ask("export_model", job, step.route))}
+
+
+def _in_caller(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Work that can only be done where the model lives: contained is what Python can contain, and the row says so."""
+    started = time.monotonic()
+    try:
+        result = work()
+        failure = None
+    except Exception as error:
+        result, failure = failed_result(error), describe(error)
+    seconds = time.monotonic() - started
+    status = Status.OK
+    if failure is not None:
+        status = Status.UNAVAILABLE if failure.category == "unavailable" else Status.FAILED
+    outcome = Outcome(status, seconds, None, "", failure, contained=False)
+    return {"outcome": to_data(outcome), "result": result}
+
+
+def _accept(session: Session, step: Step, key: str, answer: Mapping[str, Any], product: Path, folder: Path) -> Making:
+    """Move a product into place and record the outcome; a success that wrote nothing is a failure."""
+    outcome = from_data(answer["outcome"], Outcome)
+    if outcome.log:
+        outcome = attrs.evolve(outcome, log=session.workspace.relative(Path(outcome.log)))
+    made, files = None, {}
+    if outcome.status == Status.OK:
+        if not (product / step.target.filename).exists() or not size_of(product / step.target.filename):
+            empty = PluginError(f"it reported success and wrote nothing at {step.target.filename}.", who=step.route.who)
+            outcome = attrs.evolve(outcome, status=Status.FAILED, failure=describe(empty))
+        else:
+            made = from_data(answer["result"]["made"], Made)
+            files = {entry.name: size_of(entry) for entry in sorted(product.iterdir())}
+            _clear_product(folder)
+            move_contents(product, folder)
+    record = {"outcome": to_data(outcome), "made": to_data(made), "files": files, "limits": session.limits()}
+    session.journal.record("made", key, record)
+    return Making(outcome, key, made)
+
+
+def _clear_product(folder: Path) -> None:
+    """Take away what another route made before; the logs stay."""
+    for entry in folder.iterdir():
+        if entry.suffix != ".log":
+            remove(entry)

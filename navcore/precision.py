@@ -1,0 +1,104 @@
+"""How far an export may be from its source, per numeric precision: the one table, with its reasons.
+
+A bound is what the rounding of that precision can explain in a sound export of a deep model, not what one operation
+does. Unit round-off u is half the distance between neighbouring numbers near one; errors of n roundings that do not
+conspire grow like √n·u, and layers amplify them by a small factor.
+
+=========  ============  =========  =============================================================================
+precision  relative L2   differing  reason
+=========  ============  =========  =============================================================================
+fp64       1e-9          0          u = 1.1e-16. Nothing but another order of summation: seven digits to spare, yet
+                                    far below fp32, so that a float32 detour inside a float64 model is seen.
+fp32       1e-4          1e-3       u = 6e-8. Another order of summation and fused operations give 1e-7 to 1e-5 in
+                                    deep networks. A near formula is just above: GELU by tanh for erf was measured
+                                    at 2e-4 alone and at 1.7e-4 after six transformer layers.
+tf32       5e-3          5e-3       u = 4.9e-4: products of numbers of 10 bits, sums in float32.
+fp16       1e-2          1e-2       u = 4.9e-4: as tf32, and every intermediate result is rounded too.
+bf16       5e-2          5e-2       u = 3.9e-3: 7 bits. Measured on networks of usual depth: 0.4 to 2.8 %.
+int8       1e-1          1e-1       256 levels per tensor or channel. A coarser result is a matter of accuracy on the
+                                    task, which the user has to judge: ``atol``/``rtol`` accept it.
+fp8        1e-1          1e-1       u = 6 % (e4m3) or 12 % (e5m2) per number; errors average out in sums.
+=========  ============  =========  =============================================================================
+
+``relative L2`` holds for floating-point outputs; ``differing``, the share of elements that are not equal, for
+integer and boolean outputs, where a rounding moves an argmax or a threshold now and then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+import attrs
+
+
+@attrs.frozen
+class Bound:
+    """The largest relative L2 difference, and the largest share of differing elements, that a precision explains."""
+
+    relative_l2: float
+    differing: float
+
+
+BOUNDS: Mapping[str, Bound] = MappingProxyType(
+    {
+        "fp64": Bound(1e-9, 0.0),
+        "fp32": Bound(1e-4, 1e-3),
+        "tf32": Bound(5e-3, 5e-3),
+        "fp16": Bound(1e-2, 1e-2),
+        "bf16": Bound(5e-2, 5e-2),
+        "int8": Bound(1e-1, 1e-1),
+        "fp8": Bound(1e-1, 1e-1),
+    }
+)
+NOISE_FACTOR = 10.0
+"""An export may differ by this many times what the source differs from itself; one rerun underestimates the noise."""
+
+_BY_DTYPE = MappingProxyType(
+    {
+        "float128": "fp64",
+        "float64": "fp64",
+        "float32": "fp32",
+        "float16": "fp16",
+        "bfloat16": "bf16",
+        "complex256": "fp64",
+        "complex128": "fp64",
+        "complex64": "fp32",
+    }
+)
+
+
+def known_precision(name: str | None) -> str | None:
+    """The name in the table for ``name`` (``float32`` is ``fp32``), or ``None`` when the table has no such row."""
+    if name is None:
+        return None
+    lowered = name.lower()
+    return lowered if lowered in BOUNDS else precision_of(lowered)
+
+
+def precision_of(dtype: str) -> str | None:
+    """The precision that an array of this dtype can carry; ``None`` for integers, booleans and text."""
+    if dtype.startswith(("float8_", "float6_", "float4_")):
+        return "fp8"
+    return _BY_DTYPE.get(dtype)
+
+
+def coarsest(precisions: Iterable[str | None]) -> str | None:
+    """The precision with the widest bound; ``None`` when there is none among them."""
+    return max(
+        (name for name in precisions if name is not None), key=lambda name: BOUNDS[name].relative_l2, default=None
+    )
+
+
+def precision_for(dtype: str, declared: str | None, visible: str | None) -> str:
+    """The precision whose bound an output of ``dtype`` is held to.
+
+    A floating-point output: the declared precision or its dtype's own, whichever is coarser, since an output stored
+    in float16 cannot be closer than float16 whatever computed it. Any other output: the declared precision, else the
+    coarsest floating-point dtype ``visible`` among the model's inputs and outputs, else fp32, in which a model whose
+    inputs and outputs are all integers (tokens in, classes out) most likely computes.
+    """
+    own = precision_of(dtype)
+    if own is None:
+        return declared or visible or "fp32"
+    return coarsest((own, declared)) or own

@@ -1,0 +1,86 @@
+"""Measure a package again: every ok runtime, on the stored profiling sample."""
+
+from __future__ import annotations
+
+import attrs
+
+from navcore.errors import PackageIncomplete
+from navcore.jobs import Artifact
+from navcore.logfile import logged
+from navcore.options import settle_options
+from navcore.planning import Check
+from navcore.profiling import ProfilerConfig
+from navcore.registry import Registry
+from navcore.results import FormatResult, RuntimeResult, Status
+from navcore.runtimes import measure_runtime
+from navcore.session import Session
+from navcore.sources import Source
+from navcore.status import Record
+from navcore.workspace import Workspace, opened
+
+
+def reprofile(
+    workspace: Workspace,
+    record: Record,
+    registry: Registry,
+    source: Source | None,
+    config: ProfilerConfig | None,
+    *,
+    trust: bool,
+) -> Record:
+    """The record with new performances; a row that cannot be measured here keeps what it had, and says so.
+
+    Raises :class:`PackageIncomplete` when the package holds no samples.
+    """
+    if record.samples is None or not (workspace.root / "model_input").is_dir():
+        raise PackageIncomplete("The package holds no samples, so there is nothing to measure with.")
+    settings = attrs.evolve(
+        record.settings, run_profiling=True, profiler_config=config or record.settings.profiler_config
+    )
+    session = Session(
+        registry=registry,
+        workspace=workspace,
+        settings=settings,
+        source=source or Source(record.source),
+        source_key=record.source_key,
+        samples=record.samples,
+        options=settle_options({}, registry.routes, registry.formats),
+    )
+    with opened(workspace.root), logged(workspace.log_file):
+        rows = tuple(
+            attrs.evolve(row, runtimes=tuple(_measured(session, row, one, trust) for one in row.runtimes))
+            for row in record.results
+        )
+    return attrs.evolve(record, results=rows, settings=settings)
+
+
+def _measured(session: Session, row: FormatResult, runtime: RuntimeResult, trust: bool) -> RuntimeResult:
+    if runtime.status != Status.OK:
+        return runtime
+    why = _why_not(session, row, runtime, trust)
+    if why:
+        return attrs.evolve(runtime, notes=(*runtime.notes, f"not measured again: {why}"))
+    signature = row.signature or session.samples.signature
+    if row.live:
+        artifact = session.source_artifact()
+    else:
+        assert row.path is not None
+        known = session.registry.format(row.format.name)
+        artifact = Artifact(known, signature, session.workspace.root / row.path, None, row.calling)
+    route = session.registry.route(runtime.route)
+    fresh = measure_runtime(session, artifact, Check(row.format, runtime.runtime, route))
+    profiling = fresh.profiling or (fresh.outcome if fresh.status == Status.FAILED else None)
+    return attrs.evolve(runtime, performance=fresh.performance, profiling=profiling, threads=fresh.threads)
+
+
+def _why_not(session: Session, row: FormatResult, runtime: RuntimeResult, trust: bool) -> str:
+    routes = {route.id: route for route in session.registry.routes}
+    if row.live and session.source.model is None:
+        return "the source model is not in the package"
+    if not row.live and (row.path is None or not (session.workspace.root / row.path).exists()):
+        return "its file is not in the workspace"
+    if not (row.live or trust or row.format.data_only):
+        return "loading it can execute code: needs trust=True"
+    if runtime.route not in routes:
+        return f"the plugin of {runtime.route} is not installed"
+    return session.registry.unavailable(routes[runtime.route])

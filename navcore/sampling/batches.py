@@ -1,0 +1,73 @@
+"""Cuts samples out of batches, stacks and repeats them along the batch axis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from navcore.tensors import Signature, TensorSpec
+
+Array = np.ndarray[Any, Any]
+
+
+def without_batch(signature: Signature, spec: TensorSpec, array: Array, row: int = 0) -> Array:
+    """One sample of a batch, without the batch axis; the array itself when it has none."""
+    if not signature.has_batch(spec):
+        return array
+    sample: Array = np.moveaxis(array, _dim(signature), 0)[row, ...]
+    return sample
+
+
+def with_batch(signature: Signature, spec: TensorSpec, array: Array) -> Array:
+    """A sample as a batch of one; the array itself when it has no batch axis."""
+    return np.expand_dims(array, _dim(signature)) if signature.has_batch(spec) else array
+
+
+def rows(signature: Signature, feeds: Mapping[str, Array], numbers: Sequence[int]) -> dict[str, Array]:
+    """The chosen samples of a batch as a smaller, or larger, batch."""
+    return {
+        spec.name: np.take(feeds[spec.name], numbers, axis=_dim(signature))
+        if signature.has_batch(spec)
+        else feeds[spec.name]
+        for spec in signature.inputs
+    }
+
+
+def batch_of(signature: Signature, feeds: Mapping[str, Array]) -> int:
+    """How many samples ``feeds`` holds; 1 for a model that does not batch."""
+    sizes = [feeds[spec.name].shape[_dim(signature)] for spec in signature.inputs if signature.has_batch(spec)]
+    return sizes[0] if sizes else 1
+
+
+def repeated(signature: Signature, feeds: Mapping[str, Array], batch_size: int) -> dict[str, Array]:
+    """The samples of ``feeds``, over and over, up to a batch; as they are for a model that does not batch."""
+    if signature.batch_dim is None:
+        return dict(feeds)
+    count = batch_of(signature, feeds)
+    return rows(signature, feeds, [row % count for row in range(batch_size)])
+
+
+def stacked(signature: Signature, samples: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    """Batches of equal shape as one; inputs without a batch axis are those of the first."""
+    return {
+        spec.name: np.concatenate([feeds[spec.name] for feeds in samples], axis=_dim(signature))
+        if signature.has_batch(spec)
+        else samples[0][spec.name]
+        for spec in signature.inputs
+    }
+
+
+def stacking_key(signature: Signature, feeds: Mapping[str, Array]) -> tuple[tuple[tuple[int, ...], bytes], ...]:
+    """What two batches of one must share to be stacked: shapes, and the contents of inputs without a batch axis."""
+    return tuple(
+        (feeds[spec.name].shape, b"" if signature.has_batch(spec) else feeds[spec.name].tobytes())
+        for spec in signature.inputs
+    )
+
+
+def _dim(signature: Signature) -> int:
+    if signature.batch_dim is None:
+        raise ValueError("A model that does not batch has no batch axis.")
+    return signature.batch_dim

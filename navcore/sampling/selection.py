@@ -1,0 +1,84 @@
+"""Chooses which items of the dataloader become conversion, correctness and profiling samples."""
+
+from __future__ import annotations
+
+import math
+
+import attrs
+import numpy as np
+
+from navcore.sampling.axes import moving_symbols
+from navcore.sampling.observation import Observation
+from navcore.sampling.request import SamplingRequest
+from navcore.tensors import Signature
+
+
+@attrs.frozen
+class Selection:
+    """The chosen items' numbers per kind, in the order of the dataloader."""
+
+    conversion: tuple[int, ...]
+    correctness: tuple[int, ...]
+    profiling: tuple[int, ...]
+    notes: tuple[str, ...] = ()
+
+    def places(self) -> dict[int, list[tuple[str, int]]]:
+        """For every chosen item the samples that it becomes, each as (kind, number), ordered by item."""
+        found: dict[int, list[tuple[str, int]]] = {}
+        chosen = (("conversion", self.conversion), ("correctness", self.correctness), ("profiling", self.profiling))
+        for kind, items in chosen:
+            for number, item in enumerate(items):
+                found.setdefault(item, []).append((kind, number))
+        return dict(sorted(found.items()))
+
+
+def select(observation: Observation, signature: Signature, request: SamplingRequest) -> Selection:
+    """Conversion: each item that is the first to reach the smallest or largest size of a dynamic axis other than the
+    batch axis, else the first correctness sample. Correctness: ``sample_count`` items, drawn without replacement.
+    Profiling: one drawn among the items with the most elements per sample.
+
+    The draw is numpy's legacy generator with ``seed``, which the reference implementation used as well; the global
+    generator is not touched.
+    """
+    generator = np.random.RandomState(request.seed)
+    available = len(observation)
+    count = min(request.sample_count, available)
+    drawn = generator.choice(available, size=count, replace=False)
+    correctness = tuple(sorted(int(index) for index in drawn))
+    elements = [_elements(observation, signature, item) for item in range(available)]
+    most = max(elements)
+    largest = [item for item, size in enumerate(elements) if size == most]
+    profiling = largest[int(generator.randint(len(largest)))]
+    notes: tuple[str, ...] = ()
+    if count < request.sample_count:
+        notes = (
+            f"The dataloader has {_counted(available, 'item')}, so {_counted(count, 'correctness sample')} "
+            f"{'was' if count == 1 else 'were'} taken instead of {request.sample_count}.",
+        )
+    return Selection(_extremes(observation, signature) or correctness[:1], correctness, (profiling,), notes)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _elements(observation: Observation, signature: Signature, item: int) -> int:
+    """The elements of all inputs of one item, for one sample of its batch."""
+    total = 0
+    for spec, shape in zip(signature.inputs, observation.shapes[item], strict=True):
+        sizes = list(shape)
+        if signature.has_batch(spec):
+            del sizes[signature.batch_dim or 0]
+        total += math.prod(sizes)
+    return total
+
+
+def _extremes(observation: Observation, signature: Signature) -> tuple[int, ...]:
+    moving = moving_symbols(signature)
+    found: set[int] = set()
+    for spec in signature.inputs:
+        for axis, symbol in enumerate(spec.shape):
+            column = observation.sizes(spec.name, axis)
+            if symbol in moving and len(set(column)) > 1:
+                found |= {column.index(min(column)), column.index(max(column))}
+    return tuple(sorted(found))

@@ -1,0 +1,65 @@
+"""What the user handed in as the model: its format, and the key under which work on it is remembered."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from navcore.errors import InputError
+from navcore.formats import Format
+from navcore.keys import digest, digest_of_file, digest_of_state
+from navcore.registry import Registry
+
+
+@attrs.frozen
+class Source:
+    """A live ``model``, or a file or folder at ``path``."""
+
+    format: Format
+    model: Any = attrs.field(default=None, eq=False, repr=False)
+    path: Path | None = None
+
+    @property
+    def is_live(self) -> bool:
+        return self.path is None
+
+
+def identify(model: Any, registry: Registry) -> Source:
+    """Which format the model is of. Raises :class:`InputError` when no installed plugin recognises it."""
+    if isinstance(model, str | os.PathLike):
+        return _identify_file(Path(model), registry)
+    format = registry.live_format(model)
+    if format is None:
+        known = sorted(kind for form in registry.formats if form.live for kind in form.live.types)
+        kind = f"{type(model).__module__}.{type(model).__qualname__}"
+        hint = f"It has to be one of: {', '.join(known)}." if known else "Install nav-torch or nav-tf."
+        raise InputError(f"No installed plugin knows models of type {kind}.", hint=hint)
+    return Source(format, model=model)
+
+
+def _identify_file(path: Path, registry: Registry) -> Source:
+    if not path.exists():
+        raise InputError(f"The model file {path} does not exist.")
+    fitting = [form for form in registry.formats if path.name.endswith(form.suffixes or ("\0",))]
+    if not fitting:
+        known = sorted({suffix for form in registry.formats for suffix in form.suffixes})
+        raise InputError(
+            f"No installed plugin reads {path.name!r} as a model.",
+            hint=f"Endings that are known: {', '.join(known) or 'none'}.",
+        )
+    return Source(fitting[0], path=path.absolute())
+
+
+def key_of(source: Source, samples_digest: str) -> str:
+    """The source's key: its weights (or its bytes) and what it returns on the samples."""
+    if source.path is not None:
+        files = source.format.files(source.path) if source.format.files else (source.path,)
+        return digest("file", source.format.name, [digest_of_file(file) for file in files], samples_digest)
+    assert source.format.live is not None
+    kind = f"{type(source.model).__module__}.{type(source.model).__qualname__}"
+    return digest(
+        "live", source.format.name, kind, digest_of_state(source.format.live.state(source.model)), samples_digest
+    )

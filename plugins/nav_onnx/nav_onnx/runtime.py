@@ -1,0 +1,51 @@
+"""ONNX files in ONNX Runtime: one route each for the CPU, CUDA and TensorRT providers."""
+
+from __future__ import annotations
+
+from nav_onnx.availability import installed_twice, why_no_cpu, why_no_cuda, why_no_tensorrt
+from nav_onnx.calling import bind, make_call
+from nav_onnx.model_file import ONNX
+from nav_onnx.session import RuntimeOptions, computed_precision, open_session, split_note
+from navcore.formats import RuntimeProvider
+from navcore.jobs import Runner, RunnerJob
+from navcore.routes import runner
+
+
+@runner(ONNX, runtime=RuntimeProvider.CPU, options=RuntimeOptions, available=why_no_cpu)
+def run_on_cpu(job: RunnerJob[RuntimeOptions]) -> Runner:
+    """ONNX Runtime on the CPU."""
+    return _open(job, RuntimeProvider.CPU)
+
+
+@runner(ONNX, runtime=RuntimeProvider.CUDA, options=RuntimeOptions, available=why_no_cuda)
+def run_on_cuda(job: RunnerJob[RuntimeOptions]) -> Runner:
+    """ONNX Runtime's CUDA provider; nodes that it does not take run on the CPU, and a note counts them."""
+    return _open(job, RuntimeProvider.CUDA)
+
+
+@runner(ONNX, runtime=RuntimeProvider.TRT, options=RuntimeOptions, available=why_no_tensorrt)
+def run_on_tensorrt(job: RunnerJob[RuntimeOptions]) -> Runner:
+    """ONNX Runtime's TensorRT provider; nodes that it does not take run on CUDA or the CPU, and a note counts them."""
+    return _open(job, RuntimeProvider.TRT)
+
+
+def _open(job: RunnerJob[RuntimeOptions], provider: RuntimeProvider) -> Runner:
+    options = job.options or RuntimeOptions()
+    threads = options.intra_op_threads if job.threads is None else job.threads
+    session = open_session(job.artifact.file, provider, options, threads=threads, device=job.device)
+    binding = bind(session, job.artifact)
+    notes = [*binding.notes]
+    if options.intra_op_threads not in (None, threads):
+        notes.append(f"intra_op_threads={options.intra_op_threads} gave way to the run's {threads} threads.")
+    if provider is not RuntimeProvider.CPU:
+        notes += [note for note in (split_note(session, provider),) if note]
+    notes += [note for note in (installed_twice(),) if note]
+    # The session lives in the call alone: a runner that drops its call releases the session and its threads.
+    return Runner(
+        make_call(session, binding),
+        provider=session.get_providers()[0],
+        precision=computed_precision(session, provider),
+        threads=threads,
+        notes=tuple(notes),
+        inputs=tuple(node.name for node in binding.inputs),
+    )

@@ -1,0 +1,41 @@
+"""Export to an ExportedProgram (``.pt2``), and run it."""
+
+from __future__ import annotations
+
+from nav_torch.axes import settled
+from nav_torch.capture import captured, reached
+from nav_torch.flat import example_tensors, flattened
+from nav_torch.formats import TORCH, TORCH_EXPORTED, load_exported
+from nav_torch.restoring import exporting, home, hushed
+from nav_torch.running import opened
+from nav_torch.subject import subject
+from navcore.formats import RuntimeProvider
+from navcore.jobs import ExportJob, Made, Runner, RunnerJob
+from navcore.routes import exporter, runner
+
+
+@exporter(TORCH, TORCH_EXPORTED, cost=1.0, isolation="fork")
+def exported_from_torch(job: ExportJob[None]) -> Made:
+    """Capture the model with torch.export; the result takes flat tensors and returns one tensor or a flat tuple."""
+    import torch
+
+    model = subject(job.source.model)
+    with exporting(model, job.device, job.threads if job.forked else None) as device:
+        with flattened(model, job.signature) as flat:
+            program = captured(flat, example_tensors(job.example, job.signature, device), job.signature)
+        kept = settled(job.signature, reached(program, job.signature), "torch.export", strict=False)
+        torch.export.save(program, job.output)
+    return Made(calling="positional", signature=kept.signature, notes=kept.notes)
+
+
+@runner(TORCH_EXPORTED, runtime=RuntimeProvider.PYT)
+def run_exported(job: RunnerJob[None]) -> Runner:
+    """Load the file, move it to the job's device (its own unless told), and call it, its guards included."""
+    from torch.export.passes import move_to_device_pass
+
+    with hushed():
+        program = load_exported(job.artifact.file)
+        module = program.module()
+        if job.device is not None and home(module) != job.device:
+            module = move_to_device_pass(program, job.device).module()
+    return opened(job, module, module)

@@ -1,0 +1,191 @@
+"""``nav.torch.export``: the reference page's signature, translated into one call of :func:`navcore.run`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import attrs
+
+from nav_torch.formats import TORCH
+from navcore.formats import Format, JitType, RuntimeProvider, TensorRTPrecision, matching
+
+if TYPE_CHECKING:
+    import torch
+    from navcore.package import PackageDescriptor
+
+    from navcore.profiling import ProfilerConfig
+    from navcore.progress import Observer
+    from navcore.registry import Registry
+
+_ENGINES = (Format.TENSORRT.family, Format.TORCH_TRT.family)
+
+
+class SizedDataLoader(Protocol):
+    """A dataloader: has a length and can be iterated several times, always in the same order."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+def export(
+    model: torch.nn.Module,
+    dataloader: SizedDataLoader,
+    model_name: str | None = None,
+    opset: int | None = None,
+    target_formats: str | Format | tuple[str | Format, ...] | None = None,
+    jit_options: str | JitType | tuple[str | JitType, ...] | None = None,
+    workdir: Path | None = None,
+    override_workdir: bool = False,
+    sample_count: int | None = None,
+    atol: float | None = None,
+    rtol: float | None = None,
+    input_names: tuple[str, ...] | None = None,
+    output_names: tuple[str, ...] | None = None,
+    dynamic_axes: dict[str, dict[int, str] | list[int]] | None = None,
+    trt_dynamic_axes: dict[str, dict[int, tuple[int, int, int]]] | None = None,
+    target_precisions: str | TensorRTPrecision | tuple[str | TensorRTPrecision, ...] | None = None,
+    max_workspace_size: int | None = None,
+    target_device: str | None = None,
+    disable_git_info: bool = False,
+    batch_dim: int | None = 0,
+    onnx_runtimes: str | RuntimeProvider | tuple[str | RuntimeProvider, ...] | None = None,
+    run_profiling: bool = True,
+    profiler_config: ProfilerConfig | None = None,
+    *,
+    precision_mode: str | None = None,
+    progress: Observer | None = None,
+    executor: Executor | None = None,
+) -> PackageDescriptor:
+    """Export a PyTorch model to all supported formats, prove and measure each, and return the package.
+
+    Args:
+        model: the module; its modes, gradients flags and buffers are the same afterwards.
+        dataloader: has to implement ``len()`` and ``iter()``.
+        model_name: names the workspace, by default ``navigator_model``.
+        opset: the ONNX opset, by default the newest that the exporter and ONNX Runtime both support.
+        target_formats: formats or families, by default all that the installed plugins reach.
+        jit_options: limits TorchScript and Torch-TensorRT to ``"script"`` or ``"trace"``.
+        workdir: by default ``navigator_workdir`` in the current folder.
+        override_workdir: start with an empty workspace.
+        sample_count: samples kept from the dataloader, by default 100.
+        atol: absolute tolerance of the correctness test, by default computed.
+        rtol: relative tolerance of the correctness test, by default computed.
+        input_names: names of the inputs, in the order of the samples.
+        output_names: names of the outputs, in order.
+        dynamic_axes: ``{tensor: {axis: symbol}}`` or ``{tensor: [axes]}``, by default what varies in the data.
+        trt_dynamic_axes: ``{input: {axis: (min, opt, max)}}``, by default from the data.
+        target_precisions: limits the TensorRT variants to these precisions.
+        max_workspace_size: bytes that a TensorRT builder may use.
+        target_device: the device to export and run on, by default where the model is.
+        disable_git_info: leave repository and commit out of the record.
+        batch_dim: the batch axis, ``None`` for a model that does not batch.
+        onnx_runtimes: limits the runtimes of ONNX, by default all that are available.
+        run_profiling: measure what verified.
+        profiler_config: how to measure.
+        precision_mode: ``"hierarchy"``, ``"single"`` or ``"mixed"``, for the TensorRT routes that take it.
+        progress: receives an event whenever something begins or ends.
+        executor: where steps that need no live model run.
+
+    Raises what :func:`navcore.run` raises.
+    """
+    import navcore
+    from navcore.registry import load_registry
+
+    registry = load_registry()
+    precisions = _texts(target_precisions)
+    engine_options = {
+        "target_precisions": precisions,
+        "max_workspace_size": max_workspace_size,
+        "precision_mode": precision_mode,
+    }
+    options = _engine_options(registry, {name: value for name, value in engine_options.items() if value is not None})
+    if opset is not None:
+        options["onnx"] = {"opset": opset}
+    return navcore.run(
+        model,
+        dataloader,
+        targets=_targets(registry, _texts(target_formats), _texts(jit_options), precisions),
+        options=options,
+        model_name=model_name or "navigator_model",
+        workdir=workdir,
+        override_workdir=override_workdir,
+        sample_count=100 if sample_count is None else sample_count,
+        atol=atol,
+        rtol=rtol,
+        input_names=input_names,
+        output_names=output_names,
+        dynamic_axes=dynamic_axes,
+        axis_ranges=trt_dynamic_axes,
+        batch_dim=batch_dim,
+        device=target_device,
+        runtimes=None if onnx_runtimes is None else {"onnx": _texts(onnx_runtimes)},
+        run_profiling=run_profiling,
+        profiler_config=profiler_config,
+        executor=executor,
+        git_info=not disable_git_info,
+        progress=progress,
+    )
+
+
+def _texts(given: str | Format | Sequence[str | Format] | None) -> tuple[str, ...] | None:
+    """One name or several, as a tuple of text; ``None`` stays."""
+    if given is None:
+        return None
+    return (str(given),) if isinstance(given, str | Format) else tuple(str(one) for one in given)
+
+
+def _targets(
+    registry: Registry,
+    wanted: tuple[str, ...] | None,
+    jit_types: tuple[str, ...] | None,
+    precisions: tuple[str, ...] | None,
+) -> tuple[str, ...] | None:
+    """The wanted formats without the variants of other jit types or TensorRT precisions; ``None``: no limits given.
+
+    A name that no plugin knows passes, so that ``run`` can say so.
+    """
+    if jit_types is None and precisions is None:
+        return wanted
+    kinds = None if jit_types is None else {JitType(name) for name in jit_types}
+
+    def fits(candidate: Format) -> bool:
+        jit = kinds is None or candidate.jit_type is None or candidate.jit_type in kinds
+        other = precisions is None or candidate.family not in _ENGINES or candidate.precision is None
+        return jit and (other or candidate.precision in (precisions or ()))
+
+    chosen: list[str] = []
+    for name in _reachable() if wanted is None else wanted:
+        found = matching(name, registry.formats)
+        chosen += [candidate.name for candidate in found if fits(candidate)] if found else [name]
+    return tuple(dict.fromkeys(chosen))
+
+
+def _reachable() -> tuple[str, ...]:
+    """What ``run`` aims at by default, what is out of reach on this machine included."""
+    import navcore
+
+    plan = navcore.plan(TORCH)
+    made = [step.target.name for step in plan.steps if step.requested]
+    return (*made, *(missing.target.name for missing in plan.missing))
+
+
+def _engine_options(registry: Registry, given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The options of TensorRT, for the formats of those installed routes that take them."""
+    options: dict[str, dict[str, Any]] = {}
+    for route in registry.routes:
+        if route.target is None or route.target.family not in _ENGINES or route.options is None:
+            continue
+        taken = {field.name for field in attrs.fields(route.options)} & set(given)
+        if taken:
+            options.setdefault(route.target.name, {}).update({name: given[name] for name in sorted(taken)})
+    unused = set(given) - {name for values in options.values() for name in values} - {"target_precisions"}
+    if unused:
+        logging.getLogger("nav_torch").warning(
+            "%s concerns TensorRT, and no installed plugin takes it: it has no effect.", " and ".join(sorted(unused))
+        )
+    return options

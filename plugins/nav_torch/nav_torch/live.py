@@ -1,0 +1,70 @@
+"""Tensors of PyTorch ↔ host arrays, and the named weights of a live module."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from navcore.tensors import dtype_named
+
+_BITS = {1: "uint8", 2: "int16"}
+"""numpy dtypes by which a type that numpy does not know crosses over bit for bit."""
+
+
+def is_tensor(value: object) -> bool:
+    """Whether ``value`` is a tensor of PyTorch; a program that has not imported torch holds none."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def to_array(value: Any) -> np.ndarray | None:
+    """An array of its own with the tensor's values, C-contiguous, dtype kept; ``None`` for anything but a tensor.
+
+    bfloat16 and the 8-bit floats become those of ml_dtypes.
+    """
+    if not is_tensor(value):
+        return None
+    array = _host_array(value)
+    if value.device.type == "cpu" or not array.flags.c_contiguous:
+        return np.array(array, order="C")
+    return array
+
+
+def from_array(array: np.ndarray, device: str | None = None) -> Any:
+    """A tensor of its own with the array's values and dtype, on ``device`` (``None``: the CPU)."""
+    import torch
+
+    owned = np.array(array, order="C")  # a model may write into its inputs, and the array stays the caller's
+    kind = _foreign_type(owned.dtype)
+    tensor = torch.from_numpy(owned.view(_BITS[owned.itemsize])).view(kind) if kind else torch.from_numpy(owned)
+    return tensor if device in (None, "cpu") else tensor.to(device)
+
+
+def state(model: Any) -> Iterator[tuple[str, np.ndarray]]:
+    """The module's parameters and buffers by name, shared ones under each name, one array in memory at a time."""
+    for name, tensor in model.named_parameters(remove_duplicate=False):
+        yield name, _host_array(tensor)
+    for name, tensor in model.named_buffers(remove_duplicate=False):
+        yield name, _host_array(tensor)
+
+
+def _host_array(tensor: Any) -> np.ndarray:
+    """The values on the host, sharing memory with a tensor on the CPU."""
+    tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
+    name = str(tensor.dtype).removeprefix("torch.")
+    if name != "bfloat16" and not name.startswith("float8"):
+        return np.asarray(tensor.numpy())
+    import torch
+
+    bits = getattr(torch, _BITS[tensor.element_size()])
+    return np.asarray(tensor.contiguous().view(bits).numpy().view(dtype_named(name)))
+
+
+def _foreign_type(dtype: np.dtype[Any]) -> Any:
+    """The torch dtype of an array of ml_dtypes; ``None`` for numpy's own."""
+    import torch
+
+    return getattr(torch, dtype.name, None) if dtype.name == "bfloat16" or dtype.name.startswith("float8") else None

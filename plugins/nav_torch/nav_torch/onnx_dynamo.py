@@ -1,0 +1,101 @@
+"""Export to ONNX by the dynamo exporter, from a captured graph."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from nav_torch.axes import settled
+from nav_torch.blame import blamed
+from nav_torch.capture import captured, reached
+from nav_torch.flat import example_tensors, flattened
+from nav_torch.formats import TORCH
+from nav_torch.onnx_file import SINGLE_FILE_LIMIT, read_back, weight_bytes
+from nav_torch.opset import DYNAMO, OnnxOptions, chosen_opset
+from nav_torch.restoring import exporting
+from nav_torch.subject import subject
+from navcore.formats import Format
+from navcore.jobs import ExportJob, Made
+from navcore.routes import exporter
+from navcore.tensors import Signature, TensorSpec
+
+if TYPE_CHECKING:
+    import torch
+
+
+@exporter(TORCH, Format.ONNX, options=OnnxOptions, cost=1.0, isolation="fork")
+def onnx_from_torch_dynamo(job: ExportJob[OnnxOptions]) -> Made:
+    """Capture the model with torch.export and translate the graph; opset 18 and newer.
+
+    An axis that the source follows and the capture freezes is an error here, because the TorchScript-based exporter
+    may well keep it (recurrent layers over any length).
+    """
+    return _export(job, strict=True)
+
+
+@exporter(TORCH, Format.ONNX, options=OnnxOptions, cost=3.0, isolation="fork")
+def onnx_from_torch_static(job: ExportJob[OnnxOptions]) -> Made:
+    """The same, with every frozen axis that the user did not declare left fixed and reported: the last resort."""
+    return _export(job, strict=False)
+
+
+def _export(job: ExportJob[OnnxOptions], *, strict: bool) -> Made:
+    import torch
+
+    opset = chosen_opset(job.options, DYNAMO)
+    model = subject(job.source.model)
+    with exporting(model, job.device, job.threads if job.forked else None) as device:
+        with flattened(model, job.signature) as flat:
+            program = captured(flat, example_tensors(job.example, job.signature, device), job.signature)
+        kept = settled(job.signature, reached(program, job.signature), "torch.export", strict=strict)
+        with blamed("torch.onnx.export (dynamo)"):
+            made = torch.onnx.export(
+                program,
+                dynamo=True,
+                input_names=list(kept.signature.input_names),
+                output_names=list(kept.signature.output_names) or None,
+                opset_version=opset,
+                external_data=False,
+                verbose=False,
+            )
+            assert made is not None, "the dynamo exporter returns a program"
+        name_axes(made, kept.signature)
+        made.save(str(job.output), external_data=weight_bytes(model) > SINGLE_FILE_LIMIT)
+    return read_back(job.output, kept, opset=opset, exporter="dynamo")
+
+
+def name_axes(program: torch.onnx.ONNXProgram, signature: Signature) -> None:
+    """Write our symbols over the capture's (``s77``), everywhere in the graph, and forget paths of source files.
+
+    Every output axis that is known to move gets its symbol whatever the exporter derived: it is sometimes wrong
+    (outputs of recurrent layers keep the example's length), and a runtime may trust it.
+    """
+    import onnx_ir
+
+    graph = program.model.graph
+    names: dict[str, str] = {}
+    for value, spec in zip(graph.inputs, signature.inputs, strict=True):
+        for dim, size in zip(value.shape or (), spec.shape, strict=True):
+            if isinstance(size, str) and not isinstance(dim, int) and dim.value:
+                names.setdefault(str(dim.value), size)
+
+    def renamed(dim: Any) -> Any:
+        if isinstance(dim, int) or not dim.value:
+            return dim
+        return onnx_ir.SymbolicDim(re.sub(r"\b[A-Za-z_]\w*", lambda found: names.get(found[0], found[0]), dim.value))
+
+    for node in graph.all_nodes():
+        node.metadata_props.pop("pkg.torch.onnx.stack_trace", None)
+        for value in node.outputs:
+            if value.shape is not None:
+                value.shape = onnx_ir.Shape([renamed(dim) for dim in value.shape])
+    for value, spec in zip(graph.inputs, signature.inputs, strict=True):
+        value.shape = onnx_ir.Shape(spec.shape)
+    for value, spec in zip(graph.outputs, signature.outputs, strict=False):
+        value.shape = onnx_ir.Shape(_output_shape(value.shape, spec))
+
+
+def _output_shape(derived: Any, spec: TensorSpec) -> list[Any]:
+    if derived is None or len(derived) != len(spec.shape):
+        return list(spec.shape)
+    return [size if isinstance(size, str) else dim for dim, size in zip(derived, spec.shape, strict=True)]

@@ -1,0 +1,99 @@
+"""Check a written ONNX file and read back what it really is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from nav_torch.axes import Settled
+from nav_torch.blame import blamed
+from navcore.errors import ExportError
+from navcore.jobs import Made
+from navcore.tensors import Signature
+
+if TYPE_CHECKING:
+    import torch
+
+SINGLE_FILE_LIMIT = 1_900_000_000
+"""Bytes of weights up to which a model is one file; a protobuf message ends at 2 GiB."""
+
+
+def weight_bytes(model: torch.nn.Module) -> int:
+    """The size of the module's parameters and buffers."""
+    tensors = [*model.parameters(), *model.buffers()]
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def data_file(path: Path) -> str:
+    """The name of the file beside a large model that holds its weights."""
+    return f"{path.name}.data"
+
+
+def read_back(path: Path, settled: Settled, *, opset: int, exporter: str) -> Made:
+    """Check the file and report it as it is: the opset, the inputs that are left, and the axes.
+
+    Raises :class:`ExportError` when the file is not valid ONNX, is of another opset, or its outputs are not those of
+    the signature. The check goes by path, because a model beyond 2 GiB cannot be passed in memory.
+    """
+    import onnx
+
+    with blamed("The check of the written ONNX file", hint="Try another opset."):
+        onnx.checker.check_model(str(path))
+    model = onnx.load(str(path), load_external_data=False)
+    written = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+    if written != opset:
+        raise ExportError(
+            f"The {exporter} exporter wrote opset {written} where {opset} was asked for.",
+            hint="Ask for the opset that it writes, or for none.",
+        )
+    signature = settled.signature
+    _check_outputs(signature, [value.name for value in model.graph.output], exporter)
+    kept, dropped = _inputs_left(signature, [value.name for value in model.graph.input], exporter)
+    notes = settled.notes
+    if dropped:
+        notes = (*notes, f"The graph does not use {', '.join(dropped)}, so it has no such input.")
+    return Made(
+        calling="named",
+        signature=attrs.evolve(signature, inputs=kept),
+        notes=notes,
+        facts={"opset": str(written), "exporter": exporter},
+    )
+
+
+def _check_outputs(signature: Signature, found: Sequence[str], exporter: str) -> None:
+    if signature.outputs and tuple(found) != signature.output_names:
+        raise ExportError(
+            f"The {exporter} exporter named the outputs {', '.join(found)} instead of"
+            f" {', '.join(signature.output_names)}."
+        )
+
+
+def _inputs_left(signature: Signature, found: Sequence[str], exporter: str) -> tuple[tuple[Any, ...], list[str]]:
+    strange = [name for name in found if name not in signature.input_names]
+    if strange:
+        raise ExportError(f"The {exporter} exporter made inputs that the model does not have: {', '.join(strange)}.")
+    kept = tuple(spec for spec in signature.inputs if spec.name in found)
+    return kept, [name for name in signature.input_names if name not in found]
+
+
+def gathered(written: Path, output: Path) -> None:
+    """Move a written model to ``output``; weights that lie beside it in many files become one ``.data`` file."""
+    import onnx
+    from onnx.external_data_helper import uses_external_data
+
+    model = onnx.load(str(written), load_external_data=False)
+    if not any(uses_external_data(tensor) for tensor in model.graph.initializer):
+        written.replace(output)
+        return
+    model = onnx.load(str(written))
+    onnx.save_model(
+        model,
+        str(output),
+        save_as_external_data=True,
+        all_tensors_to_one_file=True,
+        location=data_file(output),
+        size_threshold=1024,
+    )

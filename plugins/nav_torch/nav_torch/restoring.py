@@ -1,0 +1,161 @@
+"""Hold a live module in the state that an export or a run needs, and put back what was there, whatever happens."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+LOGGER_NAME = "nav_torch"
+_CHATTY = ("torch.onnx", "torch._export", "onnxscript")
+
+
+@contextmanager
+def evaluating(model: torch.nn.Module) -> Iterator[None]:
+    """Evaluation mode; the training flag of every submodule comes back as it was."""
+    flags = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, flag in flags:
+            module.training = flag
+
+
+@contextmanager
+def untouched(model: torch.nn.Module) -> Iterator[None]:
+    """Undo what a call may leave behind: ``requires_grad`` and the buffers, by identity and by content.
+
+    Buffers are copied for it: running statistics and masks, small beside the weights.
+    """
+    wanted = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    held = [
+        (module, name, buffer, None if buffer is None else buffer.detach().clone())
+        for module in model.modules()
+        for name, buffer in module._buffers.items()
+    ]
+    try:
+        yield
+    finally:
+        _restore(wanted, held)
+
+
+def _restore(
+    wanted: list[tuple[torch.nn.Parameter, bool]],
+    held: list[tuple[torch.nn.Module, str, torch.Tensor | None, torch.Tensor | None]],
+) -> None:
+    import torch
+
+    for parameter, flag in wanted:
+        if parameter.requires_grad != flag:
+            parameter.requires_grad_(flag)
+    with torch.inference_mode():
+        for module, name, buffer, content in held:
+            module._buffers[name] = buffer
+            if buffer is not None and content is not None and not _same(buffer, content):
+                buffer.copy_(content)
+
+
+def _same(left: torch.Tensor, right: torch.Tensor) -> bool:
+    import torch
+
+    return left.shape == right.shape and bool(torch.equal(left, right))
+
+
+def home(model: torch.nn.Module) -> str:
+    """The device of the module's first parameter or buffer; ``cpu`` for a module without any."""
+    for tensors in (model.parameters(), model.buffers()):
+        for tensor in tensors:
+            return str(tensor.device)
+    return "cpu"
+
+
+@contextmanager
+def placed(model: torch.nn.Module, device: str | None) -> Iterator[str]:
+    """The module on ``device`` (``None``: where it is), moved back afterwards; yields the device for its inputs.
+
+    A module that is spread over several devices stays as it is.
+    """
+    import torch
+
+    here = home(model)
+    places = {tensor.device for tensors in (model.parameters(), model.buffers()) for tensor in tensors}
+    there = torch.device(device or here)
+    now = torch.device(here)
+    same = there.type == now.type and there.index in (None, now.index)
+    if len(places) != 1 or same:
+        yield here if places else str(there)
+        return
+    model.to(there)
+    try:
+        yield str(there)
+    finally:
+        model.to(now)
+
+
+@contextmanager
+def threads(count: int | None) -> Iterator[int]:
+    """Compute threads of PyTorch, process-wide, set back afterwards; ``None`` leaves them. Yields the number in use."""
+    import torch
+
+    before = torch.get_num_threads()
+    if count is None or count == before:
+        yield before
+        return
+    torch.set_num_threads(count)
+    try:
+        yield count
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Keep deprecation notices and progress records of the exporters from the user; the rest goes to our log."""
+    import logging
+
+    levels = [(name, logging.getLogger(name).level) for name in _CHATTY]
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            for name, _ in levels:
+                logging.getLogger(name).setLevel(logging.ERROR)
+            yield
+    finally:
+        for name, level in levels:
+            logging.getLogger(name).setLevel(level)
+        log = logging.getLogger(LOGGER_NAME)
+        for warning in caught:
+            if not issubclass(warning.category, DeprecationWarning | FutureWarning):
+                log.info("%s:%d: %s", warning.filename, warning.lineno, warning.message)
+
+
+@contextmanager
+def exporting(model: torch.nn.Module, device: str | None, count: int | None) -> Iterator[str]:
+    """Everything an export asks of its surroundings at once; yields the device for the example.
+
+    No gradients, no autocast (its mixed types make invalid graphs), evaluation mode, no noise. A module made under
+    ``inference_mode`` is exported under it, because its tensors cannot be captured outside.
+    """
+    import torch
+
+    with ExitStack() as stack:
+        stack.enter_context(threads(count))
+        stack.enter_context(hushed())
+        stack.enter_context(untouched(model))
+        stack.enter_context(evaluating(model))
+        place = stack.enter_context(placed(model, device))
+        born_frozen = any(tensor.is_inference() for tensor in _tensors(model))
+        stack.enter_context(torch.inference_mode() if born_frozen else torch.no_grad())
+        for kind in {"cpu", torch.device(place).type}:
+            stack.enter_context(torch.autocast(kind, enabled=False))
+        yield place
+
+
+def _tensors(model: torch.nn.Module) -> Iterator[Any]:
+    yield from model.parameters()
+    yield from model.buffers()

@@ -1,0 +1,133 @@
+"""Runners: named arrays in, named arrays out, nothing of the caller's changed."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from nav_torch import (
+    exported_from_torch,
+    run_exported,
+    run_torch,
+    run_torchscript,
+    torchscript_script_from_torch,
+    torchscript_trace_from_torch,
+)
+from torch import nn
+
+PAIRS = [
+    (torchscript_script_from_torch, run_torchscript),
+    (torchscript_trace_from_torch, run_torchscript),
+    (exported_from_torch, run_exported),
+]
+
+
+class Difference(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.drop = nn.Dropout(0.5)
+        self.scale = nn.Parameter(torch.full((1,), 3.0))
+
+    def forward(self, a: torch.Tensor, b: torch.Tensor, power: int = 1) -> dict[str, torch.Tensor]:
+        return {"difference": self.drop((a - b) * self.scale) ** power, "a": a}
+
+
+@pytest.fixture
+def subject(case: Any) -> Any:
+    item = {"b": torch.randn(2, 3), "power": 2, "a": torch.randn(2, 3)}
+    return case(Difference(), item, {"a": {0: "batch"}, "b": {0: "batch"}})
+
+
+@pytest.mark.parametrize(("route", "run"), PAIRS)
+def test_a_stored_model_runs_as_its_source(route: Any, run: Any, subject: Any, export: Any, open_runner: Any) -> None:
+    feeds = subject.feeds(batch=5)
+    with open_runner(run, export(route, subject)) as runner:
+        found = runner(feeds)
+    expected = subject.eager(feeds)
+    assert list(found) == ["difference", "a"]
+    for name in expected:
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-6)
+    assert runner.provider == "cpu"
+
+
+def test_the_source_runs_in_evaluation_mode_and_gets_its_modes_back(subject: Any, open_runner: Any) -> None:
+    model = subject.model
+    model.train()
+    model.drop.eval()
+    feeds = subject.feeds(batch=5)
+    with open_runner(run_torch, subject) as runner:
+        assert not model.training
+        found = runner(feeds)
+        assert (runner.provider, runner.precision) == ("cpu", "fp32")
+    assert (model.training, model.drop.training) == (True, False)
+    np.testing.assert_array_equal(found["difference"], subject.eager(feeds)["difference"])
+
+
+def test_outputs_are_the_callers_to_keep(subject: Any, open_runner: Any) -> None:
+    feeds = subject.feeds()
+    with open_runner(run_torch, subject) as runner:
+        found = runner(feeds)
+        found["a"][:] = 0
+        assert feeds["a"].any()
+        assert runner(feeds)["a"].any()
+
+
+def test_a_model_that_writes_into_its_inputs_does_not_reach_the_feeds(case: Any, open_runner: Any) -> None:
+    class InPlace(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.add_(1)
+
+    subject = case(InPlace(), {"x": torch.zeros(2, 3)})
+    feeds = {"x": np.zeros((2, 3), np.float32)}
+    feeds["x"].flags.writeable = False
+    with open_runner(run_torch, subject) as runner:
+        assert runner(feeds)["x" if "x" in subject.signature.output_names else "output__0"].sum() == 6
+        assert runner(feeds)["output__0"].sum() == 6
+
+
+def test_nothing_is_cast_silently(subject: Any, open_runner: Any) -> None:
+    feeds = {name: array.astype(np.float64) for name, array in subject.feeds().items()}
+    with open_runner(run_torch, subject) as runner:
+        assert runner(feeds)["a"].dtype == np.float64
+
+
+def test_bfloat16_goes_in_and_comes_out(case: Any, open_runner: Any) -> None:
+    subject = case(nn.Linear(3, 2).bfloat16(), {"input": torch.randn(2, 3).bfloat16()})
+    with open_runner(run_torch, subject) as runner:
+        assert runner.precision == "bf16"
+        assert runner(subject.feeds())["output__0"].dtype.name == "bfloat16"
+
+
+@pytest.mark.parametrize("asked", [None, 3])
+def test_threads_hold_while_the_runner_is_open(asked: int | None, subject: Any, open_runner: Any) -> None:
+    before = torch.get_num_threads()
+    with open_runner(run_torch, subject, threads=asked) as runner:
+        assert torch.get_num_threads() == (asked or before) == runner.threads
+    assert torch.get_num_threads() == before
+
+
+def test_the_formats_load_what_their_users_expect(subject: Any, export: Any) -> None:
+    for route, _ in PAIRS:
+        result = export(route, subject)
+        assert result.target.load is not None
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            loaded = result.target.load(result.path)
+        assert isinstance(loaded, torch.export.ExportedProgram | torch.jit.ScriptModule)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(("route", "run"), PAIRS)
+def test_on_cuda(route: Any, run: Any, subject: Any, export: Any, open_runner: Any) -> None:
+    result = export(route, subject)
+    feeds = subject.feeds(batch=5)
+    with open_runner(run, result, device="cuda") as runner:
+        found = runner(feeds)
+        assert runner.provider.startswith("cuda")
+    np.testing.assert_allclose(found["difference"], subject.eager(feeds)["difference"], rtol=1e-3, atol=1e-5)
+    with open_runner(run_torch, subject, device="cuda") as runner:
+        runner(feeds)
+    assert next(subject.model.parameters()).device.type == "cpu"

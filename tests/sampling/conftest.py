@@ -1,0 +1,46 @@
+"""Plain numpy functions as models and lists as dataloaders: what sampling does needs no framework."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from navcore.sampling import Samples, SampleStore, SamplingRequest, take_samples
+from navcore.tensors import Signature
+
+Array = np.ndarray[Any, Any]
+Take = Callable[..., Samples]
+
+
+def to_array(value: Any) -> Array | None:
+    return value if isinstance(value, np.ndarray) else None
+
+
+def source_of(model: Callable[..., Any]) -> Callable[[Signature, Mapping[str, Array]], Mapping[str, Array]]:
+    """How a plugin runs its live model: arrays in their places, results under their names."""
+
+    def source(signature: Signature, feeds: Mapping[str, Array]) -> Mapping[str, Array]:
+        args, kwargs = signature.bind(feeds)
+        return signature.name_outputs(model(*args, **kwargs), to_array)
+
+    return source
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SampleStore:
+    return SampleStore(tmp_path / "workspace")
+
+
+@pytest.fixture
+def take(store: SampleStore) -> Take:
+    """Take samples of ``model`` from ``dataloader`` into ``store``; keywords are those of the request."""
+
+    def taken(dataloader: Any, model: Callable[..., Any], **asked: Any) -> Samples:
+        request = SamplingRequest(**asked)
+        return take_samples(dataloader, request, to_array=to_array, source=source_of(model), store=store)
+
+    return taken
