@@ -63,12 +63,13 @@ def check(
     *,
     verifying: VerifyRequest | None,
     measuring: MeasureRequest | None,
-    on_verified: Callable[[CheckResult], None] = lambda _result: None,
+    on_progress: Callable[[CheckResult], None] = lambda _result: None,
 ) -> CheckResult:
     """Verify first; measure only what did not fail.
 
-    ``signature`` is the artifact's own, ``reference`` the source's, by which the samples are read. ``on_verified``
-    receives the result before measuring begins.
+    ``signature`` is the artifact's own, ``reference`` the source's, by which the samples are read. ``on_progress``
+    receives what is known before measuring begins and after every batch size: the next one may be the end of the
+    process. A batch size that cannot be measured does not keep the others from it.
     """
     result = CheckResult(
         provider=runner.provider, precision=runner.precision, threads=runner.threads, notes=runner.notes
@@ -84,21 +85,22 @@ def check(
             rtol=verifying.rtol,
         )
         result = attrs.evolve(result, verification=verification)
-        on_verified(result)
+        on_progress(result)
         if verification.failure is not None:
             return result
-    if measuring is None:
-        return result
-    performance: list[BatchPerformance] = []
-    failure = None
-    for batch_size in measuring.batch_sizes:
+    for batch_size in measuring.batch_sizes if measuring is not None else ():
+        assert measuring is not None
         try:
             feeds = store.profiling_feeds(reference, batch_size)
-            performance.append(_measure(runner, feeds, batch_size, measuring, registry))
+            performance = _measure(runner, feeds, batch_size, measuring, registry)
         except Exception as error:
             told = describe(error)
-            failure = failure or attrs.evolve(told, cause=f"batch size {batch_size}: {told.cause}")
-    return attrs.evolve(result, performance=tuple(performance), measuring=failure)
+            failure = attrs.evolve(told, cause=f"at batch size {batch_size}: {told.cause}")
+            result = attrs.evolve(result, measuring=result.measuring or failure)
+        else:
+            result = attrs.evolve(result, performance=(*result.performance, performance))
+        on_progress(result)
+    return result
 
 
 def _measure(

@@ -52,6 +52,15 @@ class NavcoreError(Exception):
         return (_rebuild, (type(self), self.__dict__.copy()))
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of the message that says something, whatever the exception's ``__str__`` does."""
+    try:
+        text = str(error)
+    except Exception:  # the error of foreign code has a broken message: its type has to do
+        text = ""
+    return next((line.strip() for line in text.splitlines() if line.strip()), "(no message)")
+
+
 def _rebuild(kind: type[NavcoreError], state: dict[str, object]) -> NavcoreError:
     """Bring an error back from a pickle, whatever arguments its class takes."""
     error = kind.__new__(kind)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ import attrs
 
 from navcore.errors import PluginError
 from navcore.failures import describe
+from navcore.formats import Format
 from navcore.jobs import Artifact, ExportJob, Made
+from navcore.journal import Journal
 from navcore.keys import digest, versions_behind
 from navcore.planning import Step
-from navcore.results import Outcome, Status
+from navcore.results import Failure, Outcome, Status
 from navcore.serial import from_data, to_data
 from navcore.session import Session
 from navcore.steps import failed_result, run_step, run_step_forked
@@ -28,14 +31,22 @@ RunStep = Callable[[Mapping[str, Any]], dict[str, Any]]
 class Making:
     """How a step ended, what it made (``None`` when it failed), and the key under which that is remembered.
 
-    ``present`` is false when an earlier run made it and another route's product stands in its place now.
+    ``key`` is the recipe, on which later steps build. ``product`` names the one product that came of it, to which
+    verdicts and measurements belong: exporters are not deterministic. ``present`` is false when an earlier run made it
+    and another product stands in its place now.
     """
 
     outcome: Outcome
     key: str
     made: Made | None = None
+    product: str = ""
     reused: bool = False
     present: bool = True
+
+    @property
+    def checked_key(self) -> str:
+        """The key of what is verified and measured."""
+        return digest(self.key, self.product)
 
 
 def making_key(session: Session, step: Step, origin_key: str) -> str:
@@ -52,16 +63,43 @@ def making_key(session: Session, step: Step, origin_key: str) -> str:
 
 
 def recall(session: Session, step: Step, key: str) -> Making | None:
-    """What an earlier run recorded under that key; a failure counts only if the limits were the same."""
+    """What an earlier run recorded under that key; a failure counts only if the limits were the same.
+
+    What was unavailable is not remembered: it may be there now.
+    """
     data = session.journal.find("made", key)
     if data is None:
         return None
     outcome = from_data(data["outcome"], Outcome)
     if outcome.status != Status.OK:
-        return Making(outcome, key, reused=True) if data["limits"] == session.limits() else None
+        lasting = outcome.status == Status.FAILED and data["limits"] == session.limits()
+        return Making(outcome, key, reused=True) if lasting else None
+    placed = session.journal.find("placing", step.target.name)
     folder = session.workspace.format_folder(step.target.name)
-    present = all(_has_size(folder / name, size) for name, size in data["files"].items())
-    return Making(outcome, key, from_data(data["made"], Made), reused=True, present=present)
+    present = (
+        placed is not None
+        and placed["product"] == data["product"]
+        and all(_has_size(folder / name, size) for name, size in data["files"].items())
+    )
+    return Making(outcome, key, from_data(data["made"], Made), data["product"], reused=True, present=present)
+
+
+def announce_placing(journal: Journal, target: str) -> str:
+    """Record that the files of a format are about to be replaced, by a product whose name this returns.
+
+    From then on no earlier product is taken for what lies in the format's folder, wherever the run is killed.
+    """
+    product = uuid.uuid4().hex
+    journal.record("placing", target, {"product": product})
+    return product
+
+
+def discard_product(session: Session, target: Format) -> None:
+    """Take away what an earlier run made of a format that this run could not make."""
+    folder = session.workspace.format_folder(target.name)
+    if folder.is_dir() and any(entry.suffix != ".log" for entry in folder.iterdir()):
+        announce_placing(session.journal, target.name)
+        _clear_product(folder)
 
 
 def _has_size(path: Path, size: int) -> bool:
@@ -90,7 +128,7 @@ def make(session: Session, step: Step, origin: Artifact, key: str, threads: int,
     else:
         job = _export_job(session, step, origin, output, folder, threads=threads, forked=False)
         answer = _in_caller(lambda: _export(session, step, job))
-    making = _accept(session, step, key, answer, product, folder)
+    making = _accept(session, step, key, answer, product)
     with contextlib.suppress(OSError):
         remove(private)
     return making
@@ -154,24 +192,41 @@ def _in_caller(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     return {"outcome": to_data(outcome), "result": result}
 
 
-def _accept(session: Session, step: Step, key: str, answer: Mapping[str, Any], product: Path, folder: Path) -> Making:
+def _accept(session: Session, step: Step, key: str, answer: Mapping[str, Any], written: Path) -> Making:
     """Move a product into place and record the outcome; a success that wrote nothing is a failure."""
     outcome = from_data(answer["outcome"], Outcome)
     if outcome.log:
         outcome = attrs.evolve(outcome, log=session.workspace.relative(Path(outcome.log)))
-    made, files = None, {}
+    made, product, files = None, "", {}
     if outcome.status == Status.OK:
-        if not (product / step.target.filename).exists() or not size_of(product / step.target.filename):
-            empty = PluginError(f"it reported success and wrote nothing at {step.target.filename}.", who=step.route.who)
-            outcome = attrs.evolve(outcome, status=Status.FAILED, failure=describe(empty))
+        if not (written / step.target.filename).exists() or not size_of(written / step.target.filename):
+            outcome = attrs.evolve(outcome, status=Status.FAILED, failure=_wrote_nothing(step))
         else:
             made = from_data(answer["result"]["made"], Made)
-            files = {entry.name: size_of(entry) for entry in sorted(product.iterdir())}
+            files = {entry.name: size_of(entry) for entry in sorted(written.iterdir())}
+            product = announce_placing(session.journal, step.target.name)
+            folder = session.workspace.format_folder(step.target.name)
             _clear_product(folder)
-            move_contents(product, folder)
-    record = {"outcome": to_data(outcome), "made": to_data(made), "files": files, "limits": session.limits()}
+            move_contents(written, folder)
+    record = {
+        "outcome": to_data(outcome),
+        "made": to_data(made),
+        "product": product,
+        "files": files,
+        "limits": session.limits(),
+    }
     session.journal.record("made", key, record)
-    return Making(outcome, key, made)
+    return Making(outcome, key, made, product)
+
+
+def _wrote_nothing(step: Step) -> Failure:
+    return describe(
+        PluginError(
+            f"it reported success and wrote nothing at {step.target.filename}.",
+            who=step.route.who,
+            hint="Its log may say more; the route has to write job.output.",
+        )
+    )
 
 
 def _clear_product(folder: Path) -> None:

@@ -28,13 +28,17 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Choice:
-    """The best row: format, runtime, median latency in milliseconds at ``batch_size``, samples per second."""
+    """The best row: format, runtime, median latency in milliseconds at ``batch_size``, samples per second.
+
+    ``stable`` is false when the windows of its measurement did not agree.
+    """
 
     format: Format
     runtime: str
     latency: float
     batch_size: int
     throughput: float
+    stable: bool
 
 
 class PackageDescriptor:
@@ -203,14 +207,14 @@ class PackageDescriptor:
     def best(self) -> Choice | None:
         """The row of lowest median latency, at the smallest batch measured, among those verified ok here.
 
-        Never one that failed, is unverified, unstable, or was recorded elsewhere; never the source itself. ``None``
-        when there is no such row.
+        Never one that failed, is unverified, or was recorded elsewhere; never the source itself. ``None`` when there
+        is no such row.
         """
         candidates = [
-            Choice(row.format, one.runtime, _latency(one), one.performance[0].batch_size, one.performance[0].throughput)
+            _choice(row, one)
             for row in self.results
             for one in row.runtimes
-            if not row.live and _is_measured(one) and not one.elsewhere and one.performance[0].stable
+            if not row.live and _is_measured(one) and not one.elsewhere
         ]
         return min(candidates, key=lambda choice: choice.latency, default=None)
 
@@ -334,6 +338,11 @@ def _is_measured(row: RuntimeResult) -> bool:
 def _latency(row: RuntimeResult) -> float:
     """Median latency at the smallest batch, in milliseconds."""
     return min(row.performance, key=lambda performance: performance.batch_size).p50_latency
+
+
+def _choice(row: FormatResult, runtime: RuntimeResult) -> Choice:
+    first = min(runtime.performance, key=lambda performance: performance.batch_size)
+    return Choice(row.format, runtime.runtime, first.p50_latency, first.batch_size, first.throughput, first.stable)
 
 
 def _fastest(row: FormatResult, offered: Sequence[str] | dict[str, Route]) -> str:

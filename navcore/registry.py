@@ -1,28 +1,25 @@
-"""Entry points → plugins, routes, formats and statuses; the only room that knows pluggy and installed distributions."""
+"""Announced plugins → modules, routes, formats and hooks; the only room that knows pluggy."""
 
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import importlib.util
-import os
+import keyword
 from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import attrs
 import pluggy
 
 from navcore import hookspecs
-from navcore.errors import NavcoreError, PluginError, UnknownFormat
+from navcore.announcements import CORE, CORE_TARGET, Candidate, candidates
+from navcore.errors import NavcoreError, PluginError, UnknownFormat, first_line
 from navcore.formats import Format
-from navcore.guards import guarded
+from navcore.guards import guarded, guarded_wrapper
 from navcore.routes import ROUTES_ATTRIBUTE, Hook, Route
 
-GROUP = "navcore.v1"
-DISABLE = "NAVCORE_DISABLE_PLUGINS"
-EXTRA = "NAVCORE_EXTRA_PLUGINS"
-CORE = "navcore"
+_MARK = f"{hookspecs.PROJECT}_impl"
 
 
 @attrs.frozen
@@ -45,17 +42,6 @@ class Plugin:
     def summary(self) -> str:
         """The first line of the module's docstring."""
         return (self.module.__doc__ or "").strip().partition("\n")[0] if self.module else ""
-
-
-@attrs.frozen
-class Candidate:
-    """A plugin that is announced, before its module is imported."""
-
-    name: str
-    distribution: str
-    version: str
-    target: str
-    problem: str = ""
 
 
 @attrs.frozen(eq=False)
@@ -98,8 +84,17 @@ class Registry:
         return next((plugin for plugin in self.plugins if plugin.name == name), None)
 
     def live_format(self, model: object) -> Format | None:
-        """The live format to which the model belongs, or ``None``."""
-        return next((form for form in self.formats if form.live is not None and form.live.recognises(model)), None)
+        """The live format to which the model belongs, or ``None``; of several, the one whose class is nearest.
+
+        A Keras model on the torch backend is an ``nn.Module`` too: the more derived class decides.
+        """
+        live = [form for form in self.formats if form.live is not None and form.live.recognises(model)]
+        for kind in type(model).__mro__:
+            name = f"{kind.__module__}.{kind.__qualname__}"
+            for form in live:
+                if form.live is not None and name in form.live.types:
+                    return form
+        return None
 
     def to_array(self, value: Any) -> Any:
         """The host array of a numpy array or of any plugin's framework tensor; ``None`` when it is neither."""
@@ -126,9 +121,14 @@ class Registry:
         if route.available is None:
             return ""
         try:
-            return route.available() or ""
-        except Exception as error:  # a probe is foreign code: whatever it raises is its answer
-            return f"the probe of {route.who} failed: {type(error).__name__}: {error}"
+            reason = route.available()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a probe is foreign code: whatever it raises is its answer
+            return f"the probe of {route.who} failed: {type(error).__name__}: {first_line(error)}"
+        if not isinstance(reason, str | None):
+            return f"the probe of {route.who} answered {reason!r} in place of None or a reason"
+        return reason or ""
 
 
 def _merged(known: Format | None, other: Format) -> Format:
@@ -154,77 +154,36 @@ def load_registry() -> Registry:
     """
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
-    plugins = [_load(candidate) for candidate in _candidates()]
-    plugins = _refuse_conflicts(plugins)
-    for plugin in plugins:
-        if plugin.loaded:
-            manager.register(_hook_namespace(plugin), name=plugin.name)
+    plugins = [_register(plugin, manager) for plugin in _refuse_conflicts(_load(one) for one in candidates())]
     return Registry(tuple(plugins), manager.hook)
-
-
-def _candidates() -> Iterator[Candidate]:
-    """Core's own routes, then the announced plugins in the order of their names: install order decides nothing."""
-    version = _version_of(CORE)
-    yield Candidate(CORE, CORE, version, "navcore.windows")
-    disabled = {name.strip() for name in os.environ.get(DISABLE, "").split(",") if name.strip()}
-    found = sorted(_announced(), key=lambda candidate: (candidate.name, candidate.distribution))
-    for candidate in found:
-        if candidate.name in disabled or candidate.distribution in disabled:
-            yield attrs.evolve(candidate, problem=f"left out by {DISABLE}")
-        else:
-            yield candidate
-
-
-def _announced() -> Iterator[Candidate]:
-    seen: set[tuple[str, str, str]] = set()
-    for distribution in importlib.metadata.distributions():
-        for entry in distribution.entry_points:
-            if not (entry.group == GROUP or entry.group.startswith("navcore.v")):
-                continue
-            name, version = _identity(distribution)
-            if (name, entry.group, entry.name) in seen:
-                continue  # the same distribution found twice on the path: the first one is what gets imported
-            seen.add((name, entry.group, entry.name))
-            problem = "" if entry.group == GROUP else _foreign(entry.group)
-            yield Candidate(entry.name, name, version, entry.value, problem)
-    for item in os.environ.get(EXTRA, "").split(","):
-        if item.strip():
-            name, _, module = item.strip().partition("=")
-            yield Candidate(name, f"{EXTRA}", "", module or name)
-
-
-def _identity(distribution: importlib.metadata.Distribution) -> tuple[str, str]:
-    try:
-        return distribution.metadata["Name"] or "unknown", distribution.version or ""
-    except Exception:  # a damaged dist-info must not take the others down
-        return "unknown", ""
-
-
-def _version_of(distribution: str) -> str:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
-
-
-def _foreign(group: str) -> str:
-    return f"it speaks {group}, this navcore speaks {GROUP}: install a release of the plugin made for it"
 
 
 def _load(candidate: Candidate) -> Plugin:
     found = Plugin(candidate.name, candidate.distribution, candidate.version, candidate.target)
     if candidate.problem:
         return attrs.evolve(found, problem=candidate.problem)
+    if candidate.target != CORE_TARGET and not _can_name(candidate.name):
+        told = f"{candidate.name!r} cannot name a plugin: a name is also an attribute of navcore, so use a new word"
+        return attrs.evolve(found, problem=told)
     try:
-        module = importlib.import_module(candidate.target.partition(":")[0])
+        module = importlib.import_module(candidate.target.partition(":")[0].strip())
         routes = tuple(_routes_of(module, candidate))
+    except KeyboardInterrupt:
+        raise
     except NavcoreError as error:
         return attrs.evolve(found, problem=str(error))
     except BaseException as error:  # an import runs foreign code; even SystemExit must not end the caller
-        if isinstance(error, KeyboardInterrupt):
-            raise
-        return attrs.evolve(found, problem=f"{type(error).__name__}: {error}")
+        return attrs.evolve(found, problem=f"{type(error).__name__}: {first_line(error)}")
     return attrs.evolve(found, module=module, routes=routes)
+
+
+def _can_name(name: str) -> bool:
+    """Whether ``navcore.<name>`` can be written and means nothing else."""
+    if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
+        return False
+    import navcore
+
+    return not (name in navcore.__all__ or name in vars(navcore) or importlib.util.find_spec(f"navcore.{name}"))
 
 
 def _own_functions(module: ModuleType, attribute: str) -> Iterator[Callable[..., Any]]:
@@ -246,29 +205,33 @@ def _routes_of(module: ModuleType, candidate: Candidate) -> Iterator[Route]:
     names: set[str] = set()
     for function in _own_functions(module, ROUTES_ATTRIBUTE):
         for declared in getattr(function, ROUTES_ATTRIBUTE):
+            # The function as the module shows it: it may have been decorated again after it was declared.
             route = attrs.evolve(
-                declared, owner=candidate.name, distribution=candidate.distribution, version=candidate.version
+                declared,
+                function=function,
+                owner=candidate.name,
+                distribution=candidate.distribution,
+                version=candidate.version,
             )
             if route.id in names:
-                raise PluginError(f"Two routes of {candidate.name} are called {route.id!r}.", hint="Rename one.")
+                raise PluginError(
+                    f"Two routes of {candidate.name} are called {route.id!r}.",
+                    hint="Give each a function with a name of its own.",
+                )
             names.add(route.id)
             yield route
 
 
 def _refuse_conflicts(plugins: Iterable[Plugin]) -> list[Plugin]:
-    """Two plugins of one name, a plugin named like a public name of navcore, or two meanings of one format name."""
-    import navcore
-
+    """Two plugins of one name, or two meanings of one format name."""
     kept: list[Plugin] = []
     meanings: dict[str, tuple[Plugin, Format]] = {}
     for plugin in plugins:
         problem = "" if plugin.loaded else plugin.problem
-        if plugin.loaded and plugin.name != CORE:
+        if plugin.loaded:
             first = next((other for other in kept if other.name == plugin.name and other.loaded), None)
             if first is not None:
                 problem = f"{first.distribution} {first.version} already brings a plugin named {plugin.name!r}"
-            elif plugin.name in navcore.__all__ or importlib.util.find_spec(f"navcore.{plugin.name}"):
-                problem = f"{plugin.name!r} is a public name of navcore and cannot name a plugin"
             else:
                 problem = _other_meaning(plugin, meanings)
         if plugin.loaded and not problem:
@@ -279,9 +242,12 @@ def _refuse_conflicts(plugins: Iterable[Plugin]) -> list[Plugin]:
 
 
 def _other_meaning(plugin: Plugin, meanings: dict[str, tuple[Plugin, Format]]) -> str:
+    known = dict(meanings)
     for format in (format for route in plugin.routes for format in route.formats):
-        owner, known = meanings.get(format.name, (plugin, format))
-        if known.description() != format.description():
+        owner, first = known.setdefault(format.name, (plugin, format))
+        if first.description() != format.description():
+            if owner is plugin:
+                return f"it declares the format {format.name!r} twice, and differently: use one value for both"
             return (
                 f"it declares the format {format.name!r} differently from {owner.distribution} {owner.version}; "
                 f"import that plugin's format, or choose another name"
@@ -289,14 +255,38 @@ def _other_meaning(plugin: Plugin, meanings: dict[str, tuple[Plugin, Format]]) -
     return ""
 
 
+def _register(plugin: Plugin, manager: pluggy.PluginManager) -> Plugin:
+    """Make the plugin's hooks known, or find out why they cannot be."""
+    if not plugin.loaded:
+        return plugin
+    try:
+        manager.register(_hook_namespace(plugin), name=plugin.name)
+    except NavcoreError as error:
+        return attrs.evolve(plugin, problem=str(error))
+    except Exception as error:
+        return attrs.evolve(plugin, problem=f"{type(error).__name__}: {first_line(error)}")
+    return plugin
+
+
 def _hook_namespace(plugin: Plugin) -> SimpleNamespace:
-    """What pluggy sees of a plugin: a guarded implementation per route, and its wrappers as they are."""
+    """What pluggy sees of a plugin: a guarded implementation per route, and its guarded wrappers."""
     assert plugin.module is not None
     space = SimpleNamespace(__name__=plugin.name)
     for index, route in enumerate(plugin.routes):
         implementation = guarded(route)
         mark = hookspecs.hookimpl(specname=route.hook, trylast=plugin.name == CORE)
         setattr(space, f"route_{index}", mark(implementation))
-    for index, wrapper in enumerate(_own_functions(plugin.module, f"{hookspecs.PROJECT}_impl")):
-        setattr(space, f"wrapper_{index}", wrapper)
+    for index, function in enumerate(_own_functions(plugin.module, _MARK)):
+        asked = getattr(function, _MARK)
+        hook = asked["specname"] or function.__name__
+        if hook not in get_args(Hook):
+            raise PluginError(f"There is no hook {hook!r} to wrap.", hint=f"Hooks: {', '.join(get_args(Hook))}.")
+        if not asked["wrapper"]:
+            raise PluginError(
+                f"The function {function.__name__} implements the hook {hook} for every route.",
+                hint="Declare a route with a decorator of navcore, or wrap the hook with hookimpl(wrapper=True).",
+            )
+        wrapper = guarded_wrapper(function, f"{plugin.distribution} {plugin.version} ({function.__name__})")
+        mark = hookspecs.hookimpl(wrapper=True, specname=hook, tryfirst=asked["tryfirst"], trylast=asked["trylast"])
+        setattr(space, f"wrapper_{index}", mark(wrapper))
     return space

@@ -11,12 +11,13 @@ function itself stays an ordinary function.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import attrs
 
-from navcore.errors import PluginError
+from navcore.errors import PluginError, first_line
 from navcore.formats import Format
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ class Route:
 
 
 def _declare(function: Callable[..., Any], route: Route) -> None:
+    if not (math.isfinite(route.cost) and route.cost >= 0):
+        raise PluginError(f"The cost of {route.name} is {route.cost}.", hint="Give a finite number, 0 or more.")
     declared: list[Route] = getattr(function, ROUTES_ATTRIBUTE, [])
     setattr(function, ROUTES_ATTRIBUTE, [*declared, route])
 
@@ -90,11 +93,18 @@ def _check_options(options: type | None, name: str) -> None:
             f"The options of {name} are {options!r}, which is not an attrs class.",
             hint="Decorate it with @attrs.frozen.",
         )
-    bare = [field.name for field in attrs.fields(options) if field.default is attrs.NOTHING]
+    bare = [field.name for field in attrs.fields(options) if field.init and field.default is attrs.NOTHING]
     if bare:
         raise PluginError(
             f"The options of {name} have no default for: {', '.join(bare)}.", hint="Give every option a default."
         )
+    try:
+        options()
+    except Exception as error:
+        raise PluginError(
+            f"The options of {name} refuse their own defaults: {type(error).__name__}: {first_line(error)}.",
+            hint="Choose defaults that its validators accept.",
+        ) from error
 
 
 def _name_of(format: Format | str) -> str:
@@ -252,6 +262,8 @@ def runner(
     available: Probe | None = None,
 ) -> Callable[[Any], Any]:
     """Declare a function that loads ``formats`` in ``runtime`` and returns a runner, or a plain callable."""
+    if not formats:
+        raise PluginError(f"A runner for {str(runtime)!r} names no format.", hint="Give the formats that it loads.")
 
     def declare(function: Callable[[RunnerJob[Any]], Any]) -> Callable[[RunnerJob[Any]], Any]:
         _check_options(options, function.__name__)

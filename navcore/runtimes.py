@@ -25,51 +25,91 @@ from navcore.workspace import fresh_folder
 RunStep = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
+@attrs.frozen
+class Checking:
+    """The row of a check; ``reused`` when an earlier run had found all of it."""
+
+    row: RuntimeResult
+    reused: bool = False
+
+
 def check_runtime(
     session: Session, artifact: Artifact, artifact_key: str, planned: Check, run: RunStep = run_step
-) -> RuntimeResult:
-    """Verify, then measure, unless the journal already knows. Never raises for what the runtime did."""
+) -> Checking:
+    """Verify, then measure, each unless the journal already knows. Never raises for what the runtime did."""
     if planned.reason:
         failure = Failure(planned.reason, "unavailable")
         outcome = Outcome(Status.UNAVAILABLE, failure=failure)
-        return RuntimeResult(planned.runtime, Status.UNAVAILABLE, planned.route.id, outcome=outcome)
+        return Checking(RuntimeResult(planned.runtime, Status.UNAVAILABLE, planned.route.id, outcome=outcome))
     reference = artifact.model is not None
     verifying = None if reference else _verify_request(session, artifact)
     measuring = _measure_request(session)
     verified_key = _verified_key(session, artifact_key, planned, verifying)
-    measured_key = digest("measured", verified_key, to_data(measuring), hardware_key())
-    known = session.journal.find("verified", verified_key)
-    if known is not None and not reference:
-        row = from_data(known, RuntimeResult)
-        if row.status in (Status.FAILED, Status.UNAVAILABLE) or measuring is None:
-            return row
-        verifying = None
-    else:
-        row = None
-    measured = None if measuring is None else session.journal.find("measured", measured_key)
-    if measured is not None and (row is not None or reference):
-        return from_data(measured, RuntimeResult)
-    fresh = _run_check(session, artifact, planned, verifying, measuring, run)
-    if row is not None:  # verified by an earlier run, measured by this one
-        fresh = attrs.evolve(fresh, verification=row.verification, status=row.status, outcome=row.outcome)
-    elif not reference:
-        session.journal.record("verified", verified_key, to_data(attrs.evolve(fresh, performance=(), profiling=None)))
-    if measuring is not None and fresh.status in (Status.OK, Status.UNVERIFIED):
-        session.journal.record("measured", measured_key, to_data(fresh))
-    return fresh
+    verified = None if reference else _recall(session, "verified", verified_key)
+    if verified is not None and (measuring is None or verified.status == Status.FAILED):
+        return Checking(verified, reused=True)
+    measured_key = _measured_key(session, artifact_key, planned, measuring)
+    measured = None if measuring is None else _recall(session, "measured", measured_key)
+    if measured is not None and reference:
+        return Checking(measured, reused=True)
+    if measured is not None and verified is not None:
+        return Checking(_joined(verified, measured), reused=True)
+    fresh = _run_check(
+        session, artifact, planned, None if verified else verifying, None if measured else measuring, run
+    )
+    if verified is None and not reference:
+        _remember(session, "verified", verified_key, attrs.evolve(fresh, performance=(), profiling=None))
+    if verified is not None:
+        fresh = _joined(verified, _measured_alone(fresh))
+    elif measured is not None:
+        return Checking(fresh if fresh.status not in _MEASURED else _joined(fresh, measured))
+    if measuring is not None and fresh.status in _MEASURED:
+        _remember(session, "measured", measured_key, fresh)
+    return Checking(fresh)
+
+
+_MEASURED = (Status.OK, Status.UNVERIFIED)
+
+
+def _recall(session: Session, event: str, key: str) -> RuntimeResult | None:
+    """What an earlier run recorded; what was unavailable may be there now, and other limits may let a step succeed."""
+    data = session.journal.find(event, key)
+    if data is None:
+        return None
+    row = from_data(data["row"], RuntimeResult)
+    died = any(outcome is not None and outcome.failure is not None for outcome in (row.outcome, row.profiling))
+    if row.status == Status.UNAVAILABLE or (died and data["limits"] != session.limits()):
+        return None
+    return row
+
+
+def _remember(session: Session, event: str, key: str, row: RuntimeResult) -> None:
+    session.journal.record(event, key, {"row": to_data(row), "limits": session.limits()})
+
+
+def _measured_alone(fresh: RuntimeResult) -> RuntimeResult:
+    """The row of a check that had only to measure: its failure is one of measuring, not of the format."""
+    if fresh.status in _MEASURED:
+        return fresh
+    return attrs.evolve(fresh, profiling=fresh.profiling or fresh.outcome)
+
+
+def _joined(verified: RuntimeResult, measured: RuntimeResult) -> RuntimeResult:
+    return attrs.evolve(
+        verified, performance=measured.performance, profiling=measured.profiling, threads=measured.threads
+    )
 
 
 def measure_runtime(session: Session, artifact: Artifact, planned: Check) -> RuntimeResult:
     """Measure alone, without verifying and without looking into the journal."""
-    return _run_check(session, artifact, planned, None, _measure_request(session), run_step)
+    return _measured_alone(_run_check(session, artifact, planned, None, _measure_request(session), run_step))
 
 
-def is_checked(session: Session, artifact: Artifact, artifact_key: str, planned: Check) -> bool:
+def is_refused(session: Session, artifact: Artifact, artifact_key: str, planned: Check) -> bool:
     """Whether an earlier run recorded a failed verification: then the product itself is not needed any more."""
-    known = session.journal.find(
-        "verified", _verified_key(session, artifact_key, planned, _verify_request(session, artifact))
-    )
-    return known is not None and from_data(known, RuntimeResult).status == Status.FAILED
+    key = _verified_key(session, artifact_key, planned, _verify_request(session, artifact))
+    known = _recall(session, "verified", key)
+    return known is not None and known.status == Status.FAILED
 
 
 def _verify_request(session: Session, artifact: Artifact) -> VerifyRequest:
@@ -97,18 +137,19 @@ def profiler_route(session: Session) -> str:
 
 
 def _verified_key(session: Session, artifact_key: str, planned: Check, verifying: VerifyRequest | None) -> str:
+    return digest("verified", _run_key(session, artifact_key, planned), to_data(verifying))
+
+
+def _measured_key(session: Session, artifact_key: str, planned: Check, measuring: MeasureRequest | None) -> str:
+    versions = {} if measuring is None else dict(versions_behind(session.registry.route(measuring.profiler)))
+    run_key = _run_key(session, artifact_key, planned)
+    return digest("measured", run_key, to_data(measuring), versions, hardware_key())
+
+
+def _run_key(session: Session, artifact_key: str, planned: Check) -> str:
     route = planned.route
     versions = dict(versions_behind(route))
-    return digest(
-        "verified",
-        artifact_key,
-        route.id,
-        versions,
-        session.options_key(route),
-        to_data(verifying),
-        processors(),
-        session.device,
-    )
+    return digest(artifact_key, route.id, versions, session.options_key(route), processors(), session.device)
 
 
 def _run_check(

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 from navcore.failures import describe, died
 from navcore.isolation import ChildReport, Limits, run_forked, run_module
 from navcore.results import Failure, Outcome, Status
@@ -55,6 +57,7 @@ def _conclude(report: ChildReport, who: str) -> dict[str, Any]:
     elif report.result is not None and report.result.get("failure"):
         failure = from_data(report.result["failure"], Failure)
     if failure is not None:
+        failure = attrs.evolve(failure, hint=failure.hint or "The step's log has the whole story.")
         status = Status.UNAVAILABLE if failure.category == "unavailable" else Status.FAILED
     outcome = Outcome(status, report.seconds, report.peak_memory, str(report.log), failure)
     return {"outcome": to_data(outcome), "result": report.result}

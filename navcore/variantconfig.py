@@ -48,8 +48,9 @@ class VariantConfig:
     """What ``config.yaml`` says about one variant.
 
     ``model_path`` is relative to the workspace. ``signature`` and ``calling`` say how the stored model is called.
-    ``route`` is the id of the route that made it, empty for a source. ``facts`` are what that route recorded about its
-    work, such as the opset it chose. ``asked`` are the settings of the run.
+    ``route`` is the id of the route that made it from ``made_from``; both are empty for a source. ``facts`` are what
+    that route recorded about its work, such as the opset it chose. ``asked`` is what the run was asked for, as far as
+    it concerns this variant.
     """
 
     variant: Format
@@ -57,6 +58,7 @@ class VariantConfig:
     calling: Calling
     signature: Signature
     route: str
+    made_from: str
     facts: Mapping[str, str]
     asked: Settings
 
@@ -99,7 +101,7 @@ def write_config(path: Path, record: Record, row: FormatResult) -> None:
             code="config-incomplete",
             who=str(path),
         )
-    write_text(path, to_yaml(_config_to_data(record.settings, row, row.path, signature)))
+    write_text(path, to_yaml(_config_to_data(_concerning(record, row), row, row.path, signature)))
 
 
 def read_config(path: Path) -> VariantConfig:
@@ -119,6 +121,24 @@ def read_config(path: Path) -> VariantConfig:
                 hint="If a newer navcore wrote it, install that." if version is not None else "Check the path.",
             )
         return _config_from_data(data)
+
+
+def _concerning(record: Record, row: FormatResult) -> Settings:
+    """The run's settings without what they say about formats that had no part in this variant."""
+    rows = {one.format.name: one for one in record.results}
+    formats, at = {record.source.name: record.source, row.format.name: row.format}, row
+    while at.made_from in rows and at.made_from not in formats:
+        at = rows[at.made_from]
+        formats[at.format.name] = at.format
+    if not row.made_from and row.format != record.source:
+        return record.settings  # a row of an older version, which does not say what had a part in it
+    part = {name for format in formats.values() for name in (format.name, format.family)}
+
+    def kept(values: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in values.items() if key.partition("/")[0] in part}
+
+    asked = record.settings
+    return attrs.evolve(asked, options=kept(asked.options), runtimes=kept(asked.runtimes), prefer=kept(asked.prefer))
 
 
 def _config_to_data(settings: Settings, row: FormatResult, path: str, signature: Signature) -> dict[str, Any]:
@@ -146,6 +166,7 @@ def _config_to_data(settings: Settings, row: FormatResult, path: str, signature:
         "calling": row.calling,
         "signature": signature_to_data(to_data(signature)),
         "route": row.route,
+        "made_from": row.made_from,
         "facts": dict(row.facts),
         **{key: asked[key] for key in _KEPT},
     }
@@ -161,6 +182,7 @@ def _config_from_data(data: Mapping[str, Any]) -> VariantConfig:
             "calling": data["calling"],
             "signature": signature_data(data["signature"]),
             "route": data["route"],
+            "made_from": data["made_from"],
             "facts": data["facts"],
             "asked": {},
         },

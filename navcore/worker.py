@@ -88,7 +88,7 @@ def runner_job(request: Mapping[str, Any], registry: Registry) -> RunnerJob[Any]
 
 
 def check_artifact(request: Mapping[str, Any], registry: Registry, folder: Path) -> dict[str, Any]:
-    """Verify and measure an artifact; what was verified is on disk before measuring begins."""
+    """Verify and measure an artifact; what is known is on disk before the next part begins."""
     job = runner_job(request, registry)
 
     def keep(result: CheckResult) -> None:
@@ -104,7 +104,7 @@ def check_artifact(request: Mapping[str, Any], registry: Registry, folder: Path)
             registry,
             verifying=None if verifying is None else from_data(verifying, VerifyRequest),
             measuring=None if measuring is None else from_data(measuring, MeasureRequest),
-            on_verified=keep,
+            on_progress=keep,
         )
     return {"check": to_data(result)}
 

@@ -29,6 +29,7 @@ DEFAULT_WORKDIR = "navigator_workdir"
 SUFFIX = ".nav.workspace"
 PRIVATE = ".navcore"
 MARKER = "marker.json"
+_OUTGOING = "outgoing"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,127}")
 
 
@@ -88,14 +89,22 @@ def opened(root: Path, *, override: bool = False) -> Iterator[Workspace]:
     ``override`` empties it first. Raises :class:`WorkspaceNotOurs` for a folder that navcore did not make (nothing in
     it is touched) and :class:`WorkspaceLocked`, naming the holder, while another run has it.
     """
+    with locked(root):
+        if override and root.exists():
+            _empty(root)
+        yield _make(root)
+
+
+@contextlib.contextmanager
+def locked(root: Path) -> Iterator[None]:
+    """Keep everybody else out of the workspace at ``root``, which need not exist. Raises as :func:`opened` does."""
     import filelock
 
-    _check_place(root)
-    lock_path = root.parent / f".{root.name}.lock"
+    check_place(root)
     holder_path = root.parent / f".{root.name}.holder"
+    lock = filelock.FileLock(root.parent / f".{root.name}.lock", timeout=0)
     try:
         root.parent.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(lock_path, timeout=0)
         lock.acquire()
     except filelock.Timeout:
         raise WorkspaceLocked(
@@ -105,31 +114,51 @@ def opened(root: Path, *, override: bool = False) -> Iterator[Workspace]:
     except OSError as error:
         raise WorkspaceError(f"The workdir {root.parent} cannot be used: {error.strerror}.") from error
     try:
-        write_json(holder_path, {"pid": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%H:%M:%S")})
-        if override and root.exists():
-            _empty(root)
-        yield _make(root)
+        _write_holder(holder_path)
+        _put_back(root)
+        yield
     finally:
-        holder_path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            holder_path.unlink(missing_ok=True)
         lock.release()
 
 
-def _check_place(root: Path) -> None:
+def _write_holder(path: Path) -> None:
+    held = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%H:%M:%S")}
+    try:
+        write_json(path, held)
+    except OSError as error:
+        raise WorkspaceError(f"The workdir {path.parent} cannot be written: {error.strerror}.") from error
+
+
+def check_place(root: Path) -> None:
+    """Raise :class:`WorkspaceNotOurs` for a link, or a place that holds something that navcore did not make."""
     if root.is_symlink():
         raise WorkspaceNotOurs(f"{root} is a symbolic link.", hint="Choose another workdir or model_name.")
-    if root.exists() and not is_ours(root) and (not root.is_dir() or any(root.iterdir())):
+    if root.exists() and not is_ours(root) and not _holds_nothing(root):
         raise WorkspaceNotOurs(
             f"{root} exists and was not made by navcore, so nothing in it was touched.",
             hint="Choose another workdir or model_name, or move it away.",
         )
 
 
+def _holds_nothing(root: Path) -> bool:
+    """An empty folder, or one in which navcore was killed just before it set its marker, or just after it took it."""
+    if not root.is_dir():
+        return False
+    private = root / PRIVATE
+    entries = list(root.iterdir())
+    if entries != [private] or private.is_symlink() or not private.is_dir():
+        return not entries
+    return all(entry.name.startswith(f".{MARKER}.") for entry in private.iterdir())
+
+
 def _holder(path: Path) -> str:
     try:
         held = json.loads(path.read_text())
-    except (OSError, ValueError):
+        return f" by process {held['pid']} on {held['host']} since {held['since']}"
+    except (OSError, ValueError, LookupError, TypeError):
         return ""
-    return f" by process {held['pid']} on {held['host']} since {held['since']}"
 
 
 def _make(root: Path) -> Workspace:
@@ -137,10 +166,54 @@ def _make(root: Path) -> Workspace:
     try:
         workspace.private.mkdir(parents=True, exist_ok=True)
         if not is_ours(root):
-            write_json(workspace.private / MARKER, {"made_by": "navcore", "layout": 1})
+            write_marker(root)
     except OSError as error:
         raise WorkspaceError(f"The workspace {root} cannot be written: {error.strerror}.") from error
     return workspace
+
+
+def write_marker(root: Path) -> None:
+    """Make the folder recognisably navcore's."""
+    (root / PRIVATE).mkdir(exist_ok=True)
+    write_json(root / PRIVATE / MARKER, {"made_by": "navcore", "layout": 1})
+
+
+def waiting_room(root: Path) -> Path:
+    """The folder beside the workspace in which a new one is prepared, and where the old one goes; ours, and emptied.
+
+    Raises :class:`WorkspaceNotOurs` when somebody else's folder has that name.
+    """
+    place = _waiting_room(root)
+    check_place(place)
+    _make(place)
+    _empty(place)
+    return place
+
+
+def replace_whole(root: Path, prepared: Path) -> Workspace:
+    """Let ``prepared``, in the waiting room of ``root``, take the place of the workspace; call it under the lock.
+
+    A kill leaves the old workspace (at the latest the next :func:`locked` puts it back) or the new one, whole.
+    """
+    place = prepared.parent
+    write_marker(prepared)
+    if root.exists():
+        root.rename(place / _OUTGOING)
+    prepared.rename(root)
+    sync_folder(root.parent)
+    delete(Workspace(place))
+    return Workspace(root)
+
+
+def _waiting_room(root: Path) -> Path:
+    return root.parent / f".{root.name}.incoming"
+
+
+def _put_back(root: Path) -> None:
+    """Undo a replacement that was killed between its two renames."""
+    outgoing = _waiting_room(root) / _OUTGOING
+    if not root.exists() and is_ours(outgoing):
+        outgoing.rename(root)
 
 
 def _empty(root: Path) -> None:
@@ -154,10 +227,12 @@ def _empty(root: Path) -> None:
 
 
 def delete(workspace: Workspace) -> None:
-    """Delete the whole workspace, if it is ours."""
+    """Delete the whole workspace, if it is ours; a kill in between leaves a folder that is ours, or holds nothing."""
     if is_ours(workspace.root):
         _empty(workspace.root)
-        shutil.rmtree(workspace.root)
+        (workspace.private / MARKER).unlink()
+        workspace.private.rmdir()
+        workspace.root.rmdir()
 
 
 def remove(path: Path) -> None:

@@ -24,11 +24,15 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON t
 
 
 class Refused(click.ClickException):
-    """One sentence on standard error, and the exit code."""
+    """One sentence on standard error, and exit code 1."""
 
-    def __init__(self, sentence: str, exit_code: int = NOT_OK) -> None:
-        super().__init__(sentence)
-        self.exit_code = exit_code
+    exit_code = NOT_OK
+
+
+class Misused(Refused):
+    """The same for arguments that cannot be meant, with exit code 2."""
+
+    exit_code = WRONG_USAGE
 
 
 class Command(click.Command):
@@ -60,7 +64,7 @@ class Command(click.Command):
 
 def _told(error: Exception) -> Refused:
     if isinstance(error, OptionError | UnknownFormat):
-        return Refused(str(error), WRONG_USAGE)
+        return Misused(str(error))
     if isinstance(error, NavcoreError):
         return Refused(str(error))
     if isinstance(error, BrokenPipeError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,49 +15,44 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|kB|MB|GB|KiB|MiB|GiB)?")
 _UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
 
-class Bytes(click.ParamType):
-    """A number of bytes, with or without a unit: ``4GiB``, ``500MB``, ``1048576``."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The number of bytes."""
-        found = _SIZE.fullmatch(str(value))
-        if found is None:
-            self.fail(f"{value!r} is not a size such as 4GiB, 500MB or 1048576.", param, ctx)
-        return int(float(found[1]) * _UNITS[found[2] or "B"])
+def _bytes(_context: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:
+    """A number of bytes, with or without a unit."""
+    if text is None:
+        return None
+    found = _SIZE.fullmatch(text)
+    if found is None:
+        raise click.BadParameter(f"{text!r} is not a size such as 8GiB, 500MB or 1048576.")
+    return int(float(found[1]) * _UNITS[found[2] or "B"])
 
 
-class RouteOption(click.ParamType):
-    """``KEY.NAME=VALUE``: key and name of an option, and its value, which is read as a YAML scalar."""
+def _route_options(
+    _context: click.Context, _parameter: click.Parameter, texts: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """``KEY.NAME=VALUE``, several times, as options by key; a value is read as YAML."""
+    import yaml
 
-    name = "key.name=value"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str, Any]:
-        """Key, name and value."""
-        import yaml
-
-        left, equals, text = str(value).partition("=")
+    options: dict[str, dict[str, Any]] = {}
+    for text in texts:
+        left, equals, value = text.partition("=")
         key, dot, name = left.rpartition(".")
         if not (equals and dot and key and name):
-            self.fail(f"{value!r} is not KEY.NAME=VALUE, for example onnx.opset=17.", param, ctx)
+            raise click.BadParameter(f"{text!r} is not KEY.NAME=VALUE, for example onnx.opset=17.")
         try:
-            return key, name, yaml.safe_load(text)
+            options.setdefault(key, {})[name] = yaml.safe_load(value)
         except yaml.YAMLError:
-            self.fail(f"the value of {left} is not YAML: {text!r}.", param, ctx)
+            raise click.BadParameter(f"the value of {left} is not YAML: {value!r}.") from None
+    return options
 
 
-class Pair(click.ParamType):
-    """``FORMAT=NAME``."""
-
-    name = "format=name"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        """Format and name."""
-        format, equals, name = str(value).partition("=")
+def _runtimes(_context: click.Context, _parameter: click.Parameter, texts: Sequence[str]) -> dict[str, list[str]]:
+    """``FORMAT=RUNTIME``, several times, as runtimes by format."""
+    limited: dict[str, list[str]] = {}
+    for text in texts:
+        format, equals, name = text.partition("=")
         if not (format and equals and name):
-            self.fail(f"{value!r} is not FORMAT=NAME, for example onnx=CPUExecutionProvider.", param, ctx)
-        return format, name
+            raise click.BadParameter(f"{text!r} is not FORMAT=RUNTIME, for example onnx=CPUExecutionProvider.")
+        limited.setdefault(format, []).append(name)
+    return limited
 
 
 _MEASURING = (
@@ -88,11 +83,11 @@ _ASKED = (
         help="A format or family to reach; may be repeated. Default: all that the installed plugins reach.",
     ),
     click.option(
-        "--option", "options", type=RouteOption(), multiple=True, metavar="KEY.NAME=VALUE",
+        "--option", "options", callback=_route_options, multiple=True, metavar="KEY.NAME=VALUE",
         help="An option of the plugin that makes KEY, or runs it (KEY is FORMAT or FORMAT/RUNTIME); may be repeated.",
     ),
     click.option(
-        "--runtime", "runtimes", type=Pair(), multiple=True, metavar="FORMAT=RUNTIME",
+        "--runtime", "runtimes", callback=_runtimes, multiple=True, metavar="FORMAT=RUNTIME",
         help="Check the format in this runtime only; may be repeated.",
     ),
     click.option("--model-name", metavar="NAME", help="Names the workspace. Default: navigator_model."),
@@ -104,7 +99,7 @@ _ASKED = (
     click.option("--no-profiling", is_flag=True, help="Verify, and do not measure."),
     click.option("--device", metavar="NAME", help="Where the source runs, for example cuda:0."),
     click.option("--timeout", type=float, metavar="SECONDS", help="How long one step may take."),
-    click.option("--memory-limit", type=Bytes(), metavar="SIZE", help="How much memory one step may use, as 8GiB."),
+    click.option("--memory-limit", callback=_bytes, metavar="SIZE", help="How much memory one step may use, as 8GiB."),
     click.option(
         "--config", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
         help="The config.yaml of a variant: its settings, where no option says otherwise.",
@@ -137,16 +132,9 @@ def run_arguments(asked: Mapping[str, Any]) -> dict[str, Any]:
     """The keyword arguments of :func:`navcore.run` for the options of the command line; absent ones are left out."""
     plain = ("model_name", "workdir", "sample_count", "atol", "rtol", "device", "timeout", "memory_limit")
     arguments = {name: asked[name] for name in plain if asked[name] is not None}
+    arguments |= {name: asked[name] for name in ("options", "runtimes") if asked[name]}
     if asked["targets"]:
         arguments["targets"] = list(asked["targets"])
-    if asked["options"]:
-        arguments["options"] = nested = {}
-        for key, name, value in asked["options"]:
-            nested.setdefault(key, {})[name] = value
-    if asked["runtimes"]:
-        arguments["runtimes"] = limited = {}
-        for format, name in asked["runtimes"]:
-            limited.setdefault(format, []).append(name)
     if asked["override_workdir"]:
         arguments["override_workdir"] = True
     if asked["no_profiling"]:

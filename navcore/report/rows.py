@@ -20,9 +20,11 @@ WORDS = ("format", "runtime", "result")
 class Row:
     """One line of the table: text by column. ``cause`` stands in place of the cells from ``cause_at`` on.
 
-    ``on_the_way`` marks a format that nobody asked for and that was needed to reach another.
+    ``about`` names the format and the runtime. ``on_the_way`` marks a format that nobody asked for and that was needed
+    to reach another.
     """
 
+    about: tuple[str, str]
     cells: Mapping[str, str]
     cause: str = ""
     cause_at: str = ""
@@ -72,7 +74,7 @@ def _unchecked(result: FormatResult) -> Row:
         "result": _result_words(result.status, (), False, result.elsewhere),
         "size": size_text(result.size),
     }
-    return Row(cells, printable(cause), DIFFERENCES[0], not result.requested)
+    return Row((result.format.name, ""), cells, printable(cause), DIFFERENCES[0], not result.requested)
 
 
 def _checked(result: FormatResult, runtime: RuntimeResult, reference: RuntimeResult | None) -> Iterator[Row]:
@@ -84,21 +86,21 @@ def _checked(result: FormatResult, runtime: RuntimeResult, reference: RuntimeRes
         "size": size_text(result.size),
     }
     differences = _difference_cells(runtime.verification)
-    on_the_way = not result.requested
+    about, on_the_way = (result.format.name, runtime.runtime), not result.requested
     if not runtime.performance:
         failure = failure_of(result, runtime)
         if failure is not None:
             at = SPEEDS[0] if differences else DIFFERENCES[0]
-            yield Row({**head, **differences}, printable(failure.cause), at, on_the_way)
+            yield Row(about, {**head, **differences}, printable(failure.cause), at, on_the_way)
             return
-        yield Row({**_blank(), **head, **differences}, on_the_way=on_the_way)
+        yield Row(about, {**_blank(), **head, **differences}, on_the_way=on_the_way)
         return
     for position, measured in enumerate(sorted(runtime.performance, key=lambda one: one.batch_size)):
         speeds = _speed_cells(measured, ratio(runtime, measured, reference))
         if position == 0:
-            yield Row({**_blank(), **head, **differences, **speeds}, on_the_way=on_the_way)
+            yield Row(about, {**_blank(), **head, **differences, **speeds}, on_the_way=on_the_way)
         else:
-            yield Row(speeds, on_the_way=on_the_way)
+            yield Row(about, speeds, on_the_way=on_the_way)
 
 
 def failure_of(result: FormatResult, runtime: RuntimeResult) -> Failure | None:

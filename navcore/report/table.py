@@ -58,8 +58,8 @@ def table_lines(results: Sequence[FormatResult], *, width: int | None = None) ->
         text, complete = _drawn(row, columns, widths, limit)
         lines.append(Line(text, row.on_the_way))
         if not complete:
-            shortened.add((row.cells["format"], row.cells["runtime"]))
-    told = [*_reasons(results, limit, bool(shortened)), *_notes(results, limit)]
+            shortened.add(row.about)
+    told = [*_reasons(results, limit, shortened), *_notes(results, limit)]
     legend = [part for sentence in _legend(results, left_out) for part in _wrapped("", sentence, limit)]
     for block in (told, legend):
         if block:
@@ -107,17 +107,19 @@ def _drawn(row: Row, columns: Sequence[str], widths: dict[str, int], limit: int)
     return f"{text}{_GAP}{cut}", False
 
 
-def _reasons(results: Sequence[FormatResult], limit: int, all_of_them: bool) -> Iterator[str]:
+def _reasons(results: Sequence[FormatResult], limit: int, shortened: set[tuple[str, str]]) -> Iterator[str]:
     """The whole story of every row that is not ok: cause, the user's line, what to do, and the log."""
     for result in source_first(results):
         if not result.runtimes and result.failure is not None:
             outcome = result.attempts[-1].outcome if result.attempts else None
-            yield from _story(result.format.name, result.failure, outcome, limit, all_of_them)
+            told = (result.format.name, "") not in shortened
+            yield from _story(result.format.name, result.failure, outcome, limit, told)
         for runtime in result.runtimes:
             failure = failure_of(result, runtime)
             if failure is not None:
                 subject = f"{result.format.name} in {runtime.runtime}"
-                yield from _story(subject, failure, _outcome_of(result, runtime), limit, all_of_them)
+                told = bool(not runtime.performance and (result.format.name, runtime.runtime) not in shortened)
+                yield from _story(subject, failure, _outcome_of(result, runtime), limit, told)
 
 
 def _outcome_of(result: FormatResult, runtime: RuntimeResult) -> Outcome | None:
@@ -128,9 +130,9 @@ def _outcome_of(result: FormatResult, runtime: RuntimeResult) -> Outcome | None:
     return result.attempts[-1].outcome if result.attempts else None
 
 
-def _story(subject: str, failure: Failure, outcome: Outcome | None, limit: int, always: bool) -> Iterator[str]:
+def _story(subject: str, failure: Failure, outcome: Outcome | None, limit: int, told: bool) -> Iterator[str]:
     log = outcome.log if outcome is not None else ""
-    if not (always or failure.hint or failure.frame or log):
+    if told and not (failure.hint or failure.frame or log):
         return  # the table's own line has said all there is
     yield from _wrapped("why: ", f"{subject}: {failure.cause}", limit)
     for sentence in (failure.frame and f"at {failure.frame}", failure.hint, log and f"log: {log}"):

@@ -59,11 +59,17 @@ def open_source(
 ) -> SourceModel:
     """Run the source for the first time to learn its outputs.
 
-    Raises :class:`SourceError` when it fails or returns no tensors, and :class:`InputError` when ``output_names`` does
-    not fit what it returns.
+    An output that is called like an input gets ``_out`` behind its name. Raises :class:`SourceError` when it fails or
+    returns no tensors, and :class:`InputError` when ``output_names`` does not fit what it returns.
     """
     found = _run(source, signature, feeds, label, hint)
-    names = output_names or tuple(found)
+    names = output_names or tuple(_apart(name, signature.input_names) for name in found)
+    shared = sorted(set(names) & set(signature.input_names))
+    if shared:
+        raise InputError(
+            f"Inputs and outputs share names: {', '.join(shared)}.",
+            hint="Stored formats need each name once: choose other output_names.",
+        )
     if len(names) != len(found):
         raise InputError(
             f"There are {len(names)} output names ({', '.join(names)}) for the {len(found)} tensors that the source "
@@ -72,6 +78,11 @@ def open_source(
         )
     dtypes = {name: array.dtype.name for name, array in found.items()}
     return SourceModel(source, signature, dict(zip(found, names, strict=True)), dtypes)
+
+
+def _apart(name: str, inputs: tuple[str, ...]) -> str:
+    """A model may return a key that it also takes; stored formats such as ONNX need each name once."""
+    return f"{name}_out" if name in inputs else name
 
 
 def _run(source: Source, signature: Signature, feeds: Mapping[str, Array], label: str, hint: str) -> dict[str, Array]:

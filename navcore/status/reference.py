@@ -127,6 +127,7 @@ def _row(entry: Mapping[str, Any], targets: Sequence[str] | None) -> dict[str, A
         "variant": {key: variant[key] for key in ("name", "filename", "data_only", "suffixes")},
         "status": status,
         "route": "",
+        "made_from": "",
         "requested": targets is None or family in targets,
         "live": False,
         "calling": "positional" if jit_type else "named",
@@ -209,5 +210,5 @@ def _performance(old: Mapping[str, Any]) -> dict[str, Any]:
         "batch_size", "avg_latency", "std_latency", "p50_latency", "p90_latency", "p95_latency", "p99_latency",
         "throughput", "request_count",
     )  # fmt: skip
-    unknown = {"windows": 0, "cold_start": None, "cpu_share": None, "switches": None, "notes": []}
+    unknown: dict[str, Any] = {"windows": 0, "cold_start": None, "cpu_share": None, "switches": None, "notes": []}
     return {**{key: old[key] for key in measured}, "stable": True, **unknown}

@@ -55,9 +55,16 @@ def _detail(error: BaseException) -> str:
     import cattrs
 
     if isinstance(error, cattrs.BaseValidationError):
-        return cattrs.transform_error(error)[0].rstrip(".")
+        told, _, where = cattrs.transform_error(error)[0].partition(" @ ")
+        return f"{_innermost(error) if told.startswith('invalid value') else told} at {where}"
     if isinstance(error, KeyError):
         return f"{error} is missing or unknown"
-    if isinstance(error, NavcoreError):
-        return error.what.rstrip(".")
-    return str(error).partition("\n")[0].rstrip(".") or type(error).__name__
+    return _innermost(error)
+
+
+def _innermost(error: BaseException) -> str:
+    """What the first of the errors that a group holds has to say."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    text = error.what if isinstance(error, NavcoreError) else str(error).partition("\n")[0]
+    return text.rstrip(".,") or type(error).__name__

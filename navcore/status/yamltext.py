@@ -17,7 +17,7 @@ from navcore.errors import PackageError, WorkspaceError
 
 LARGEST_FILE = 16 << 20
 LARGEST_VALUE = 1_000_000
-_NUMBER_OF_YAML_1_2 = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|0o[0-7]+|0x[0-9a-fA-F]+")
+_NUMBER_OF_YAML_1_2 = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _FLOAT = "float"
 
 
@@ -28,7 +28,15 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
+def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    # Other styles fold what PyYAML takes for a line break, such as U+0085, into a space.
+    style = None if text.isprintable() else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)
 _Dumper.add_implicit_resolver("tag:yaml.org,2002:float", _NUMBER_OF_YAML_1_2, list("-+.0123456789"))
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"0o[0-7]+\Z"), ["0"])
 
 
 class _Loader(yaml.SafeLoader):
@@ -69,6 +77,8 @@ def plain(value: Any) -> Any:
         return plain(value.value)
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
+    if type(value).__module__ == "numpy" and hasattr(value, "item"):
+        return plain(value.item())  # numpy's booleans are no numbers
     if isinstance(value, numbers.Integral):
         return int(value)
     if isinstance(value, numbers.Real):

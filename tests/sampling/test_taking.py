@@ -189,6 +189,16 @@ def test_output_names_are_given_in_order(take: Take) -> None:
     assert samples.signature.output_names == ("first", "second")
 
 
+def test_an_output_called_like_an_input_gets_a_name_of_its_own(take: Take) -> None:
+    samples = take([{"x": drawn(1, 4)}], lambda x: {"x": x, "y": x + 1})
+    assert samples.signature.output_names == ("x_out", "y")
+
+
+def test_output_names_may_not_repeat_input_names(take: Take) -> None:
+    with pytest.raises(InputError, match="share names: x"):
+        take([{"x": drawn(1, 4)}], lambda x: x, output_names=("x",))
+
+
 def test_too_few_output_names_list_both_sides(take: Take) -> None:
     with pytest.raises(InputError, match=r"1 output names \(one\) for the 2 tensors .*\(output__0, output__1\)"):
         take([drawn(1, 4)], lambda x: (x, x), output_names=("one",))

@@ -26,8 +26,8 @@ def blamed(what: str, *, hint: str = "") -> Iterator[None]:
 
 
 def cause_line(error: BaseException) -> str:
-    """The type and first line of the innermost error that explains ``error``."""
-    while error.__cause__ is not None:
+    """The type and first line of ``error``; torch.onnx only says that it failed, so there it is that of its cause."""
+    while error.__cause__ is not None and type(error).__module__.startswith("torch.onnx"):
         error = error.__cause__
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in str(error).splitlines()]
     first = next((line for line in lines if line), "no reason given")

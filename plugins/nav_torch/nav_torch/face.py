@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
@@ -14,9 +12,12 @@ from nav_torch.formats import TORCH
 from navcore.formats import Format, JitType, RuntimeProvider, TensorRTPrecision, matching
 
 if TYPE_CHECKING:
-    import torch
-    from navcore.package import PackageDescriptor
+    from concurrent.futures import Executor
+    from pathlib import Path
 
+    import torch
+
+    from navcore.package import PackageDescriptor
     from navcore.profiling import ProfilerConfig
     from navcore.progress import Observer
     from navcore.registry import Registry

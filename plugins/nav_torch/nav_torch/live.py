@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from navcore.tensors import dtype_named
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _BITS = {1: "uint8", 2: "int16"}
 """numpy dtypes by which a type that numpy does not know crosses over bit for bit."""
@@ -27,6 +28,8 @@ def to_array(value: Any) -> np.ndarray | None:
     """
     if not is_tensor(value):
         return None
+    import numpy as np
+
     array = _host_array(value)
     if value.device.type == "cpu" or not array.flags.c_contiguous:
         return np.array(array, order="C")
@@ -35,6 +38,7 @@ def to_array(value: Any) -> np.ndarray | None:
 
 def from_array(array: np.ndarray, device: str | None = None) -> Any:
     """A tensor of its own with the array's values and dtype, on ``device`` (``None``: the CPU)."""
+    import numpy as np
     import torch
 
     owned = np.array(array, order="C")  # a model may write into its inputs, and the array stays the caller's
@@ -53,18 +57,24 @@ def state(model: Any) -> Iterator[tuple[str, np.ndarray]]:
 
 def _host_array(tensor: Any) -> np.ndarray:
     """The values on the host, sharing memory with a tensor on the CPU."""
+    import numpy as np
+
     tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
-    name = str(tensor.dtype).removeprefix("torch.")
-    if name != "bfloat16" and not name.startswith("float8"):
+    if not tensor.is_floating_point() or tensor.element_size() > 2:
         return np.asarray(tensor.numpy())
     import torch
 
+    if tensor.dtype == torch.float16:
+        return np.asarray(tensor.numpy())
+    name = str(tensor.dtype).removeprefix("torch.")
     bits = getattr(torch, _BITS[tensor.element_size()])
     return np.asarray(tensor.contiguous().view(bits).numpy().view(dtype_named(name)))
 
 
 def _foreign_type(dtype: np.dtype[Any]) -> Any:
     """The torch dtype of an array of ml_dtypes; ``None`` for numpy's own."""
+    if dtype.isbuiltin == 1:
+        return None
     import torch
 
     return getattr(torch, dtype.name, None) if dtype.name == "bfloat16" or dtype.name.startswith("float8") else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,7 @@ def _export(job: ExportJob[OnnxOptions], *, strict: bool) -> Made:
             )
             assert made is not None, "the dynamo exporter returns a program"
         name_axes(made, kept.signature)
+        free_names(made)
         made.save(str(job.output), external_data=weight_bytes(model) > SINGLE_FILE_LIMIT)
     return read_back(job.output, kept, opset=opset, exporter="dynamo")
 
@@ -93,6 +95,24 @@ def name_axes(program: torch.onnx.ONNXProgram, signature: Signature) -> None:
         value.shape = onnx_ir.Shape(spec.shape)
     for value, spec in zip(graph.outputs, signature.outputs, strict=False):
         value.shape = onnx_ir.Shape(_output_shape(value.shape, spec))
+
+
+def free_names(program: torch.onnx.ONNXProgram) -> None:
+    """Rename inner values that are called like an input or output of the graph.
+
+    The exporter gives outputs the names it is told and does not look whether an inner value has that name already: a
+    model that looks up an embedding and returns "embedding" became a graph that assigns it twice.
+    """
+    graph = program.model.graph
+    ends = {id(value) for value in (*graph.inputs, *graph.outputs)}
+    taken = {value.name for value in (*graph.inputs, *graph.outputs)}
+    inner = [value for node in graph.all_nodes() for value in node.outputs if id(value) not in ends]
+    names = taken | {value.name for value in inner}
+    for value in inner:
+        if value.name in taken:
+            number = next(number for number in itertools.count(1) if f"{value.name}_{number}" not in names)
+            value.name = f"{value.name}_{number}"
+            names.add(value.name)
 
 
 def _output_shape(derived: Any, spec: TensorSpec) -> list[Any]:

@@ -371,3 +371,20 @@ def test_weights_in_a_file_per_tensor_are_gathered(case: Any, export: Any, asser
     gathered(scattered / "model.onnx", result.path)
     assert sorted(path.name for path in result.path.parent.iterdir()) == ["model.onnx", "model.onnx.data", "parts"]
     assert_follows(subject, result, {"batch": 3})
+
+
+class ReturnsEmbedding(nn.Module):
+    """Its output is called like a value that the exporter names itself, after the operator."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = nn.Embedding(10, 4)
+
+    def forward(self, ids: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"embedding": self.words(ids) * 2}
+
+
+@pytest.mark.parametrize("route", ONNX)
+def test_an_output_called_like_an_inner_value(route: Any, case: Any, export: Any, assert_follows: Any) -> None:
+    subject = case(ReturnsEmbedding(), {"ids": torch.tensor([[1, 2, 3], [4, 5, 6]])}, {"ids": {0: "batch"}})
+    assert_follows(subject, export(route, subject), {"batch": 2}, {"batch": 5})

@@ -1,0 +1,162 @@
+"""``navcore plugins``, ``formats`` and ``doctor``: what is installed here, and what works."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from navcore.cli import COMMANDS
+from navcore.cli.answers import NOT_OK, Command, json_option, print_columns, print_json, tell
+
+if TYPE_CHECKING:
+    from navcore.doctor import Diagnosis
+    from navcore.registry import Plugin, Registry
+    from navcore.routes import Route
+
+
+@click.command("plugins", cls=Command, short_help=COMMANDS["plugins"][1])
+@json_option
+def plugins(as_json: bool) -> None:
+    """List the installed plugins, also those that cannot be used, and why."""
+    from navcore.registry import load_registry
+
+    found = load_registry().plugins
+    if as_json:
+        print_json([_plugin_data(plugin) for plugin in found])
+        return
+    rows = [(one.name, one.distribution, one.version or "–", _status(one), _said(one)) for one in found]
+    print_columns([("name", "distribution", "version", "status", "summary"), *rows])
+
+
+def _status(plugin: Plugin) -> str:
+    from navcore.registry import DISABLE
+
+    if plugin.loaded:
+        return "ok"
+    return "left out" if plugin.problem.endswith(DISABLE) else "broken"
+
+
+def _said(plugin: Plugin) -> str:
+    """What it is, or on one line what is wrong with it."""
+    return " ".join((plugin.problem or plugin.summary).split())
+
+
+def _plugin_data(plugin: Plugin) -> dict[str, Any]:
+    return {
+        "name": plugin.name,
+        "distribution": plugin.distribution,
+        "version": plugin.version,
+        "module": plugin.target,
+        "status": _status(plugin),
+        "summary": plugin.summary,
+        "problem": plugin.problem or None,
+        "routes": [route.id for route in plugin.routes] if plugin.loaded else [],
+    }
+
+
+@click.command("formats", cls=Command, short_help=COMMANDS["formats"][1])
+@json_option
+def formats(as_json: bool) -> None:
+    """List the known formats: who makes each, who runs each, and what is missing on this machine."""
+    from navcore.registry import load_registry
+
+    listed = _formats_data(load_registry())
+    if as_json:
+        print_json(listed)
+        return
+    if not listed:
+        tell("No installed plugin brings a format. Install nav-torch, for example: pip install nav-torch.")
+    for format in listed:
+        family = "" if format["family"] == format["name"] else f"  (family {format['family']})"
+        click.echo(f"{format['name']}{family}  {format['summary']}".rstrip())
+        _echo_ways("made by", [(way["route"], way) for way in format["made_by"]])
+        _echo_ways("run by", [(way["runtime"], way) for way in format["run_by"]])
+
+
+def _echo_ways(title: str, ways: Sequence[tuple[str, dict[str, Any]]]) -> None:
+    for position, (name, way) in enumerate(ways):
+        origin = f" from {way['from']}" if way.get("from") else ""
+        reason = f": unavailable, {way['unavailable']}" if way["unavailable"] else ""
+        plugin = f"{way['distribution']} {way['version']}".rstrip()
+        click.echo(f"  {title if position == 0 else '':<8} {name}{origin} ({plugin}){reason}")
+
+
+def _formats_data(registry: Registry) -> list[dict[str, Any]]:
+    reasons = {route.id: registry.unavailable(route) for route in registry.routes}
+
+    def way(route: Route) -> dict[str, Any]:
+        told = {"distribution": route.distribution, "version": route.version, "default": route.default}
+        return {**told, "unavailable": reasons[route.id] or None}
+
+    return [
+        {
+            "name": format.name,
+            "family": format.family,
+            "summary": format.summary,
+            "live": format.live is not None,
+            "filename": None if format.live is not None else format.filename,
+            "suffixes": list(format.suffixes),
+            "data_only": format.data_only,
+            "made_by": [
+                {"route": route.name, "from": route.source, **way(route)}
+                for route in registry.routes
+                if route.target == format
+            ],
+            "run_by": [
+                {"runtime": route.runtime, **way(route)}
+                for route in registry.routes
+                if route.hook == "make_runner" and route.source == format.name
+            ],
+        }
+        for format in registry.formats
+    ]
+
+
+@click.command("doctor", cls=Command, short_help=COMMANDS["doctor"][1])
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long one plugin may take.",
+)
+@json_option
+def doctor(timeout: float, as_json: bool) -> None:
+    """Examine this machine: Python, plugins, and every runtime with the reason why not.
+
+    Each plugin is imported and asked in a process of its own, so that one that hangs or dies is found and named; the
+    exit code is then 1. A runtime that is unavailable is no fault.
+    """  # fmt: skip
+    import attrs
+
+    from navcore.doctor import examine
+
+    found = examine(timeout=timeout)
+    if as_json:
+        print_json(attrs.asdict(found))
+    else:
+        _show(found)
+    if not found.healthy:
+        raise click.exceptions.Exit(NOT_OK)
+
+
+def _show(found: Diagnosis) -> None:
+    for name, value in found.machine.items():
+        click.echo(f"{name.replace('_', ' '):<12}  {value}")
+    click.echo()
+    rows = [
+        (one.name, one.distribution, one.version or "–", one.status, one.problem or f"{one.seconds:.1f} s")
+        for one in found.plugins
+    ]
+    print_columns([("plugin", "distribution", "version", "status", ""), *rows])
+    for plugin in found.plugins:
+        for remark in plugin.remarks:
+            click.echo(f"warning: {plugin.name}: {remark}")
+    if not found.routes:
+        return
+    click.echo()
+    ways = [(one.format, one.name, one.distribution, one.reason or "available") for one in found.routes]
+    print_columns([("format", "runtime or route", "distribution", "here"), *ways])

@@ -1,0 +1,226 @@
+"""``navcore inspect``, ``report``, ``verify`` and ``profile``: what is done with a package or a workspace."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from navcore.cli import COMMANDS
+from navcore.cli.answers import NOT_OK, Command, json_option, print_columns, print_json, print_results, tell
+from navcore.cli.arguments import measuring_options, profiler_config, workspace_options
+
+if TYPE_CHECKING:
+    from navcore.archive import FileEntry
+    from navcore.package import PackageDescriptor
+    from navcore.results import FormatResult
+    from navcore.status import Record
+
+_where = click.argument("where", metavar="PACKAGE", type=click.Path(path_type=Path, exists=True))
+_file = click.argument("package", metavar="FILE", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+_trust = click.option("--trust", is_flag=True, help="Allow formats whose loading can execute code.")
+
+
+@click.command("inspect", cls=Command, short_help=COMMANDS["inspect"][1])
+@_where
+@json_option
+def inspect(where: Path, as_json: bool) -> None:
+    """Show what PACKAGE, a .nav file or a workspace folder, holds.
+
+    Nothing is extracted, and no byte of a model is read: only the listing and status.yaml.
+    """
+    record, files = _opened(where)
+    if as_json:
+        print_json({**_identity(where, record), "files": _files_data(files), "results": _results_data(record.results)})
+        return
+    for key, value in _identity(where, record).items():
+        if not isinstance(value, list):
+            click.echo(f"{key.replace('_', ' '):<16}  {'–' if value is None else value}")
+    for side in ("inputs", "outputs"):
+        for tensor in _identity(where, record)[side]:
+            shape = ", ".join(str(size) for size in tensor["shape"])
+            click.echo(f"{side[:-1]:<16}  {tensor['name']}  {tensor['dtype']}  ({shape})")
+    click.echo()
+    if files:
+        from navcore.report.rows import size_text
+
+        rows = [(one.name, size_text(one.size), one.sha256[:12], one.same_as or "") for one in files]
+        print_columns([("file", "size", "sha256", "same as"), *rows])
+        click.echo()
+    print_results(record.results)
+
+
+@click.command("report", cls=Command, short_help=COMMANDS["report"][1])
+@_where
+@json_option
+def report(where: Path, as_json: bool) -> None:
+    """Print the table of PACKAGE, a .nav file or a workspace folder, as it was recorded; nothing is run."""
+    record, _ = _opened(where)
+    if as_json:
+        print_json(_results_data(record.results))
+    else:
+        print_results(record.results)
+
+
+@click.command("verify", cls=Command, short_help=COMMANDS["verify"][1])
+@_file
+@_trust
+@click.option(
+    "--workdir",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Where to extract it, and keep it. Default: a temporary folder, removed when all is ok.",
+)
+@json_option
+def verify(package: Path, trust: bool, workdir: Path | None, as_json: bool) -> None:
+    """Test the package FILE on this machine, against the samples it carries; nothing is measured.
+
+    The exit code is 1 when a row that was ok is not ok here, and when no row could be tested here at all.
+    """  # fmt: skip
+    from navcore import load
+    from navcore.report.console import Console
+
+    recorded, _ = _opened(package)
+    folder = Path(tempfile.mkdtemp(prefix="navcore-verify-")) if workdir is None else workdir
+    ok = False
+    try:
+        found = load(package, folder, run_profiling=False, trust=trust, progress=Console())
+        tested, lost = _compared(recorded.results, found.results)
+        ok = bool(tested) and not lost
+        if as_json:
+            print_json({"ok": ok, "tested": tested, "lost": lost, "results": _results_data(found.results)})
+        else:
+            print_results(found.results)
+    finally:
+        if workdir is None and (ok or not any(folder.iterdir())):
+            shutil.rmtree(folder)
+        elif workdir is None:
+            tell(f"The logs are in {folder}; delete it when you have read them.")
+    tell(_verdict(tested, lost))
+    if not ok:
+        raise click.exceptions.Exit(NOT_OK)
+
+
+@click.command("profile", cls=Command, short_help=COMMANDS["profile"][1])
+@_where
+@measuring_options
+@_trust
+@workspace_options
+@json_option
+def profile(
+    where: Path,
+    batch_sizes: tuple[int, ...],
+    measurement_interval: float | None,
+    trust: bool,
+    workdir: Path | None,
+    override_workdir: bool,
+    as_json: bool,
+) -> None:
+    """Measure the models of PACKAGE again, and keep the numbers in its workspace.
+
+    A .nav file is extracted into a workspace under --workdir first. A format whose loading can execute code needs
+    --trust.
+    """
+    from navcore import load
+
+    if where.is_dir():
+        package = _package_at(where, trust)
+    else:
+        package = load(where, workdir, override_workdir, retest_conversions=False, trust=trust)
+    package.profile(profiler_config(batch_sizes, measurement_interval))
+    if as_json:
+        print_json(_results_data(package.results))
+    else:
+        print_results(package.results)
+    tell(f"Workspace: {package.workspace}")
+
+
+def _opened(where: Path) -> tuple[Record, tuple[FileEntry, ...]]:
+    """The record of a package or workspace, and the files that a package lists."""
+    from navcore.status import read_status
+
+    if where.is_dir():
+        return read_status(_workspace_at(where) / "status.yaml"), ()
+    from navcore.archive import read_manifest, read_member
+
+    manifest = read_manifest(where)
+    text = read_member(where, manifest, "status.yaml").decode("utf-8", "replace")
+    return read_status(text), manifest.files
+
+
+def _workspace_at(where: Path) -> Path:
+    from navcore.errors import WorkspaceNotOurs
+    from navcore.workspace import is_ours
+
+    if not is_ours(where):
+        raise WorkspaceNotOurs(f"{where} is not a workspace of navcore.", hint="Give the folder <name>.nav.workspace.")
+    return where.absolute()
+
+
+def _package_at(where: Path, trust: bool) -> PackageDescriptor:
+    from navcore.package import PackageDescriptor
+    from navcore.registry import load_registry
+    from navcore.status import read_status
+    from navcore.workspace import Workspace
+
+    workspace = Workspace(_workspace_at(where))
+    return PackageDescriptor(workspace, read_status(workspace.status_file), load_registry(), None, trust=trust)
+
+
+def _identity(where: Path, record: Record) -> dict[str, Any]:
+    signature = None if record.samples is None else record.samples.signature
+    specs = {"inputs": () if signature is None else signature.inputs, "outputs": signature.outputs if signature else ()}
+    return {
+        "path": str(where),
+        "kind": "workspace" if where.is_dir() else "package",
+        "model_name": record.settings.model_name,
+        "source": record.source.name,
+        "uuid": record.uuid,
+        "timestamp": record.timestamp,
+        "navcore_version": record.navcore_version,
+        **{
+            side: [{"name": one.name, "dtype": one.dtype, "shape": list(one.shape)} for one in found]
+            for side, found in specs.items()
+        },
+    }
+
+
+def _files_data(files: Sequence[FileEntry]) -> list[dict[str, Any]]:
+    return [{"name": one.name, "size": one.size, "sha256": one.sha256, "same_as": one.same_as} for one in files]
+
+
+def _results_data(results: Sequence[FormatResult]) -> list[dict[str, Any]]:
+    from navcore.report.data import results_data
+
+    return results_data(results)
+
+
+def _compared(before: Sequence[FormatResult], here: Sequence[FormatResult]) -> tuple[list[str], list[str]]:
+    """Which rows are ok here, and which were ok and are not; a row that could only be taken over is neither."""
+    from navcore.results import Status
+
+    found = {(row.format.name, one.runtime): (row, one) for row in here for one in row.runtimes}
+    tested, lost = [], []
+    for row in before:
+        for one in row.runtimes:
+            if row.live or one.status != Status.OK:
+                continue
+            name = f"{row.format.name} in {one.runtime}"
+            now = found.get((row.format.name, one.runtime))
+            if now is None or now[1].status != Status.OK:
+                lost.append(name)
+            elif not (now[0].elsewhere or now[1].elsewhere):
+                tested.append(name)
+    return tested, lost
+
+
+def _verdict(tested: Sequence[str], lost: Sequence[str]) -> str:
+    if lost:
+        return f"Was ok and is not ok here: {', '.join(lost)}."
+    if not tested:
+        return "No row could be tested on this machine; the table says why."
+    return f"Ok here as recorded: {', '.join(tested)}."

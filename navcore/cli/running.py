@@ -1,0 +1,138 @@
+"""``navcore run`` and ``navcore plan``."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from navcore.cli import COMMANDS
+from navcore.cli.answers import NOT_OK, Command, json_option, print_json, print_results, tell
+from navcore.cli.arguments import asked_options, run_arguments
+from navcore.errors import OptionError
+
+if TYPE_CHECKING:
+    from navcore.results import FormatResult
+
+
+@click.command("run", cls=Command, short_help=COMMANDS["run"][1])
+@click.argument("model", required=False)
+@asked_options
+@click.option(
+    "--save", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Pack the results into this file."
+)
+@click.option("--override", is_flag=True, help="Let --save replace an existing file.")
+@json_option
+def run(model: str | None, save: Path | None, override: bool, as_json: bool, **asked: Any) -> None:
+    """Export MODEL to every format, verify each, measure each, keep it all.
+
+    MODEL is a model file, such as model.onnx, or module:callable; the callable takes nothing and returns the model, and
+    modules of the current folder can be imported.
+
+    The exit code is 0 when every --target is ok, or, without --target, when any format is; else 1.
+    """
+    import navcore
+    from navcore.report.console import Console
+
+    if save is not None and save.exists() and not override:
+        raise OptionError(f"--save {save}: the file exists.", hint="Add --override to replace it.")
+    with _standard_output_kept():
+        model, arguments = _settled(model, asked)
+        source, dataloader = _inputs(model, asked["data"])
+        package = navcore.run(source, dataloader, progress=Console(), **arguments)
+    if not as_json:
+        print_results(package.results)
+    tell(f"Workspace: {package.workspace}")
+    ok = is_ok(package.results, arguments.get("targets"))
+    if save is not None and any(package.get_formats_status().values()):
+        package.save(save, override=override)
+        tell(f"Package: {save}")
+    elif save is not None:
+        tell(f"Nothing is ok, so {save} was not written.")
+        save = None
+    if as_json:
+        from navcore.report.data import results_data
+
+        saved = None if save is None else str(save)
+        print_json({"workspace": str(package.workspace), "package": saved, "results": results_data(package.results)})
+    if not ok:
+        raise click.exceptions.Exit(NOT_OK)
+
+
+@click.command("plan", cls=Command, short_help=COMMANDS["plan"][1])
+@click.argument("model", required=False)
+@asked_options
+@json_option
+def plan(model: str | None, as_json: bool, **asked: Any) -> None:
+    """Show what run would do with the same arguments, without doing it.
+
+    MODEL is what run takes, or the name of a format, such as torch, to plan without a model. The data is not read.
+    """
+    import navcore
+    from navcore.cli.inputs import model_from
+
+    with _standard_output_kept():
+        model, arguments = _settled(model, asked)
+        found = navcore.plan(model_from(model), **arguments)
+    if not as_json:
+        click.echo(str(found))
+        return
+    print_json(
+        {
+            "source": found.source.name,
+            "steps": [
+                {"target": step.target.name, "from": step.source.name, "route": step.route.id, "asked": step.requested}
+                for step in found.steps
+            ],
+            "checks": [
+                {"format": check.format.name, "runtime": check.runtime, "unavailable": check.reason or None}
+                for check in found.checks
+            ],
+            "missing": [{"target": missing.target.name, "reason": missing.reason} for missing in found.missing],
+        }
+    )
+
+
+def is_ok(results: Sequence[FormatResult], targets: Sequence[str] | None) -> bool:
+    """Whether what was asked for by name is ok, all of it; or, when nothing was named, whether anything is."""
+    from navcore.formats import matching
+    from navcore.report.rows import is_source
+    from navcore.results import Status
+
+    if targets:
+        formats = [row.format for row in results]
+        asked = {format for target in targets for format in matching(target, formats)}
+        return bool(asked) and all(row.status == Status.OK for row in results if row.format in asked)
+    made = [row for row in results if not is_source(row)] or list(results)
+    return any(row.status == Status.OK for row in made)
+
+
+def _settled(model: str | None, asked: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """MODEL and the arguments of the run; what the options leave open is taken from ``--config``."""
+    given = run_arguments(asked)
+    if asked["config"] is None:
+        if model is None:
+            raise OptionError("MODEL is missing.", hint="Give a model file or module:callable, or --config.")
+        return model, given
+    from navcore.cli.variants import arguments_of, stored_model
+
+    if model is not None:
+        return model, {**arguments_of(asked["config"], reproduce=True), **given}
+    return str(stored_model(asked["config"])), {**arguments_of(asked["config"], reproduce=False), **given}
+
+
+def _inputs(model: str, data: str | None) -> tuple[Any, Any]:
+    from navcore.cli.inputs import data_from, model_from
+
+    if data is None:
+        raise OptionError("--data is missing.", hint="Give module:callable, an npz file, or a folder of npz files.")
+    return model_from(model), data_from(data)
+
+
+def _standard_output_kept() -> contextlib.AbstractContextManager[object]:
+    """What the user's modules and the exporters print goes to standard error: standard output is for the answer."""
+    return contextlib.redirect_stdout(sys.stderr)
