@@ -15,8 +15,8 @@ GROUP = "navcore.v1"
 DISABLE = "NAVCORE_DISABLE_PLUGINS"
 EXTRA = "NAVCORE_EXTRA_PLUGINS"
 CORE = "navcore"
-_ANY_GROUP = "navcore.v"
 CORE_TARGET = "navcore.windows"
+_ANY_GROUP = re.compile(r"navcore\.v\d+")
 
 
 @attrs.frozen
@@ -47,7 +47,7 @@ def _announced() -> Iterator[Candidate]:
     seen: set[tuple[str, str, str]] = set()
     for distribution in importlib.metadata.distributions():
         try:
-            entries = [entry for entry in distribution.entry_points if entry.group.startswith(_ANY_GROUP)]
+            entries = [entry for entry in distribution.entry_points if _ANY_GROUP.fullmatch(entry.group)]
         except Exception as error:  # a damaged dist-info must not take the others down
             if _announces(distribution):
                 name, version = _identity(distribution)
@@ -70,7 +70,7 @@ def _announced() -> Iterator[Candidate]:
 def _announces(distribution: importlib.metadata.Distribution) -> bool:
     """Whether a distribution whose entry points cannot be parsed seems to bring a plugin at all."""
     try:
-        return _ANY_GROUP in (distribution.read_text("entry_points.txt") or "")
+        return _ANY_GROUP.search(distribution.read_text("entry_points.txt") or "") is not None
     except Exception:
         return False
 

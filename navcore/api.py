@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -178,8 +180,8 @@ def _check(settings: Settings, source: Source, registry: Registry) -> Plan:
         raise OptionError(
             f"No installed plugin named {settings.profiler!r} measures.", hint=f"Profilers: {', '.join(profilers)}."
         )
-    if reason := reasons.get(profilers[settings.profiler].id):
-        raise Unavailable(f"The profiler {settings.profiler!r} cannot be used here: {reason}")
+    if why_not := reasons.get(profilers[settings.profiler].id):
+        raise Unavailable(f"The profiler {settings.profiler!r} cannot be used here: {why_not}")
     request = Request(settings.targets, settings.prefer, settings.runtimes)
     return make_plan(registry.routes, registry.formats, source.format, request, reasons=reasons)
 
@@ -210,13 +212,20 @@ def settle(
     """The arguments in their settled form. Raises :class:`OptionError` for a value out of range."""
     from navcore.workspace import check_model_name
 
-    positive = {"sample_count": sample_count, "timeout": timeout, "memory_limit": memory_limit}
-    for name, value in positive.items():
-        if value is not None and value <= 0:
-            raise OptionError(f"{name}={value} has to be positive.")
-    for name, tolerance in {"atol": atol, "rtol": rtol}.items():
-        if tolerance is not None and not tolerance >= 0:
-            raise OptionError(f"{name}={tolerance} has to be zero or more.")
+    numbers = {"timeout": timeout, "memory_limit": memory_limit, "atol": atol, "rtol": rtol}
+    for name, number in numbers.items():
+        _check_number(name, number, Real, least=None if name in ("atol", "rtol") else 0)
+    _check_number("sample_count", sample_count, Integral, least=0)
+    _check_number("batch_dim", batch_dim, Integral, least=-math.inf)
+    mappings = {"options": options, "dynamic_axes": dynamic_axes, "axis_ranges": axis_ranges, "runtimes": runtimes}
+    for name, value in {**mappings, "prefer": prefer}.items():
+        if value is not None and not isinstance(value, Mapping):
+            raise OptionError(f"{name}={value!r} has to be a mapping.")
+    for key, values in (options or {}).items():
+        if not isinstance(values, Mapping):
+            raise OptionError(f"options[{key!r}]={values!r} has to be a mapping from options to values.")
+    if profiler_config is not None and not isinstance(profiler_config, ProfilerConfig):
+        raise OptionError(f"profiler_config={profiler_config!r} has to be a navcore.ProfilerConfig.")
     return Settings(
         model_name=check_model_name(model_name),
         targets=_names(targets),
@@ -239,6 +248,18 @@ def settle(
         memory_limit=memory_limit,
         git_info=git_info,
     )
+
+
+def _check_number(name: str, value: object, kind: type, *, least: float | None) -> None:
+    """Refuse what is no number, or is not above ``least`` (``None``: at least zero)."""
+    if value is None and name != "sample_count":
+        return
+    if not isinstance(value, kind) or isinstance(value, bool) or not isinstance(value, Real):
+        raise OptionError(f"{name}={value!r} has to be a {'whole number' if kind is Integral else 'number'}.")
+    if least is None and not float(value) >= 0:
+        raise OptionError(f"{name}={value} has to be zero or more.")
+    if least is not None and not float(value) > least:
+        raise OptionError(f"{name}={value} has to be more than {least:g}.")
 
 
 def _names(given: Names | Sequence[str]) -> tuple[str, ...] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -17,6 +17,7 @@ from navcore.verification import verify
 if TYPE_CHECKING:
     import numpy as np
 
+    from navcore.comparisons import Comparison
     from navcore.registry import Registry
     from navcore.sampling import SampleStore
     from navcore.tensors import Signature
@@ -43,7 +44,10 @@ class MeasureRequest:
 
 @attrs.frozen
 class CheckResult:
-    """What was learned about one artifact in one runtime. ``measuring`` says why a batch size has no numbers."""
+    """What was learned about one artifact in one runtime.
+
+    ``measuring`` says why a batch size has no numbers, ``at`` which one is being measured.
+    """
 
     verification: Verification | None = None
     performance: tuple[BatchPerformance, ...] = ()
@@ -52,6 +56,7 @@ class CheckResult:
     threads: int | None = None
     notes: tuple[str, ...] = ()
     measuring: Failure | None = None
+    at: int | None = None
 
 
 def check(
@@ -68,28 +73,30 @@ def check(
     """Verify first; measure only what did not fail.
 
     ``signature`` is the artifact's own, ``reference`` the source's, by which the samples are read. ``on_progress``
-    receives what is known before measuring begins and after every batch size: the next one may be the end of the
-    process. A batch size that cannot be measured does not keep the others from it.
+    receives what is known before each batch size is measured, which may be the end of the process. A batch size that
+    cannot be measured does not keep the others from it.
     """
     result = CheckResult(
         provider=runner.provider, precision=runner.precision, threads=runner.threads, notes=runner.notes
     )
     if verifying is not None:
+        sieve = _Sieve(signature)
         verification = verify(
             runner,
-            store.comparisons(reference),
+            sieve.fitting(store.comparisons(reference)),
             signature=signature,
             precision=runner.precision or verifying.precision,
             noise=verifying.noise,
             atol=verifying.atol,
             rtol=verifying.rtol,
         )
+        verification = attrs.evolve(verification, notes=(*verification.notes, *sieve.notes()))
         result = attrs.evolve(result, verification=verification)
-        on_progress(result)
         if verification.failure is not None:
             return result
     for batch_size in measuring.batch_sizes if measuring is not None else ():
         assert measuring is not None
+        on_progress(attrs.evolve(result, at=batch_size))
         try:
             feeds = store.profiling_feeds(reference, batch_size)
             performance = _measure(runner, feeds, batch_size, measuring, registry)
@@ -99,8 +106,40 @@ def check(
             result = attrs.evolve(result, measuring=result.measuring or failure)
         else:
             result = attrs.evolve(result, performance=(*result.performance, performance))
-        on_progress(result)
     return result
+
+
+class _Sieve:
+    """Lets through the comparisons that fit an artifact which is known to have fixed an axis, and counts the others."""
+
+    def __init__(self, signature: Signature) -> None:
+        self.signature = signature
+        self.left_out = 0
+        self.fixed: set[str] = set()
+
+    def fitting(self, comparisons: Iterable[Comparison]) -> Iterator[Comparison]:
+        for comparison in comparisons:
+            misfits = self._misfits(comparison)
+            if misfits:
+                self.left_out += 1
+                self.fixed |= misfits
+            else:
+                yield comparison
+
+    def _misfits(self, comparison: Comparison) -> set[str]:
+        return {
+            f"axis {axis} of {spec.name!r} at {size}"
+            for spec in self.signature.inputs
+            for axis, (size, found) in enumerate(zip(spec.shape, comparison.feeds[spec.name].shape, strict=True))
+            if isinstance(size, int) and size != found
+        }
+
+    def notes(self) -> tuple[str, ...]:
+        """What was left out; nothing is skipped in silence."""
+        if not self.left_out:
+            return ()
+        fixed = ", ".join(sorted(self.fixed))
+        return (f"The export fixes {fixed}: {self.left_out} comparisons of other sizes were left out.",)
 
 
 def _measure(

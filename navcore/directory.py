@@ -4,7 +4,7 @@ from __future__ import annotations
 
 _BRINGS = {
     "torchscript": "nav-torch",
-    "torch-exported": "nav-torch",
+    "torch-exportedprogram": "nav-torch",
     "onnx": 'nav-torch "nav-onnx[cpu]"',
     "tf-savedmodel": "nav-tf",
     "tf-trt": "nav-tf",

@@ -17,8 +17,9 @@ from typing import Any
 
 import attrs
 
+from navcore.announcements import CORE_TARGET, DISABLE, Candidate, candidates
 from navcore.isolation import ChildReport, Limits, enter_child, read_request, run_module, write_result
-from navcore.registry import CORE, DISABLE, Candidate, _candidates, load_registry
+from navcore.registry import load_registry
 
 MODULE = "navcore.doctor"
 _STATUS = {"timeout": "hangs", "no-result": "exits"}
@@ -71,10 +72,10 @@ def examine(*, timeout: float = 60.0) -> Diagnosis:
 
     Nothing that a plugin does is raised here.
     """
-    candidates = [one for one in _candidates() if one.name != CORE]
-    found = [_ask(one, candidates, timeout) for one in candidates]
-    fit = [one for one, (health, _) in zip(candidates, found, strict=True) if health.status == "ok"]
-    conflicts = _conflicts(fit, candidates, timeout)
+    everybody = [one for one in candidates() if one.target != CORE_TARGET]
+    found = [_ask(one, everybody, timeout) for one in everybody]
+    fit = [one for one, (health, _) in zip(everybody, found, strict=True) if health.status == "ok"]
+    conflicts = _conflicts(fit, everybody, timeout)
     plugins = tuple(_with_conflict(health, conflicts) for health, _ in found)
     routes = tuple(route for _, ways in found for route in ways)
     return Diagnosis(describe_machine(), plugins, tuple(sorted(routes, key=lambda one: (one.format, one.name))))

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from typing import Any
 
 import attrs
 
+from navcore.formats import Format
 from navcore.isolation import kill_children
 from navcore.jobs import Artifact
 from navcore.making import Making, make, making_key, recall
-from navcore.planning import Plan, Request, Step, make_plan
+from navcore.planning import Missing, Plan, Request, Step, make_plan
 from navcore.progress import Event, Stage
 from navcore.results import Attempt, Failure, FormatResult, RuntimeResult, Status
-from navcore.runtimes import check_runtime, is_checked
+from navcore.runtimes import check_runtime, is_refused
 from navcore.session import Session, processors
 from navcore.steps import run_step
 from navcore.tensors import Signature
@@ -90,7 +91,7 @@ class _Board:
         self.reasons = {
             route.id: reason for route in session.registry.routes if (reason := session.registry.unavailable(route))
         }
-        self.plan = self._plan()
+        self.plan = self.first_plan = self._plan()
         self._announce_estimate()
 
     def _plan(self) -> Plan:
@@ -175,7 +176,11 @@ class _Board:
                     made[step.target.name] = make(session, step, origin, key, threads, run)
                 made |= {name: future.result() for name, future in futures.items()}
             except BaseException:
-                kill_children(session.workspace.private)  # or leaving the pool would wait for them
+                for future in futures.values():
+                    future.cancel()
+                while not all(future.done() for future in futures.values()):
+                    kill_children(session.workspace.private)  # or leaving the pool would wait for them
+                    wait(futures.values(), timeout=0.1)
                 raise
         return made
 
@@ -183,7 +188,8 @@ class _Board:
         """Whether a product that is gone need not come back, because verification refused it and would again."""
         artifact = self._artifact(step, known)
         checks = [check for check in self.plan.checks_of(step.target) if not check.reason]
-        return bool(checks) and all(is_checked(self.session, artifact, known.key, check) for check in checks)
+        key = known.checked_key
+        return bool(checks) and all(is_refused(self.session, artifact, key, check) for check in checks)
 
     def settle(self, step: Step, making: Making) -> None:
         """Check what was made; a failure takes the route out and plans again."""
@@ -205,7 +211,7 @@ class _Board:
             self._give_up(step, None, (), outcome.failure, outcome.status)
             return
         artifact = self._artifact(step, making)
-        runtimes = tuple(self._check(artifact, making.key))
+        runtimes = tuple(self._check(artifact, making.checked_key))
         status = _status_of(runtimes)
         if status == Status.FAILED:
             refused = next(row for row in runtimes if row.status == Status.FAILED)
@@ -276,10 +282,11 @@ class _Board:
             subject = f"{artifact.format.name}/{planned.runtime}"
             if not planned.reason:
                 self.session.announce(Event(Stage.CHECKING, subject))
-            row = check_runtime(self.session, artifact, key, planned, run)
+            checking = check_runtime(self.session, artifact, key, planned, run)
+            row = checking.row
             text = row.failure.cause if row.failure else ""
             seconds = row.outcome.seconds if row.outcome else None
-            self.session.announce(Event(Stage.CHECKING, subject, text, row.status, seconds))
+            self.session.announce(Event(Stage.CHECKING, subject, text, row.status, seconds, checking.reused))
             yield row
 
     def _put(self, row: FormatResult) -> None:
@@ -288,15 +295,41 @@ class _Board:
 
     def finish(self) -> tuple[FormatResult, ...]:
         """All rows, the source first, then in the plan's order; what was never reached says why."""
+        for step in self.plan.steps:  # its source was there, and failed before anything was made of it
+            if step.target.name not in self.rows:
+                origin = step.source.name
+                self._put(self._left_out(step.target, origin, f"{origin} is not made: {self._why_not(origin)}"))
         for missing in self.plan.missing:
             if missing.target.name not in self.rows:
-                tried = tuple(self.attempts.get(missing.target.name, ()))
-                failure = Failure(missing.reason, "unavailable")
-                status = Status.FAILED if tried else Status.UNAVAILABLE
-                if any(step_failed in missing.reason for step_failed in self.failed.values()):
-                    status = Status.SKIPPED if not tried else status
-                self._put(FormatResult(missing.target, status, attempts=tried, failure=failure))
+                self._put(self._out_of_reach(missing))
         return tuple(self.rows.values())
+
+    def _out_of_reach(self, missing: Missing) -> FormatResult:
+        """The row of a target that no route reaches any more, or none ever did."""
+        target = missing.target
+        attempts = tuple(self.attempts.get(target.name, ()))
+        if attempts:
+            failed = any(attempt.outcome.status == Status.FAILED for attempt in attempts)
+            failure = attempts[-1].outcome.failure or Failure(missing.reason, "unavailable")
+            status = Status.FAILED if failed else Status.UNAVAILABLE
+            return FormatResult(
+                target, status, attempts=attempts, requested=self._is_requested(target), failure=failure
+            )
+        planned = next((step for step in self.first_plan.steps if step.target == target), None)
+        if planned is None:
+            return FormatResult(target, Status.UNAVAILABLE, failure=Failure(missing.reason, "unavailable"))
+        return self._left_out(target, planned.source.name, missing.reason)
+
+    def _left_out(self, target: Format, origin: str, reason: str) -> FormatResult:
+        failure = Failure(reason, "skipped", hint=f"It is made from {origin}.")
+        return FormatResult(target, Status.SKIPPED, requested=self._is_requested(target), failure=failure)
+
+    def _why_not(self, name: str) -> str:
+        row = self.rows.get(name)
+        return row.failure.cause if row is not None and row.failure is not None else "it was left out itself"
+
+    def _is_requested(self, target: Format) -> bool:
+        return all(step.requested for step in self.first_plan.steps if step.target == target)
 
 
 def _status_of(runtimes: Sequence[RuntimeResult]) -> Status:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sysconfig
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
-from navcore.errors import NavcoreError, StepCrashed
+from navcore.errors import NavcoreError, StepCrashed, first_line
 from navcore.results import Failure
 
 _HINTS = {
@@ -19,17 +20,33 @@ _HINTS = {
 
 
 def describe(error: BaseException) -> Failure:
-    """The failure behind an exception: the innermost cause that a user can act on, in one line."""
-    root = error.__cause__ if isinstance(error, NavcoreError) and error.__cause__ is not None else error
-    category = error.category if isinstance(error, NavcoreError) else _category(error)
+    """The failure behind an exception: its first line, and the innermost cause that a user can act on."""
+    chain = list(_causes(error))
+    if isinstance(error, NavcoreError):
+        cause = f"{error.who}: {_in_one_line(error)}" if error.who else _in_one_line(error)
+        category, hint = error.category, error.hint
+    else:
+        cause, category, hint = f"{type(error).__name__}: {first_line(error)}", "internal", ""
     if isinstance(error, StepCrashed):
         category = error.crash_category
-    if isinstance(error, NavcoreError):
-        cause = f"{error.who}: {error.what}" if error.who else error.what
-        hint = error.hint
-    else:
-        cause, hint = f"{type(error).__name__}: {first_line(error)}", ""
-    return Failure(cause, category, user_frame(root), hint or _HINTS.get(category, ""))
+    elif any(isinstance(one, MemoryError) for one in chain):
+        category = "memory"
+    frame = next((frame for one in reversed(chain) if (frame := user_frame(one))), "")
+    return Failure(cause, category, frame, hint or _HINTS.get(category, ""))
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it was raised from, innermost last."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        cause = cause.__cause__
+
+
+def _in_one_line(error: NavcoreError) -> str:
+    return next((line.strip() for line in error.what.splitlines() if line.strip()), type(error).__name__)
 
 
 def died(ended: str, cause: str, who: str) -> Failure:
@@ -37,37 +54,30 @@ def died(ended: str, cause: str, who: str) -> Failure:
     return Failure(f"{who}: {cause}" if who else cause, ended, "", _HINTS.get(ended, ""))
 
 
-def first_line(error: BaseException) -> str:
-    """The first line of the message that says something."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else "(no message)"
-
-
-def _category(error: BaseException) -> str:
-    return "memory" if isinstance(error, MemoryError) else "internal"
-
-
 def user_frame(error: BaseException) -> str:
     """The innermost frame that is neither in an installed package nor in the standard library, as ``file:line``.
 
     That is where the user's own model or script was; ``""`` when the error never passed through it.
     """
-    own = Path(__file__).parent
-    libraries = [Path(path) for path in (sysconfig.get_path("purelib"), sysconfig.get_path("stdlib")) if path]
+    foreign = [Path(__file__).parent, *_libraries(), *_plugin_places()]
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         file = Path(frame.filename)
-        foreign = any(library in file.parents for library in libraries) or own in file.parents
-        if not foreign and file.exists() and not _in_plugin(file):
+        if file.exists() and not any(place == file or place in file.parents for place in foreign):
             return f"{frame.filename}:{frame.lineno} in {frame.name}"
     return ""
 
 
-def _in_plugin(file: Path) -> bool:
-    """Whether the file belongs to a plugin that is installed in place (outside site-packages)."""
+def _libraries() -> Iterator[Path]:
+    for kind in ("purelib", "platlib", "stdlib", "platstdlib"):
+        if path := sysconfig.get_path(kind):
+            yield Path(path)
+
+
+def _plugin_places() -> Iterator[Path]:
+    """Where plugins live that are installed in place: the folder of a package, the file of a single module."""
     from navcore.registry import load_registry
 
-    return any(
-        Path(str(plugin.module.__file__)).parent in file.parents
-        for plugin in load_registry().plugins
-        if plugin.module is not None and getattr(plugin.module, "__file__", None)
-    )
+    for plugin in load_registry().plugins:
+        file = getattr(plugin.module, "__file__", None)
+        if file:
+            yield Path(file).parent if hasattr(plugin.module, "__path__") else Path(file)

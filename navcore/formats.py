@@ -128,6 +128,16 @@ Format.TENSORRT = Format("trt", filename="model.plan", summary="TensorRT engine"
 Format.TF_SAVEDMODEL = Format("tf-savedmodel", filename="model.savedmodel", summary="TensorFlow SavedModel")
 Format.TF_TRT = Format("tf-trt", filename="model.savedmodel", summary="SavedModel with TensorRT engines")
 
+REFERENCE_FORMATS = (
+    Format.ONNX,
+    Format.TORCHSCRIPT,
+    Format.TORCH_TRT,
+    Format.TENSORRT,
+    Format.TF_SAVEDMODEL,
+    Format.TF_TRT,
+)
+"""The families of the reference page: names that are known even where no plugin for them is installed."""
+
 
 def matching(
     wanted: Format | str,

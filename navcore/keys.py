@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import os
 import platform
 import re
 from collections.abc import Iterable, Mapping
@@ -24,14 +25,20 @@ def digest(*parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
+def digest_of_bytes(path: Path) -> str:
+    """SHA-256 of what a file holds, as a package's manifest lists it."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def digest_of_file(path: Path) -> str:
     """SHA-256 of a file, or of a folder's files with their names."""
     total = hashlib.sha256()
     files = sorted(part for part in path.rglob("*") if part.is_file()) if path.is_dir() else [path]
     for part in files:
-        total.update(f"{part.relative_to(path).as_posix()}\0{part.stat().st_size}\0".encode())
-        with open(part, "rb") as stream:
-            total.update(hashlib.file_digest(stream, "sha256").digest())
+        name = os.fsencode(part.relative_to(path).as_posix())  # a name on disk need not be text
+        total.update(name + f"\0{part.stat().st_size}\0".encode())
+        total.update(bytes.fromhex(digest_of_bytes(part)))
     return total.hexdigest()
 
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 
-from navcore.archive import extract_archive, read_manifest
+from navcore.archive import Manifest, extract_archive, read_manifest
 from navcore.environment import describe_environment
-from navcore.errors import OptionError, PackageError, WorkspaceExists
+from navcore.errors import NavcoreError, OptionError, PackageError, WorkspaceExists
 from navcore.execution import Kept, execute
-from navcore.isolation import reap_orphans
 from navcore.jobs import Artifact
-from navcore.keys import digest, digest_of_file
+from navcore.journal import Journal
+from navcore.keys import digest, digest_of_bytes, digest_of_file
 from navcore.logfile import logged
 from navcore.options import settle_options
 from navcore.pipeline import keep_verified, publish
@@ -24,14 +22,25 @@ from navcore.profiling import ProfilerConfig
 from navcore.progress import Observer
 from navcore.registry import Registry, load_registry
 from navcore.results import FormatResult, Status
-from navcore.session import Session
-from navcore.settings import Settings
+from navcore.session import Session, settings_here
 from navcore.sources import Source
 from navcore.status import Record, read_status
-from navcore.workspace import Workspace, opened, remove, workspace_path
+from navcore.workspace import (
+    Workspace,
+    check_model_name,
+    check_place,
+    delete,
+    is_ours,
+    locked,
+    replace_whole,
+    waiting_room,
+    workspace_path,
+)
 
 if TYPE_CHECKING:
     from navcore.package import PackageDescriptor
+
+_ELSEWHERE = "recorded elsewhere:"
 
 
 def load_package(
@@ -51,22 +60,25 @@ def load_package(
 
     name = _model_name(path)
     root = workspace_path(workdir, name)
-    if root.exists() and not override:
+    check_place(root)
+    if is_ours(root) and not override and not _holds(root, read_manifest(path)):
         raise WorkspaceExists(
-            f"The workspace {root} exists.", hint="Give override_workdir=True to replace it, or another workdir."
+            f"The workspace {root} exists and holds something else.",
+            hint="Give override_workdir=True to replace it, or another workdir.",
         )
     registry = load_registry()
-    incoming = root.parent / f".{root.name}.incoming"
-    with opened(root, override=False) as workspace:
-        remove(incoming)
-        extract_archive(path, incoming)
+    with locked(root):
+        said = _read_before(root) if not override else None
+        room = waiting_room(root)
         try:
-            record = read_status(incoming / "status.yaml")
-            _replace(workspace, incoming)
-        finally:
-            remove(incoming)
+            record = _extracted(path, room / "content", name)
+        except BaseException:
+            delete(Workspace(room))
+            raise
+        workspace = replace_whole(root, room / "content")
+        if said is not None:
+            record = attrs.evolve(record, results=keep_verified(said, record.results, Journal(workspace.journal_file)))
         with logged(workspace.log_file):
-            reap_orphans(workspace.private)
             if retest:
                 config = profiler_config or record.settings.profiler_config
                 settings = attrs.evolve(record.settings, run_profiling=run_profiling, profiler_config=config)
@@ -76,26 +88,47 @@ def load_package(
     return PackageDescriptor(workspace, record, registry, None, trust=trust)
 
 
+def _holds(root: Path, manifest: Manifest) -> bool:
+    """Whether the workspace has every model and sample of the package, byte for byte: then loading it loses nothing.
+
+    That is the case right after saving, which is what the reference page's example does.
+    """
+    return all(
+        (root / entry.name).is_file()
+        and (root / entry.name).stat().st_size == entry.size
+        and digest_of_bytes(root / entry.name) == entry.sha256
+        for entry in manifest.files
+        if not entry.name.endswith((".log", ".yaml"))
+    )
+
+
+def _read_before(root: Path) -> Record | None:
+    """What the workspace says of itself before it is replaced by its own package; the user's word must survive."""
+    try:
+        return read_status(root / "status.yaml")
+    except NavcoreError:
+        return None
+
+
 def _model_name(path: Path) -> str:
     name = read_manifest(path).meta.get("model_name")
     if not isinstance(name, str):
-        raise PackageError(f"{path} does not say which model it holds.", code="meta")
-    return name
+        raise PackageError("it does not say which model it holds.", code="meta", who=str(path))
+    try:
+        return check_model_name(name)
+    except OptionError as error:
+        raise PackageError(error.what, code="meta", who=str(path)) from error
 
 
-def _replace(workspace: Workspace, incoming: Path) -> None:
-    """Put the extracted package where the old workspace was, once it is known to be whole."""
-    for entry in sorted(workspace.root.iterdir()):
-        if entry != workspace.private:
-            remove(entry)
-    for entry in sorted(workspace.private.iterdir()):
-        if entry.name != "marker.json":
-            remove(entry)
-    for entry in sorted(incoming.iterdir()):
-        if entry.name == workspace.private.name:
-            shutil.copytree(entry, workspace.private, dirs_exist_ok=True)
-        else:
-            entry.rename(workspace.root / entry.name)
+def _extracted(path: Path, place: Path, name: str) -> Record:
+    extract_archive(path, place)
+    record = read_status(place / "status.yaml")
+    told = record.settings.model_name
+    if told != name:
+        raise PackageError(
+            f"its manifest calls the model {name!r}, its status.yaml {told!r}.", code="meta", who=str(path)
+        )
+    return record
 
 
 def _retest(
@@ -111,7 +144,7 @@ def _retest(
     if record.samples is None or not (workspace.root / "model_input").is_dir():
         reason = "the package holds no samples, so nothing was tested again here"
         return attrs.evolve(record, results=tuple(elsewhere(row, reason) for row in record.results))
-    settings = _settings_here(record.settings, registry)
+    settings = settings_here(record.settings, registry)
     reasons = {row.format.name: _why_not(row, record, registry, trust) for row in record.results}
     again = [row for row in record.results if not reasons[row.format.name]]
     wanted = tuple(row.format.name for row in again if _is_converted(row, record))
@@ -132,7 +165,10 @@ def _retest(
     known = {row.format.name for row in record.results}
     results += [row for name, row in fresh.items() if name not in known]
     return attrs.evolve(
-        record, results=keep_verified(record, tuple(results)), environment=describe_environment(), settings=settings
+        record,
+        results=keep_verified(record, tuple(results), session.journal),
+        environment=describe_environment(),
+        settings=settings,
     )
 
 
@@ -151,7 +187,7 @@ def _why_not(row: FormatResult, record: Record, registry: Registry, trust: bool)
         return ""
     if row.path is None:
         return "it can only be made from the source model, which is not in the package"
-    if not row.format.data_only and not trust:
+    if not registry.is_data(row.format) and not trust:
         return "loading it can execute code: needs trust=True"
     return ""
 
@@ -159,40 +195,23 @@ def _why_not(row: FormatResult, record: Record, registry: Registry, trust: bool)
 def _kept(session: Session, row: FormatResult) -> Kept:
     assert row.path is not None
     path = session.workspace.root / row.path
+    row = attrs.evolve(row, elsewhere=False, notes=_told_here(row.notes))
     known = session.registry.format(row.format.name)
     artifact = Artifact(known, row.signature or session.samples.signature, path, None, row.calling)
     return Kept(artifact, digest("kept", session.source_key, row.format.name, digest_of_file(path)), row)
 
 
-def _settings_here(settings: Settings, registry: Registry) -> Settings:
-    """The recorded settings, less what names a plugin, an option or a runtime that is not installed here."""
-    owners = {route.owner for route in registry.routes} | {route.distribution for route in registry.routes}
-    offered = {(route.source, route.runtime) for route in registry.routes if route.hook == "make_runner"}
-    runtimes = {
-        name: tuple(runtime for runtime in limited if any(runtime == other for _, other in offered))
-        for name, limited in settings.runtimes.items()
-    }
-    options = {}
-    for key, values in settings.options.items():
-        with contextlib.suppress(OptionError):
-            settle_options({key: values}, registry.routes, registry.formats)
-            options[key] = values
-    profiler = settings.profiler if settings.profiler in owners else "navcore"
-    return attrs.evolve(
-        settings,
-        prefer={target: owner for target, owner in settings.prefer.items() if owner in owners},
-        runtimes={name: limited for name, limited in runtimes.items() if limited},
-        options=options,
-        profiler=profiler,
-    )
-
-
 def elsewhere(row: FormatResult, reason: str) -> FormatResult:
     """The row as it was recorded, saying so and why it was not redone."""
     runtimes = tuple(attrs.evolve(runtime, elsewhere=True) for runtime in row.runtimes)
-    note = f"recorded elsewhere: {reason}"
-    notes = row.notes if note in row.notes else (*row.notes, note)
-    return attrs.evolve(row, runtimes=runtimes, elsewhere=True, notes=notes)
+    return attrs.evolve(
+        row, runtimes=runtimes, elsewhere=True, notes=(*_told_here(row.notes), f"{_ELSEWHERE} {reason}")
+    )
+
+
+def _told_here(notes: tuple[str, ...]) -> tuple[str, ...]:
+    """The notes without what an earlier load added."""
+    return tuple(note for note in notes if not note.startswith(_ELSEWHERE))
 
 
 def merged(recorded: FormatResult, fresh: FormatResult | None, reason: str) -> FormatResult:
@@ -207,10 +226,12 @@ def merged(recorded: FormatResult, fresh: FormatResult | None, reason: str) -> F
         new = here.pop(old.runtime, None)
         if new is None or (new.status == Status.UNAVAILABLE and old.status == Status.OK):
             why = new.failure.cause if new is not None and new.failure is not None else "its runtime is not installed"
-            note = f"recorded elsewhere: here {why}"
-            rows.append(attrs.evolve(old, elsewhere=True, notes=(*old.notes, note)))
+            note = f"{_ELSEWHERE} here {why}"
+            rows.append(attrs.evolve(old, elsewhere=True, notes=(*_told_here(old.notes), note)))
         else:
             rows.append(new)
     runtimes = (*rows, *here.values())
-    status = Status.OK if any(row.status == Status.OK for row in runtimes) else fresh.status
+    status = fresh.status
+    if status == Status.UNVERIFIED and any(row.status == Status.OK for row in runtimes):
+        status = Status.OK
     return attrs.evolve(fresh, runtimes=runtimes, status=status)

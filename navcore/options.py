@@ -8,8 +8,8 @@ from typing import Any
 
 import attrs
 
-from navcore.errors import OptionError
-from navcore.formats import Format
+from navcore.errors import OptionError, first_line
+from navcore.formats import Format, matching
 from navcore.routes import Route
 
 
@@ -18,11 +18,16 @@ def settle_options(
 ) -> dict[str, Any]:
     """The options value of every route, by route id; ``None`` for a route that takes none.
 
-    A key is a format (or family) for the routes that make it, or ``format/runtime`` for the routes that run it. Every
-    name has to be an option of at least one of them. Raises :class:`OptionError`.
+    A key is a format (or family) for the routes that make it, or ``format/runtime`` for the routes that run it; what
+    is said of a format comes before what is said of its family. Every name has to be an option of at least one route
+    that the key concerns. Raises :class:`OptionError`.
     """
     chosen: dict[str, dict[str, Any]] = {}
-    for key, values in given.items():
+    exact = {format.name for format in formats}
+    for key, values in sorted(given.items(), key=lambda pair: str(pair[0]).partition("/")[0] in exact):
+        key = str(key)
+        if not isinstance(values, Mapping):
+            raise OptionError(f"options[{key!r}] is {values!r}.", hint="Give a mapping, like {'opset': 17}.")
         concerned = _concerned(key, routes, formats)
         known = sorted({name for route in concerned for name in option_names(route)})
         for name in values:
@@ -36,24 +41,20 @@ def settle_options(
 
 def option_names(route: Route) -> tuple[str, ...]:
     """The options that the route takes."""
-    return () if route.options is None else tuple(field.name for field in attrs.fields(route.options))
+    return () if route.options is None else tuple(field.alias for field in attrs.fields(route.options) if field.init)
 
 
 def _concerned(key: str, routes: Sequence[Route], formats: Sequence[Format]) -> list[Route]:
     target, _, runtime = key.partition("/")
-    families = {format.name: format.family for format in formats}
+    meant = {target, *(format.name for format in matching(target, formats))}
     if runtime:
         found = [
             route
             for route in routes
-            if route.hook == "make_runner"
-            and route.runtime == runtime
-            and target in (route.source, families.get(route.source))
+            if route.hook == "make_runner" and route.runtime == runtime and route.source in meant
         ]
     else:
-        found = [
-            route for route in routes if route.target is not None and target in (route.goal.name, route.goal.family)
-        ]
+        found = [route for route in routes if route.target is not None and route.goal.name in meant]
     if found:
         return found
     keys = {name for route in routes if route.target is not None for name in (route.goal.name, route.goal.family)}
@@ -74,8 +75,9 @@ def _build(route: Route, values: Mapping[str, Any]) -> Any:
         return None
     try:
         return route.options(**values)
-    except OptionError:
+    except OptionError as error:
+        error.who = error.who or route.who
         raise
     except Exception as error:
         told = ", ".join(f"{name}={value!r}" for name, value in values.items())
-        raise OptionError(f"{route.who} refuses the options {told}: {error}") from error
+        raise OptionError(f"It refuses the options {told}: {first_line(error)}", who=route.who) from error

@@ -18,6 +18,7 @@ from navcore.profiling import ProfilerConfig
 from navcore.registry import Registry
 from navcore.results import FormatResult, RuntimeResult, Status
 from navcore.routes import Route
+from navcore.session import settings_here
 from navcore.sources import Source
 from navcore.status import Record, read_status
 from navcore.workspace import Workspace, opened
@@ -186,9 +187,14 @@ class PackageDescriptor:
 
         Raises :class:`UnknownFormat` listing the known combinations when there is no such row.
         """
+        from navcore.journal import Journal
+        from navcore.pipeline import word_key
+
         row, one = self._combination(format, runtime, jit_type, precision)
+        self._current()  # a workspace that is gone is not made again
         with opened(self._workspace.root):
             record = self._current()
+            Journal(self._workspace.journal_file).record("said", word_key(record, row.format, one.runtime), {})
             self._keep(_with_verified(record, row.format, one.runtime))
 
     def get_verified_status(
@@ -207,8 +213,8 @@ class PackageDescriptor:
     def best(self) -> Choice | None:
         """The row of lowest median latency, at the smallest batch measured, among those verified ok here.
 
-        Never one that failed, is unverified, or was recorded elsewhere; never the source itself. ``None`` when there
-        is no such row.
+        Never one that failed, is unverified, was recorded elsewhere, or could not be measured at that batch; never the
+        source itself. ``None`` when there is no such row.
         """
         candidates = [
             _choice(row, one)
@@ -216,7 +222,12 @@ class PackageDescriptor:
             for one in row.runtimes
             if not row.live and _is_measured(one) and not one.elsewhere
         ]
-        return min(candidates, key=lambda choice: choice.latency, default=None)
+        smallest = min((choice.batch_size for choice in candidates), default=0)
+        return min(
+            (choice for choice in candidates if choice.batch_size == smallest),
+            key=lambda choice: choice.latency,
+            default=None,
+        )
 
     def save(self, path: Path | str, keep_workdir: bool = True, override: bool = False, save_data: bool = True) -> None:
         """See :func:`navcore.save`."""
@@ -228,7 +239,10 @@ class PackageDescriptor:
         """See :func:`navcore.profile`."""
         from navcore.reprofiling import reprofile
 
-        self._keep(reprofile(self._workspace, self._current(), self._registry, self._source, config, trust=self._trust))
+        self._current()
+        with opened(self._workspace.root):
+            record = self._current()
+            self._keep(reprofile(self._workspace, record, self._registry, self._source, config, trust=self._trust))
 
     def _current(self) -> Record:
         """The record as it is on disk: another process may have added to it."""
@@ -259,7 +273,7 @@ class PackageDescriptor:
         if row.path is None or not (self.workspace / row.path).exists():
             why = row.failure.cause if row.failure else "its file is not in the workspace"
             raise PackageIncomplete(f"There is no {row.format.name} model: {why}")
-        if not (self._trust or row.format.data_only):
+        if not (self._trust or self._registry.is_data(row.format)):
             raise TrustRequired(
                 f"Loading {row.format.name} can execute code, and this package was loaded without trust.",
                 code="trust",
@@ -274,10 +288,12 @@ class PackageDescriptor:
         samples = self._record.samples
         if samples is None:
             raise PackageIncomplete("The package does not say how its models are called.")
+        # A record from the disk knows formats by their description only; the plugin's own can do more.
+        known = next((one for one in self._registry.formats if one == row.format), row.format)
         if row.live:
-            artifact = Artifact(row.format, samples.signature, None, self._live_model(), "structure")
+            artifact = Artifact(known, samples.signature, None, self._live_model(), "structure")
         else:
-            artifact = Artifact(row.format, row.signature or samples.signature, self._file(row), None, row.calling)
+            artifact = Artifact(known, row.signature or samples.signature, self._file(row), None, row.calling)
         return artifact, self._runner_route(row, runtime)
 
     def _runner_route(self, row: FormatResult, runtime: str | None) -> Route:
@@ -300,8 +316,9 @@ class PackageDescriptor:
         return route
 
     def _open(self, artifact: Artifact, route: Route, threads: int | None) -> Runner:
-        options = settle_options(self._record.settings.options, self._registry.routes, self._registry.formats)
-        device = self._record.settings.device
+        settings = settings_here(self._record.settings, self._registry)
+        options = settle_options(settings.options, self._registry.routes, self._registry.formats)
+        device = settings.device
         job: RunnerJob[Any] = RunnerJob(artifact, route.runtime, options[route.id], device, threads)
         runner: Runner = self._registry.ask("make_runner", job, route)
         return runner

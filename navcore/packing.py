@@ -7,18 +7,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from navcore.archive import Member, write_archive
-from navcore.errors import PackageExists, PackageIncomplete
+from navcore.errors import OptionError, PackageExists, PackageIncomplete
 from navcore.results import FormatResult, Status
 from navcore.status import Record
-from navcore.workspace import PRIVATE, Workspace, delete, is_ours, opened
+from navcore.workspace import PART, PRIVATE, Workspace, delete, is_ours, opened
 
 log = logging.getLogger("navcore")
 
 
 def pack(workspace: Workspace, record: Record, path: Path, *, keep: bool, override: bool, samples: bool) -> None:
-    """See :func:`navcore.save`. Members are chosen from the record, never by looking at what lies in the folder."""
+    """See :func:`navcore.save`. Packed are the folders of the record's rows, whatever else lies in the workspace."""
     if not is_ours(workspace.root):
         raise PackageIncomplete(f"The workspace {workspace.root} is gone.", hint="Run again, or load the package.")
+    if path.resolve().is_relative_to(workspace.root.resolve()):
+        raise OptionError(f"{path} is inside the workspace that is to be packed.", hint="Choose another path.")
     if path.exists() and not override:
         raise PackageExists(f"{path} exists.", code="exists", hint="Give override=True to replace it.")
     if not any(row.status == Status.OK and not row.live for row in record.results):
@@ -33,10 +35,14 @@ def pack(workspace: Workspace, record: Record, path: Path, *, keep: bool, overri
 
 
 def _warn_of_unverified(record: Record) -> None:
-    for row in record.results:
-        for one in row.runtimes:
-            if row.requested and not row.live and one.status == Status.OK and not one.verified:
-                log.warning("%s in %s is packed without your set_verified.", row.format.name, one.runtime)
+    rows = [
+        f"{row.format.name} in {one.runtime}"
+        for row in record.results
+        for one in row.runtimes
+        if row.requested and not row.live and one.status == Status.OK and not one.verified
+    ]
+    if rows:
+        log.warning("Packed without your own word (set_verified): %s.", ", ".join(rows))
 
 
 def _members(workspace: Workspace, record: Record, samples: bool) -> Iterator[Member]:
@@ -63,5 +69,5 @@ def _files(workspace: Workspace, folder: Path, row: FormatResult) -> Iterator[Me
 def _tree(workspace: Workspace, folder: Path) -> Iterator[Member]:
     if folder.is_dir():
         for path in sorted(folder.rglob("*")):
-            if path.is_file() and not path.is_symlink():
+            if path.is_file() and not path.is_symlink() and not path.name.endswith(PART):
                 yield Member(workspace.relative(path), path)

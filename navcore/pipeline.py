@@ -15,12 +15,15 @@ import attrs
 
 import navcore
 from navcore.environment import describe_environment, describe_git
-from navcore.errors import OptionError, StepError
+from navcore.errors import NavcoreError, OptionError, StepError
 from navcore.execution import execute, the_source
 from navcore.formats import Format
 from navcore.isolation import reap_orphans
 from navcore.jobs import Artifact, RunnerJob
+from navcore.journal import Journal
+from navcore.keys import digest
 from navcore.logfile import logged
+from navcore.making import announce_placing, discard_product
 from navcore.options import settle_options
 from navcore.profiling import resolve_batch_sizes
 from navcore.progress import Event, Observer, Stage, announce
@@ -55,6 +58,11 @@ def run_pipeline(
 ) -> tuple[Record, Workspace]:
     """Do the whole run in the model's workspace, under its lock; the record is on disk after every finished row."""
     root = workspace_path(workdir, settings.model_name)
+    if override and source.path is not None and source.path.resolve().is_relative_to(root.resolve()):
+        raise OptionError(
+            f"override_workdir=True would delete the source itself, {source.path}.",
+            hint="Choose another workdir or model_name, or move the model away first.",
+        )
     with opened(root, override=override) as workspace, logged(workspace.log_file):
         reap_orphans(workspace.private)
         samples = _sample(source, dataloader, settings, registry, workspace, observer)
@@ -71,7 +79,10 @@ def run_pipeline(
         )
         record = new_record(session)
         results = execute(session, [the_source(session)], publisher(session, record))
-        record = attrs.evolve(record, results=keep_verified(record, results))
+        for row in results:
+            if row.path is None and not row.live:
+                discard_product(session, row.format)
+        record = attrs.evolve(record, results=keep_verified(record, results, session.journal))
         publish(workspace, record)
         return record, workspace
 
@@ -80,7 +91,7 @@ def new_record(session: Session) -> Record:
     """The record of a run that has no results yet; a continued workspace keeps its identity and the user's word."""
     before = None
     if session.workspace.status_file.exists():
-        with contextlib.suppress(navcore.NavcoreError):
+        with contextlib.suppress(NavcoreError):
             before = read_status(session.workspace.status_file)
     same = before is not None and before.source_key == session.source_key
     return Record(
@@ -102,7 +113,8 @@ def publisher(session: Session, record: Record) -> Callable[[tuple[FormatResult,
     """Writes status.yaml, and the config.yaml of each finished variant, every time a row is done."""
 
     def write(results: tuple[FormatResult, ...]) -> None:
-        publish(session.workspace, attrs.evolve(record, results=keep_verified(record, results)))
+        kept = keep_verified(record, results, session.journal)
+        publish(session.workspace, attrs.evolve(record, results=kept))
 
     return write
 
@@ -111,21 +123,37 @@ def publish(workspace: Workspace, record: Record) -> None:
     """Write the record to status.yaml, and a config.yaml beside every variant with an ok runtime."""
     write_status(workspace.status_file, record)
     for row in record.results:
-        if row.path is not None and not row.live and any(one.status == Status.OK for one in row.runtimes):
-            write_config(workspace.format_folder(row.format.name) / "config.yaml", record, row)
+        config = workspace.format_folder(row.format.name) / "config.yaml"
+        if row.path is None or row.live:
+            continue
+        if any(one.status == Status.OK for one in row.runtimes):
+            write_config(config, record, row)
+        else:
+            config.unlink(missing_ok=True)
 
 
-def keep_verified(record: Record, results: tuple[FormatResult, ...]) -> tuple[FormatResult, ...]:
-    """Carry the user's ``set_verified`` over to the same rows of a continued run, by format and runtime."""
+def keep_verified(record: Record, results: tuple[FormatResult, ...], journal: Journal) -> tuple[FormatResult, ...]:
+    """Carry the user's ``set_verified`` over to the same rows of a continued run, by format and runtime.
+
+    The journal has it too, since a run that was killed leaves a record of the rows it got to.
+    """
     said = {
         (row.format.name, runtime.runtime) for row in record.results for runtime in row.runtimes if runtime.verified
     }
 
     def carried(row: FormatResult, runtime: RuntimeResult) -> RuntimeResult:
-        word = (row.format.name, runtime.runtime) in said and runtime.status == Status.OK
-        return attrs.evolve(runtime, verified=runtime.verified or word)
+        if runtime.verified or runtime.status != Status.OK:
+            return runtime
+        key = word_key(record, row.format, runtime.runtime)
+        word = (row.format.name, runtime.runtime) in said or journal.find("said", key) is not None
+        return attrs.evolve(runtime, verified=word)
 
     return tuple(attrs.evolve(row, runtimes=tuple(carried(row, one) for one in row.runtimes)) for row in results)
+
+
+def word_key(record: Record, format: Format, runtime: str) -> str:
+    """Under which the user's word on one row is remembered: it is about this source, and no other."""
+    return digest("said", record.source_key, format.name, runtime)
 
 
 def _sample(
@@ -198,11 +226,10 @@ def source_call(
         "folder": str(fresh_folder(workspace.private / "source")),
         "log": str(path.parent / f"{route.runtime}.source.log"),
         "who": route.who,
-        "timeout": None,
         "memory_limit": settings.memory_limit,
         "request": request,
     }
-    with served(step) as serve:
+    with served(step, patience=settings.timeout) as serve:
         yield serve
 
 
@@ -221,6 +248,7 @@ def _copy_source(source: Source, workspace: Workspace) -> Path:
     else:
         shutil.copyfile(source.path, private / source.format.filename)
     folder.mkdir(exist_ok=True)
+    announce_placing(Journal(workspace.journal_file), source.format.name)
     for entry in sorted(private.iterdir()):
         remove(folder / entry.name)
         entry.rename(folder / entry.name)

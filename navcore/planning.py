@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import attrs
 
 from navcore.directory import bringer_of
 from navcore.errors import OptionError, UnknownFormat
-from navcore.formats import Format, matching
+from navcore.formats import REFERENCE_FORMATS, Format, matching
 from navcore.routes import Route
 
 
@@ -79,7 +79,8 @@ class Request:
     """What a plan is asked for.
 
     ``targets`` are format names or families, ``None`` for every format that a default route reaches. ``prefer`` pins
-    the plugin (or distribution) that makes a format. ``runtimes`` limits a format to the runtimes named.
+    the plugin (or distribution) that makes a format. ``runtimes`` limits a format to the runtimes named. In both, the
+    exact name of a format comes before its family.
     """
 
     targets: tuple[str, ...] | None = None
@@ -101,17 +102,23 @@ def make_plan(
 
     ``reasons`` maps the id of a route to why this machine cannot use it, ``failed`` the id of a route that was tried
     to how it ended: both are left out, and named where they leave a target out of reach. ``kept`` are formats that
-    exist already (in a loaded package), from which a way may start as from the source.
+    exist already (in a loaded package), from which a way may start as from the source. A route declared with
+    ``default=False`` is used only to make a format that ``request.targets`` asks for.
 
-    Raises :class:`UnknownFormat` for a target that no installed plugin knows, :class:`OptionError` for a preference
-    or a runtime that nobody brings.
+    Raises :class:`UnknownFormat` for a target, and :class:`OptionError` for a preference or a runtime, that nobody
+    installed brings. With ``kept`` formats the request was made elsewhere, perhaps with other plugins: then
+    preferences and runtimes that nobody brings here are passed over.
     """
     reasons, failed = reasons or {}, failed or {}
-    edges = _preferred([route for route in routes if route.hook in ("export_model", "convert")], request.prefer)
-    by_name = {format.name: format for format in formats}
+    edges = [route for route in routes if route.hook in ("export_model", "convert")]
+    if not kept:
+        _refuse_unknown_owners(edges, request.prefer)
+        _refuse_unknown_keys(request.runtimes, (*formats, *REFERENCE_FORMATS, source))
+    edges = _preferred(edges, request.prefer)
+    by_name = {format.name: format for format in (*kept, source, *formats)}
     wanted = _wanted(edges, formats, source, request.targets, kept)
-    if request.targets is None:
-        edges = [route for route in edges if route.default]
+    asked = {format.name for format in wanted} if request.targets is not None else set()
+    edges, optional = _parted(edges, lambda route: route.default or route.goal.name in asked)
     usable = [route for route in edges if route.id not in reasons and route.id not in failed]
     starts = [source.name, *(format.name for format in kept)]
     paths = cheapest_paths(usable, starts)
@@ -119,13 +126,15 @@ def make_plan(
     missing = []
     for target in wanted:
         if target.name not in paths:
-            missing.append(Missing(target, _why_missing(edges, starts, target, reasons, failed)))
+            missing.append(Missing(target, _why_missing(edges, optional, starts, target, {**failed, **reasons})))
         for route in paths.get(target.name, ()):
-            requested = route.goal.name in {one.name for one in wanted}
+            requested = any(route.goal == one for one in wanted)
             step = Step(route, by_name[route.source], by_name[route.goal.name], requested)
             steps.setdefault(step.target.name, step)
-    made = [source, *kept, *(step.target for step in steps.values())]
-    return Plan(source, tuple(steps.values()), _checks(routes, made, request.runtimes, reasons), tuple(missing))
+    made = list(dict.fromkeys((source, *kept, *(step.target for step in steps.values()))))
+    return Plan(
+        source, tuple(steps.values()), _checks(routes, made, request.runtimes, reasons, strict=not kept), tuple(missing)
+    )
 
 
 def cheapest_paths(edges: Iterable[Route], starts: Sequence[str]) -> dict[str, tuple[Route, ...]]:
@@ -149,7 +158,7 @@ def cheapest_paths(edges: Iterable[Route], starts: Sequence[str]) -> dict[str, t
     return {name: path for name, path in found.items() if path}
 
 
-def _preferred(edges: list[Route], prefer: Mapping[str, str]) -> list[Route]:
+def _refuse_unknown_owners(edges: Sequence[Route], prefer: Mapping[str, str]) -> None:
     for target, owner in prefer.items():
         towards = [route for route in edges if target in (route.goal.name, route.goal.family)]
         if not any(owner in (route.owner, route.distribution) for route in towards):
@@ -157,12 +166,32 @@ def _preferred(edges: list[Route], prefer: Mapping[str, str]) -> list[Route]:
             raise OptionError(
                 f"prefer={{{target!r}: {owner!r}}}: {owner} does not make it.", hint=f"It is made by: {owners}."
             )
-        edges = [
-            route
-            for route in edges
-            if target not in (route.goal.name, route.goal.family) or owner in (route.owner, route.distribution)
-        ]
-    return edges
+
+
+def _preferred(edges: Sequence[Route], prefer: Mapping[str, str]) -> list[Route]:
+    def is_preferred(route: Route) -> bool:
+        owner = prefer.get(route.goal.name, prefer.get(route.goal.family))
+        return owner is not None and owner in (route.owner, route.distribution)
+
+    # A plugin preferred for a family is pinned for those of its formats that it makes; it cannot make the others.
+    pinned = {route.goal.name for route in edges if is_preferred(route)}
+    return [route for route in edges if route.goal.name not in pinned or is_preferred(route)]
+
+
+def _parted(edges: Iterable[Route], test: Callable[[Route], bool]) -> tuple[list[Route], list[Route]]:
+    parts: tuple[list[Route], list[Route]] = ([], [])
+    for route in edges:
+        parts[not test(route)].append(route)
+    return parts
+
+
+def _refuse_unknown_keys(runtimes: Mapping[str, tuple[str, ...]], formats: Sequence[Format]) -> None:
+    for key in runtimes:
+        if not matching(key, formats):
+            known = sorted({name for format in formats for name in (format.name, format.family)})
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
+            raise OptionError(f"runtimes[{key!r}]: no installed plugin knows that format.", hint=hint)
 
 
 def _wanted(
@@ -178,7 +207,7 @@ def _wanted(
         return sorted((format for format in formats if format.name in reached), key=lambda format: format.name)
     wanted: dict[str, Format] = {}
     for target in targets:
-        found = matching(target, formats)
+        found = matching(target, formats) or matching(target, REFERENCE_FORMATS)
         if not found:
             raise unknown_target(target, [format.name for format in formats] + [format.family for format in formats])
         for format in found:
@@ -192,7 +221,7 @@ def unknown_target(target: str, known: Iterable[str]) -> UnknownFormat:
     names = sorted(set(known))
     near = difflib.get_close_matches(target, names, n=1)
     plugin = bringer_of(target)
-    if plugin:
+    if plugin and plugin not in map(bringer_of, names):  # otherwise it is there, and the name is a slip
         hint = f"Install the plugin that brings it: pip install {plugin}"
     elif near:
         hint = f"Did you mean {near[0]!r}?"
@@ -203,22 +232,39 @@ def unknown_target(target: str, known: Iterable[str]) -> UnknownFormat:
 
 def _why_missing(
     edges: Sequence[Route],
+    optional: Sequence[Route],
     starts: Sequence[str],
     target: Format,
-    reasons: Mapping[str, str],
-    failed: Mapping[str, str],
+    blocks: Mapping[str, str],
 ) -> str:
-    """The reason on the cheapest path there would be: what keeps the target out of reach, in one line."""
-    towards = [route for route in edges if route.goal == target]
+    """The reason on the cheapest path there would be: what keeps the target out of reach, in one line.
+
+    ``optional`` are routes that were left out because nobody asked for what they make, ``blocks`` maps the ids of
+    routes that cannot be used to the reason.
+    """
+    towards = sorted(
+        (route for route in (*edges, *optional) if route.goal == target), key=lambda route: (route.cost, route.id)
+    )
     if not towards:
-        return "no installed plugin makes it"
+        plugin = bringer_of(target.name)
+        return f"no installed plugin makes it; pip install {plugin}" if plugin else "no installed plugin makes it"
     best = cheapest_paths(edges, starts).get(target.name)
     if best is None:
+        left_out = set(optional)
+        asking = [
+            route for route in cheapest_paths((*edges, *optional), starts).get(target.name, ()) if route in left_out
+        ]
+        if asking:
+            names = " and ".join(route.goal.name for route in asking)
+            return f"the way leads over {names}, made only when asked for: add it to targets"
         sources = ", ".join(sorted({route.source for route in towards}))
         return f"it is made from {sources}, which cannot be reached from {', '.join(starts)}"
-    blocked = [route for route in best if route.id in reasons or route.id in failed]
-    others = [route for route in towards if route not in blocked and (route.id in reasons or route.id in failed)]
-    told = [reasons.get(route.id) or failed.get(route.id, "") for route in (*blocked, *others)]
+    blocked = [route for route in best if route.id in blocks]
+    others = [route for route in towards if route not in blocked and route.id in blocks]
+    told = []
+    for route in (*blocked, *others):
+        reason = blocks[route.id] or f"{route.who} cannot be used"
+        told.append(reason if route.goal == target else f"{route.goal.name} is not made: {reason}")
     return "; ".join(dict.fromkeys(told))
 
 
@@ -227,8 +273,14 @@ def _checks(
     made: Iterable[Format],
     runtimes: Mapping[str, tuple[str, ...]],
     reasons: Mapping[str, str],
+    *,
+    strict: bool,
 ) -> tuple[Check, ...]:
-    runners = sorted((r for r in routes if r.hook == "make_runner"), key=lambda route: (route.cost, route.id))
+    # Of several runners for one runtime, one that works here answers, though another is cheaper.
+    runners = sorted(
+        (route for route in routes if route.hook == "make_runner"),
+        key=lambda route: (route.id in reasons, not route.default, route.cost, route.id),
+    )
     checks = []
     for format in made:
         offered: dict[str, Route] = {}
@@ -237,7 +289,7 @@ def _checks(
                 offered.setdefault(route.runtime, route)
         limited = runtimes.get(format.name, runtimes.get(format.family))
         for name in limited or ():
-            if name not in offered:
+            if strict and name not in offered:
                 known = ", ".join(offered) or "none"
                 raise OptionError(
                     f"No installed plugin runs {format.name} in {name!r}.", hint=f"Runtimes for it: {known}."

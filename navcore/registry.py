@@ -14,6 +14,9 @@ import pluggy
 
 from navcore import hookspecs
 from navcore.announcements import CORE, CORE_TARGET, Candidate, candidates
+from navcore.announcements import DISABLE as DISABLE
+from navcore.announcements import EXTRA as EXTRA
+from navcore.announcements import GROUP as GROUP
 from navcore.errors import NavcoreError, PluginError, UnknownFormat, first_line
 from navcore.formats import Format
 from navcore.guards import guarded, guarded_wrapper
@@ -80,6 +83,13 @@ class Registry:
                 return format
         raise UnknownFormat(f"No installed plugin knows the format {name!r}.")
 
+    def is_data(self, format: Format) -> bool:
+        """Whether an installed plugin promises that loading the format cannot execute code.
+
+        What a package says of its own formats is a stranger's word and does not count.
+        """
+        return any(known.data_only for known in self.formats if known == format)
+
     def plugin(self, name: str) -> Plugin | None:
         return next((plugin for plugin in self.plugins if plugin.name == name), None)
 
@@ -121,7 +131,7 @@ class Registry:
         if route.available is None:
             return ""
         try:
-            reason = route.available()
+            reason: object = route.available()
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a probe is foreign code: whatever it raises is its answer

@@ -9,14 +9,16 @@ from navcore.jobs import Artifact
 from navcore.logfile import logged
 from navcore.options import settle_options
 from navcore.planning import Check
-from navcore.profiling import ProfilerConfig
+from navcore.profiling import ProfilerConfig, resolve_batch_sizes
 from navcore.registry import Registry
 from navcore.results import FormatResult, RuntimeResult, Status
 from navcore.runtimes import measure_runtime
-from navcore.session import Session
+from navcore.session import Session, settings_here
 from navcore.sources import Source
 from navcore.status import Record
-from navcore.workspace import Workspace, opened
+from navcore.workspace import Workspace
+
+_KEPT = "not measured again:"
 
 
 def reprofile(
@@ -30,13 +32,14 @@ def reprofile(
 ) -> Record:
     """The record with new performances; a row that cannot be measured here keeps what it had, and says so.
 
-    Raises :class:`PackageIncomplete` when the package holds no samples.
+    The caller holds the workspace's lock. Raises :class:`PackageIncomplete` when the package holds no samples, and
+    :class:`OptionError` for batch sizes of a model that does not batch.
     """
     if record.samples is None or not (workspace.root / "model_input").is_dir():
         raise PackageIncomplete("The package holds no samples, so there is nothing to measure with.")
-    settings = attrs.evolve(
-        record.settings, run_profiling=True, profiler_config=config or record.settings.profiler_config
-    )
+    config = config or record.settings.profiler_config
+    resolve_batch_sizes(config, batch_dim=record.settings.batch_dim, dataloader_batch=1)
+    settings = attrs.evolve(settings_here(record.settings, registry), run_profiling=True, profiler_config=config)
     session = Session(
         registry=registry,
         workspace=workspace,
@@ -44,14 +47,15 @@ def reprofile(
         source=source or Source(record.source),
         source_key=record.source_key,
         samples=record.samples,
-        options=settle_options({}, registry.routes, registry.formats),
+        options=settle_options(settings.options, registry.routes, registry.formats),
     )
-    with opened(workspace.root), logged(workspace.log_file):
+    with logged(workspace.log_file):
         rows = tuple(
             attrs.evolve(row, runtimes=tuple(_measured(session, row, one, trust) for one in row.runtimes))
             for row in record.results
         )
-    return attrs.evolve(record, results=rows, settings=settings)
+    asked = attrs.evolve(record.settings, run_profiling=True, profiler_config=config)
+    return attrs.evolve(record, results=rows, settings=asked)
 
 
 def _measured(session: Session, row: FormatResult, runtime: RuntimeResult, trust: bool) -> RuntimeResult:
@@ -59,7 +63,7 @@ def _measured(session: Session, row: FormatResult, runtime: RuntimeResult, trust
         return runtime
     why = _why_not(session, row, runtime, trust)
     if why:
-        return attrs.evolve(runtime, notes=(*runtime.notes, f"not measured again: {why}"))
+        return attrs.evolve(runtime, notes=(*_without(runtime.notes, _KEPT), f"{_KEPT} {why}"))
     signature = row.signature or session.samples.signature
     if row.live:
         artifact = session.source_artifact()
@@ -69,8 +73,17 @@ def _measured(session: Session, row: FormatResult, runtime: RuntimeResult, trust
         artifact = Artifact(known, signature, session.workspace.root / row.path, None, row.calling)
     route = session.registry.route(runtime.route)
     fresh = measure_runtime(session, artifact, Check(row.format, runtime.runtime, route))
-    profiling = fresh.profiling or (fresh.outcome if fresh.status == Status.FAILED else None)
-    return attrs.evolve(runtime, performance=fresh.performance, profiling=profiling, threads=fresh.threads)
+    return attrs.evolve(
+        runtime,
+        performance=fresh.performance,
+        profiling=fresh.profiling,
+        threads=fresh.threads,
+        notes=_without(runtime.notes, _KEPT),
+    )
+
+
+def _without(notes: tuple[str, ...], beginning: str) -> tuple[str, ...]:
+    return tuple(note for note in notes if not note.startswith(beginning))
 
 
 def _why_not(session: Session, row: FormatResult, runtime: RuntimeResult, trust: bool) -> str:
@@ -79,7 +92,7 @@ def _why_not(session: Session, row: FormatResult, runtime: RuntimeResult, trust:
         return "the source model is not in the package"
     if not row.live and (row.path is None or not (session.workspace.root / row.path).exists()):
         return "its file is not in the workspace"
-    if not (row.live or trust or row.format.data_only):
+    if not (row.live or trust or session.registry.is_data(row.format)):
         return "loading it can execute code: needs trust=True"
     if runtime.route not in routes:
         return f"the plugin of {runtime.route} is not installed"

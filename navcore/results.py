@@ -84,7 +84,8 @@ class Verification:
     """The verdict on one format in one runtime, with what was measured, also when it failed.
 
     ``compared`` counts the comparisons (samples, stacks, axis probes). ``precision`` is the one whose bound applied,
-    ``bound`` that bound on ``relative_l2``; both are empty when the user's tolerances or only integers decided. ``frozen_axes`` are symbols that the export does not follow.
+    ``bound`` that bound on ``relative_l2``; both are empty when the user's tolerances or only integers decided.
+    ``frozen_axes`` are symbols that the export does not follow.
     """
 
     status: Status
@@ -103,8 +104,8 @@ class BatchPerformance:
 
     ``throughput`` is in samples per second. A percentile is ``None`` when there were too few calls to claim it.
     ``stable`` is false when no three consecutive windows agreed; the numbers then pool all windows. ``cold_start`` is
-    the first call, ``windows`` counts all that were measured. ``cpu_share`` is process CPU time over wall time, ``switches`` involuntary context switches per
-    second, both over the pooled windows.
+    the first call, ``windows`` counts all that were measured. ``cpu_share`` is process CPU time over wall time,
+    ``switches`` involuntary context switches per second, both over the pooled windows.
     """
 
     batch_size: int

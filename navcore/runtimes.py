@@ -207,7 +207,9 @@ def settled(planned: Check, result: CheckResult, outcome: Outcome) -> RuntimeRes
     status = Status.OK if result.verification is None else result.verification.status
     profiling = None
     if outcome.failure is not None:
-        profiling, outcome = outcome, attrs.evolve(outcome, status=Status.OK, failure=None)
+        cause = outcome.failure.cause if result.at is None else f"at batch size {result.at}: {outcome.failure.cause}"
+        profiling = attrs.evolve(outcome, failure=attrs.evolve(outcome.failure, cause=cause))
+        outcome = attrs.evolve(outcome, status=Status.OK, failure=None)
     elif result.measuring is not None:
         profiling = attrs.evolve(outcome, status=Status.FAILED, failure=result.measuring)
     return RuntimeResult(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,7 +30,7 @@ def _converter() -> cattrs.Converter:
 
 
 def to_data(value: Any) -> Any:
-    """Plain data of a frozen value; tuples become lists, enumerations their values."""
+    """Plain data of a frozen value; tuples become lists, enumerations their values, numpy's numbers Python's."""
     return _plain(_converter().unstructure(value))
 
 
@@ -45,6 +46,12 @@ def _plain(value: Any) -> Any:
         return [_plain(part) for part in value]
     if isinstance(value, str):
         return str(value)
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, Integral):  # numpy's numbers are numbers here, and YAML and JSON would refuse them
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
     return value
 
 

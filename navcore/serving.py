@@ -7,11 +7,15 @@ import secrets
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Listener
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from navcore.errors import SourceError, StepError
 from navcore.failures import describe
+from navcore.isolation import kill_children
+from navcore.jobs import RunnerJob
 from navcore.registry import Registry
 from navcore.serial import from_data, to_data
 from navcore.steps import run_step
@@ -24,13 +28,14 @@ Call = Callable[[Signature, Mapping[str, "np.ndarray"]], Mapping[str, "np.ndarra
 
 
 @contextlib.contextmanager
-def served(step: dict[str, Any]) -> Iterator[tuple[Call, tuple[str, ...]]]:
+def served(step: dict[str, Any], *, patience: float | None = None) -> Iterator[tuple[Call, tuple[str, ...]]]:
     """Start the child for ``step`` (as :func:`navcore.steps.run_step` takes it).
 
     Yields a function that calls it, and the names that the stored model gives its own inputs (where it has names).
+    ``patience`` is how many seconds loading, or one call, may take.
 
-    Messages travel over a Unix socket in the step's private folder, under a key that only the two processes know.
-    Raises :class:`StepError` when the child dies or refuses; the text says why.
+    Messages travel over a Unix socket in a private folder, under a key that only the two processes know.
+    Raises :class:`StepError` when the child dies, refuses or exceeds the patience; the text says why.
     """
     key = secrets.token_bytes(32)
     ended: list[dict[str, Any]] = []
@@ -40,60 +45,98 @@ def served(step: dict[str, Any]) -> Iterator[tuple[Call, tuple[str, ...]]]:
         request = {**step["request"], "kind": "serve", "address": address, "key": key.hex()}
 
         def supervise() -> None:
-            ended.append(run_step({**step, "request": request}))
+            ended.append(run_step({**step, "request": request, "timeout": None}))
             # Wakes the accept below when the child ended before it called back.
-            with contextlib.suppress(OSError, EOFError):
+            with contextlib.suppress(OSError, EOFError, AuthenticationError):
                 Client(address, family="AF_UNIX", authkey=key).close()
 
         thread = threading.Thread(target=supervise, name="navcore source", daemon=True)
         thread.start()
-        connection = listener.accept()
         try:
-            inputs: tuple[str, ...] = connection.recv()
-        except (EOFError, OSError):
-            thread.join(10)
-            raise _gone(step["who"], ended) from None
+            with _Line(listener, step["who"], patience, thread, ended) as line:
+                yield line.call, line.inputs
+        except BaseException:
+            while thread.is_alive():  # nobody waits for the rest of a call whose answer is not wanted any more
+                kill_children(Path(step["folder"]))
+                thread.join(0.1)
+            raise
+        thread.join()
 
-        def call(signature: Signature, feeds: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-            try:
-                connection.send((to_data(signature), dict(feeds)))
-                outcome, value = connection.recv()
-            except (EOFError, OSError):
-                thread.join(10)
-                raise _gone(step["who"], ended) from None
-            if outcome == "failed":
-                raise SourceError(value)
-            answered: Mapping[str, np.ndarray] = value
-            return answered
 
+class _Line:
+    """The caller's end of the conversation with the child."""
+
+    def __init__(
+        self,
+        listener: Listener,
+        who: str,
+        patience: float | None,
+        thread: threading.Thread,
+        ended: list[dict[str, Any]],
+    ) -> None:
+        self._who = who
+        self._patience = patience
+        self._thread = thread
+        self._ended = ended
         try:
-            yield call, inputs
+            self._connection = listener.accept()
+        except (EOFError, OSError, AuthenticationError):  # it died in the middle of its first words
+            raise self._gone() from None
         finally:
-            connection.close()
-            thread.join()
+            listener.close()  # or what is to wake this up, when the child has ended, would wait to be accepted itself
+
+    def __enter__(self) -> _Line:
+        try:
+            self.inputs: tuple[str, ...] = self._receive("Loading it")
+        except BaseException:
+            self._connection.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def call(self, signature: Signature, feeds: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        try:
+            self._connection.send((to_data(signature), dict(feeds)))
+        except OSError:
+            raise self._gone() from None
+        outcome, value = self._receive("One call")
+        if outcome == "failed":
+            raise SourceError(value)
+        answered: Mapping[str, np.ndarray] = value
+        return answered
+
+    def _receive(self, what: str) -> Any:
+        try:
+            if self._connection.poll(self._patience):
+                return self._connection.recv()
+        except (EOFError, OSError):
+            raise self._gone() from None
+        raise StepError(
+            f"The source could not be run: {what.lower()} took longer than {self._patience:g} s.",
+            who=self._who,
+            hint="Give it more time with timeout=.",
+        )
+
+    def _gone(self) -> StepError:
+        self._thread.join(10)
+        failure = self._ended[0]["outcome"]["failure"] if self._ended else None
+        cause = failure["cause"] if failure else f"{self._who}: its process ended without a word"
+        return StepError(f"The source could not be run: {cause}", hint=(failure or {}).get("hint", ""))
 
 
 def _listen(address: str, key: bytes) -> Listener:
     return Listener(address, family="AF_UNIX", authkey=key)
 
 
-def _gone(who: str, ended: list[dict[str, Any]]) -> StepError:
-    failure = ended[0]["outcome"]["failure"] if ended else None
-    cause = failure["cause"] if failure else "its process ended without a word"
-    return StepError(f"The source could not be run: {cause}", who=who, hint=(failure or {}).get("hint", ""))
-
-
-def serve(request: Mapping[str, Any], registry: Registry) -> dict[str, Any]:
+def serve(job: RunnerJob[Any], request: Mapping[str, Any], registry: Registry) -> dict[str, Any]:
     """The child's side: load the source once, answer calls until the caller hangs up."""
-
-    from navcore.worker import runner_job
-
-    job = runner_job(request, registry)
     with Client(request["address"], family="AF_UNIX", authkey=bytes.fromhex(request["key"])) as connection:
         calls = 0
         with (
             registry.ask("make_runner", job, registry.route(request["route"])) as runner,
-            contextlib.suppress(EOFError),
+            contextlib.suppress(EOFError, ConnectionResetError),
         ):
             connection.send(runner.inputs)
             while True:

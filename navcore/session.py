@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from concurrent.futures import Executor
@@ -9,9 +10,11 @@ from typing import Any
 
 import attrs
 
+from navcore.errors import OptionError
 from navcore.jobs import Artifact
 from navcore.journal import Journal
 from navcore.keys import digest
+from navcore.options import settle_options
 from navcore.progress import Event, Observer, announce
 from navcore.registry import Registry
 from navcore.routes import Route
@@ -68,6 +71,26 @@ class Session:
 
     def limits(self) -> dict[str, Any]:
         return {"timeout": self.settings.timeout, "memory_limit": self.settings.memory_limit}
+
+
+def settings_here(settings: Settings, registry: Registry) -> Settings:
+    """Recorded settings, less what names a plugin, an option or a runtime that is not installed here."""
+    owners = {route.owner for route in registry.routes} | {route.distribution for route in registry.routes}
+    runtimes = {route.runtime for route in registry.routes if route.hook == "make_runner"}
+    limited = {name: tuple(one for one in wanted if one in runtimes) for name, wanted in settings.runtimes.items()}
+    options = {}
+    for key, values in settings.options.items():
+        with contextlib.suppress(OptionError):
+            settle_options({key: values}, registry.routes, registry.formats)
+            options[key] = values
+    profilers = {route.owner for route in registry.routes if route.hook == "profile"}
+    return attrs.evolve(
+        settings,
+        prefer={target: owner for target, owner in settings.prefer.items() if owner in owners},
+        runtimes={name: wanted for name, wanted in limited.items() if wanted},
+        options=options,
+        profiler=settings.profiler if settings.profiler in profilers else Settings().profiler,
+    )
 
 
 def processors() -> int:

@@ -36,6 +36,7 @@ def identify(model: Any, registry: Registry) -> Source:
         known = sorted(kind for form in registry.formats if form.live for kind in form.live.types)
         kind = f"{type(model).__module__}.{type(model).__qualname__}"
         hint = f"It has to be one of: {', '.join(known)}." if known else "Install nav-torch or nav-tf."
+        hint += _told_problems(registry)
         raise InputError(f"No installed plugin knows models of type {kind}.", hint=hint)
     return Source(format, model=model)
 
@@ -43,14 +44,25 @@ def identify(model: Any, registry: Registry) -> Source:
 def _identify_file(path: Path, registry: Registry) -> Source:
     if not path.exists():
         raise InputError(f"The model file {path} does not exist.")
-    fitting = [form for form in registry.formats if path.name.endswith(form.suffixes or ("\0",))]
-    if not fitting:
+    # The longest ending is the most specific: "model.int8.onnx" may be somebody's own format.
+    fitting = max(
+        ((len(suffix), form) for form in registry.formats for suffix in form.suffixes if path.name.endswith(suffix)),
+        key=lambda pair: pair[0],
+        default=None,
+    )
+    if fitting is None:
         known = sorted({suffix for form in registry.formats for suffix in form.suffixes})
         raise InputError(
             f"No installed plugin reads {path.name!r} as a model.",
-            hint=f"Endings that are known: {', '.join(known) or 'none'}.",
+            hint=f"Endings that are known: {', '.join(known) or 'none'}.{_told_problems(registry)}",
         )
-    return Source(fitting[0], path=path.absolute())
+    return Source(fitting[1], path=path.absolute())
+
+
+def _told_problems(registry: Registry) -> str:
+    """Plugins that are installed and cannot be used: one of them may have known the model."""
+    told = [f"{plugin.name!r} ({plugin.problem})" for plugin in registry.plugins if plugin.problem]
+    return f" Not usable here: {'; '.join(told)}." if told else ""
 
 
 def key_of(source: Source, samples_digest: str) -> str:

@@ -57,7 +57,8 @@ def _conclude(report: ChildReport, who: str) -> dict[str, Any]:
     elif report.result is not None and report.result.get("failure"):
         failure = from_data(report.result["failure"], Failure)
     if failure is not None:
-        failure = attrs.evolve(failure, hint=failure.hint or "The step's log has the whole story.")
         status = Status.UNAVAILABLE if failure.category == "unavailable" else Status.FAILED
+        if status == Status.FAILED and not failure.hint:
+            failure = attrs.evolve(failure, hint="The step's log has the whole story.")
     outcome = Outcome(status, report.seconds, report.peak_memory, str(report.log), failure)
     return {"outcome": to_data(outcome), "result": report.result}

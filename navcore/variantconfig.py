@@ -77,7 +77,7 @@ class VariantConfig:
             prefer[self.variant.name] = self.route.partition(":")[0]
         names = (self.variant.family, self.variant.name)
         pinned = {
-            name: _number(fact)
+            name: _value(fact)
             for name, fact in self.facts.items()
             if name in pin and asked_option(self.asked, name, *names) is None
         }
@@ -146,7 +146,7 @@ def _config_to_data(settings: Settings, row: FormatResult, path: str, signature:
 
     def used(option: str) -> Any:
         given = asked_option(settings, option, row.format.family, row.format.name)
-        return _number(row.facts.get(option)) if given is None else given
+        return _value(row.facts.get(option)) if given is None else given
 
     opset = used("opset")
     return {
@@ -199,5 +199,13 @@ def _tensor(spec: TensorSpec) -> dict[str, Any]:
     return {"name": spec.name, "shape": list(spec.dimensions), "dtype": spec.dtype, "optional": False}
 
 
-def _number(fact: str | None) -> int | str | None:
-    return int(fact) if fact is not None and fact.isascii() and fact.isdecimal() else fact
+def _value(fact: str | None) -> int | float | str | None:
+    """Facts are recorded as text; an option that is a number takes a number."""
+    if fact is None or not fact.isascii():
+        return fact
+    for kind in (int, float):
+        try:
+            return kind(fact)
+        except ValueError:
+            continue
+    return fact

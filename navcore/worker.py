@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from navcore.checking import CheckResult, MeasureRequest, VerifyRequest, check
-from navcore.isolation import enter_child, read_request, write_result
+from navcore.isolation import enter_child, read_request, read_result, write_result
 from navcore.jobs import Artifact, ConvertJob, RunnerJob
 from navcore.registry import Registry, load_registry
 from navcore.sampling import SampleStore
 from navcore.serial import from_data, to_data
+from navcore.serving import serve
 from navcore.steps import failed_result
 from navcore.tensors import Signature
 
@@ -29,11 +30,9 @@ def main(request_file: str) -> None:
         elif request["kind"] == "check":
             result = check_artifact(request, registry, folder)
         else:
-            from navcore.serving import serve
-
-            result = serve(request, registry)
+            result = serve(runner_job(request, registry), request, registry)
     except Exception as error:
-        result = failed_result(error)
+        result = {**(read_result(folder) or {}), **failed_result(error)}  # what was verified before stays known
         import traceback
 
         traceback.print_exc()  # the log is where the whole story belongs

@@ -29,6 +29,7 @@ DEFAULT_WORKDIR = "navigator_workdir"
 SUFFIX = ".nav.workspace"
 PRIVATE = ".navcore"
 MARKER = "marker.json"
+PART = ".part"
 _OUTGOING = "outgoing"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,127}")
 
@@ -245,7 +246,7 @@ def remove(path: Path) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write the file whole or not at all: private name, fsync, rename, fsync of the folder."""
-    private = path.with_name(f".{path.name}.{os.getpid()}.part")
+    private = path.with_name(f".{path.name}.{os.getpid()}{PART}")
     try:
         with open(private, "w", encoding="utf-8") as stream:
             stream.write(text)

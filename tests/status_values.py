@@ -246,3 +246,19 @@ def everything(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(everything(part) for part in value)
     return value
+
+
+def places(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The path of every value inside plain data."""
+    steps = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    return [path, *(place for key, part in steps for place in places(part, (*path, key)))][not path :]
+
+
+def with_value(data: Any, path: tuple[Any, ...], value: Any) -> Any:
+    """Plain data with another value at one place."""
+    if not path:
+        return value
+    changed = with_value(data[path[0]], path[1:], value)
+    if isinstance(data, dict):
+        return {**data, path[0]: changed}
+    return [changed if index == path[0] else part for index, part in enumerate(data)]

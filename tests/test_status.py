@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.resources
 import json
 import math
@@ -13,6 +14,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from navcore.errors import PackageError, WorkspaceError
@@ -36,7 +38,7 @@ from navcore.status.record import record_from_data, record_to_data
 from navcore.status.yamltext import from_yaml, to_yaml
 from navcore.tensors import Axis, Signature, TensorSpec
 
-from .status_values import everything, records
+from .status_values import everything, places, plain, records, with_value
 
 SCHEMA = json.loads((importlib.resources.files("navcore") / "status.schema.json").read_text())
 TORCHSCRIPT = Format(
@@ -142,6 +144,8 @@ RECORD = Record(
     git_info={"repository": "https://example.org/x", "commit": "ab12", "author": None, "email": None},
     navcore_version="0.1.0",
 )
+WRITTEN = from_yaml(to_yaml(record_to_data(RECORD)))
+PLACES = places(WRITTEN)
 
 
 def complaints(data: Any) -> list[str]:
@@ -330,6 +334,14 @@ def test_a_file_from_a_stranger_cannot_name_places_outside(text: str, told: str)
     with pytest.raises(PackageError, match=told) as caught:
         read_status(text)
     assert caught.value.code == "status-shape"
+
+
+@hypothesis_settings(deadline=None, max_examples=100)
+@given(st.data(), plain)
+def test_any_damage_is_refused_or_does_not_matter(data: st.DataObject, value: Any) -> None:
+    place = data.draw(st.sampled_from(PLACES))
+    with contextlib.suppress(PackageError):
+        read_status(to_yaml(with_value(WRITTEN, place, value)))
 
 
 def test_the_refusal_names_the_file(tmp_path: Path) -> None:

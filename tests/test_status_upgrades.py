@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.resources
 import json
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from navcore.errors import PackageError
@@ -17,6 +21,8 @@ from navcore.status.record import record_to_data
 from navcore.status.upgrades import UPGRADES, upgraded
 from navcore.status.yamltext import from_yaml, to_yaml
 from navcore.tensors import Axis
+
+from .status_values import places, plain, with_value
 
 OLD = """\
 format_version: 0.1.0
@@ -215,3 +221,12 @@ def test_a_damaged_old_file_is_refused() -> None:
     with pytest.raises(PackageError, match="'output_name' is missing") as caught:
         read_status(OLD.replace("output_name", "output"))
     assert caught.value.code == "status-shape"
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.data(), plain)
+def test_any_damage_is_refused_or_does_not_matter(data: st.DataObject, value: Any) -> None:
+    old = from_yaml(OLD)
+    place = data.draw(st.sampled_from(places(old)))
+    with contextlib.suppress(PackageError):
+        read_status(to_yaml(with_value(old, place, value)))

@@ -7,6 +7,7 @@ import math
 import shutil
 import sys
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,6 +20,18 @@ if TYPE_CHECKING:
 NOT_OK = 1
 WRONG_USAGE = 2
 _DEBUG = "navcore.debug"
+_SPELLED = MappingProxyType(
+    {
+        "override_workdir=True": "--override-workdir",
+        "override=True": "--override",
+        "trust=True": "--trust",
+        "timeout=": "--timeout",
+        "memory_limit=": "--memory-limit",
+        "model_name=": "--model-name ",
+        "sample_count=": "--sample-count ",
+    }
+)
+"""What an error tells a caller of the Python functions to write, and what that is on the command line."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON to standard output.")
 
@@ -63,10 +76,11 @@ class Command(click.Command):
 
 
 def _told(error: Exception) -> Refused:
-    if isinstance(error, OptionError | UnknownFormat):
-        return Misused(str(error))
     if isinstance(error, NavcoreError):
-        return Refused(str(error))
+        sentence = str(error)
+        for argument, option in _SPELLED.items():
+            sentence = sentence.replace(argument, option)
+        return (Misused if isinstance(error, OptionError | UnknownFormat) else Refused)(sentence)
     if isinstance(error, BrokenPipeError):
         return Refused("Nobody reads the output any more.")
     return Refused(f"{type(error).__name__}: {error} (--debug shows where; this is a fault of navcore or of a plugin)")

@@ -31,7 +31,7 @@ def plugins(as_json: bool) -> None:
 
 
 def _status(plugin: Plugin) -> str:
-    from navcore.registry import DISABLE
+    from navcore.announcements import DISABLE
 
     if plugin.loaded:
         return "ok"

@@ -75,8 +75,9 @@ def report(where: Path, as_json: bool) -> None:
     metavar="FOLDER",
     help="Where to extract it, and keep it. Default: a temporary folder, removed when all is ok.",
 )
+@click.option("--override-workdir", is_flag=True, help="Replace a workspace that is there already.")
 @json_option
-def verify(package: Path, trust: bool, workdir: Path | None, as_json: bool) -> None:
+def verify(package: Path, trust: bool, workdir: Path | None, override_workdir: bool, as_json: bool) -> None:
     """Test the package FILE on this machine, against the samples it carries; nothing is measured.
 
     The exit code is 1 when a row that was ok is not ok here, and when no row could be tested here at all.
@@ -86,20 +87,21 @@ def verify(package: Path, trust: bool, workdir: Path | None, as_json: bool) -> N
 
     recorded, _ = _opened(package)
     folder = Path(tempfile.mkdtemp(prefix="navcore-verify-")) if workdir is None else workdir
-    ok = False
+    worth_keeping = workdir is not None
     try:
-        found = load(package, folder, run_profiling=False, trust=trust, progress=Console())
+        found = load(package, folder, override_workdir, run_profiling=False, trust=trust, progress=Console())
         tested, lost = _compared(recorded.results, found.results)
         ok = bool(tested) and not lost
-        if as_json:
-            print_json({"ok": ok, "tested": tested, "lost": lost, "results": _results_data(found.results)})
-        else:
-            print_results(found.results)
+        worth_keeping = worth_keeping or not ok
     finally:
-        if workdir is None and (ok or not any(folder.iterdir())):
+        if not worth_keeping:
             shutil.rmtree(folder)
-        elif workdir is None:
-            tell(f"The logs are in {folder}; delete it when you have read them.")
+    if as_json:
+        print_json({"ok": ok, "tested": tested, "lost": lost, "results": _results_data(found.results)})
+    else:
+        print_results(found.results)
+    if workdir is None and not ok:
+        tell(f"The logs are in {folder}; delete it when you have read them.")
     tell(_verdict(tested, lost))
     if not ok:
         raise click.exceptions.Exit(NOT_OK)

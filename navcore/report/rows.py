@@ -66,6 +66,8 @@ def printable(text: str) -> str:
 def _unchecked(result: FormatResult) -> Row:
     """A format with no runtime to show: it was not made, or nothing here runs it."""
     cause = result.failure.cause if result.failure else ""
+    if result.status == Status.SKIPPED:
+        cause = f"not tried: {cause}"
     if not cause and result.status != Status.OK:
         cause = "no installed runtime can run it, so it was not compared with the source"
     cells = {
@@ -182,8 +184,9 @@ def number_text(value: float | None, digits: int = 3) -> str:
         return MISSING
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
-    places = digits - 1 - math.floor(math.log10(abs(value)))
-    return f"{round(value, places):.{max(0, min(places, 9))}f}"
+    power = int(f"{value:.{digits - 1}e}".partition("e")[2])  # of the rounded number: 9.999 is 10.0
+    places = digits - 1 - power
+    return f"{round(value, places):.{max(0, places)}f}"
 
 
 def size_text(size: int | None) -> str:

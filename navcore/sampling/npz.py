@@ -18,6 +18,7 @@ Array = np.ndarray[Any, Any]
 
 _SUFFIX = ".npy"
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same arrays give the same bytes
+_REGISTERED_BY_A_PACKAGE = 2
 _BITS = {1: np.uint8, 2: np.uint16, 4: np.uint32}
 
 
@@ -71,6 +72,6 @@ def restored(array: Array, dtype: str, told: str) -> Array:
 
 
 def _stored(array: Array) -> Array:
-    if array.dtype.isbuiltin == 1:
+    if array.dtype.isbuiltin != _REGISTERED_BY_A_PACKAGE:  # an unpickled float32 is no "builtin" to numpy
         return array
     return np.asarray(array, order="C").view(_BITS[array.dtype.itemsize])

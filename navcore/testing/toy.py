@@ -25,17 +25,25 @@ if TYPE_CHECKING:
 
     from navcore.tensors import Feeds
 
-MISCHIEFS = ("raise", "hang", "segfault", "nothing", "exit", "empty", "hog", "unavailable", "numbers", "names", "fixed")
-"""What can be asked for: the step raises, hangs, dies of SIGSEGV, exits 0 without a result, writes no file, an empty
-file, uses too much memory, finds something missing; or the product computes other numbers, returns other names, or
-accepts no size but the example's."""
+MISCHIEFS = (
+    "raise", "hang", "segfault", "nothing", "exit", "empty", "hog", "unavailable", "numbers", "names", "fixed", "sizes",
+)  # fmt: skip
+"""What can be asked for: the step raises, hangs, dies of SIGSEGV, writes no file, exits 0 without a result, writes an
+empty file, uses too much memory, finds something missing; or the product computes other numbers, returns other names,
+accepts no batch but the example's, or computes other numbers at any other batch. A runner that does "nothing" or
+something "empty" returns no outputs, or empty ones; one that is "moody" computes other numbers than it did when samples
+were taken of it."""
+
+LARGE = 32
 
 
 @attrs.define(eq=False)
 class ToyModel:
-    """``{"y": factor · x + offset}``, or a tuple of outputs; the "framework tensor" of the toy is :class:`ToyTensor`.
+    """Returns ``{"y": factor · x + offset}``; the "framework tensor" of the toy is :class:`ToyTensor`.
 
     ``mischief`` maps a route's short name (``alpha``, ``beta``, ``gamma``, ``detour``) to one of :data:`MISCHIEFS`.
+    ``run toy-alpha`` goes wrong when that format is loaded or run, ``large toy-alpha`` when it is called with a batch
+    larger than 32.
     ``calls`` counts how often it was run, ``training`` is a state that an export has to leave alone.
     """
 
@@ -93,7 +101,7 @@ class Options:
     """``mischief`` goes wrong on purpose; ``scale`` shows that an option arrives (it must stay 1 to be right)."""
 
     mischief: str = ""
-    scale: float = 1.0
+    scale: float = attrs.field(default=1.0, validator=attrs.validators.instance_of((int, float)))
 
 
 def _raise() -> None:
@@ -144,8 +152,13 @@ def _write(job: ExportJob[Options] | ConvertJob[Options], content: Mapping[str, 
     if mischief == "empty":
         job.output.write_bytes(b"")
         return Made()
-    fixed = list(job.example["x"].shape) if mischief == "fixed" else None
-    shown = {**content, "factor": content["factor"] * job.options.scale, "fixed": fixed}
+    batch = len(job.example["x"])
+    shown = {
+        **content,
+        "factor": content["factor"] * job.options.scale,
+        "fixed": batch if mischief == "fixed" else None,
+        "right_at": batch if mischief == "sizes" else None,
+    }
     if mischief == "numbers":
         shown["factor"] *= 2
     if mischief == "names":
@@ -205,14 +218,26 @@ def run_toy_file(job: RunnerJob[Options]) -> Runner:
     """Run a stored toy."""
     content = json.loads(job.artifact.file.read_text())
     mischief = job.options.mischief or content["mischief"].get(f"run {job.artifact.format.name}", "")
+    large = content["mischief"].get(f"large {job.artifact.format.name}", "")
     if mischief in _ACTS:
         _ACTS[mischief]()
+    # A file that is a source has no known outputs while samples are taken of it.
+    wrong = mischief == "numbers" or (mischief == "moody" and job.signature.outputs)
+    factor = content["factor"] * (2 if wrong else 1)
+    output = "somebody_else" if mischief == "names" else content["output"]
 
     def call(feeds: Feeds) -> Mapping[str, np.ndarray]:
         x = feeds["x"]
-        if content["fixed"] is not None and list(x.shape) != content["fixed"]:
-            raise ValueError(f"this toy takes shape {content['fixed']}, not {list(x.shape)}")
-        return {content["output"]: (x * content["factor"] + content["offset"]).astype(x.dtype)}
+        if len(x) > LARGE and large in _ACTS:
+            _ACTS[large]()
+        if mischief == "nothing":
+            return {}
+        fixed, right_at = content["fixed"], content["right_at"]
+        if (fixed is not None and len(x) != fixed) or (mischief == "fixed" and len(x) != 2):
+            raise ValueError(f"this toy takes a batch of {fixed or 2}, not {len(x)}")
+        off = (right_at is not None and len(x) != right_at) or (mischief == "sizes" and len(x) != 2)
+        y = (x * factor * (2 if off else 1) + content["offset"]).astype(x.dtype)
+        return {output: y[:0] if mischief == "empty" else y}
 
     return Runner(call, provider="toy-runtime", precision=None, threads=job.threads, inputs=("x",))
 
@@ -240,3 +265,8 @@ def dataloader(sizes: Sequence[int] = (4, 4, 6, 5), batch: int = 2) -> list[dict
 
     numbers = np.random.RandomState(7)
     return [{"x": ToyTensor(numbers.randn(batch, size).astype(np.float32))} for size in sizes]
+
+
+def conformance_model() -> tuple[ToyModel, list[dict[str, ToyTensor]]]:
+    """A small model and its data, on which the conformance kit tries this plugin's routes, and others that need it."""
+    return ToyModel(factor=3.0, offset=1.0), dataloader()

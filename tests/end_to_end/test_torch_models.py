@@ -14,7 +14,7 @@ import navcore as nav
 QUICK = nav.ProfilerConfig(
     measurement_mode=nav.MeasurementMode.COUNT_WINDOWS, measurement_request_count=5, max_trials=3
 )
-STORED = ("onnx", "torch-exported", "torchscript-script", "torchscript-trace")
+STORED = ("onnx", "torch-exportedprogram", "torchscript-script", "torchscript-trace")
 
 
 class Convolutions(torch.nn.Module):
@@ -95,7 +95,7 @@ def test_a_hugging_face_bert_reaches_three_formats_and_the_fourth_says_why(tmp_p
 
     package = run(model, data, tmp_path)
 
-    assert {name for name, ok in statuses(package).items() if ok} >= {"onnx", "torch-exported", "torchscript-trace"}, (
+    assert {name for name, ok in statuses(package).items() if ok} >= {"onnx", "torch-exportedprogram", "torchscript-trace"}, (
         str(package)
     )
     script = next(row for row in package.results if row.format.name == "torchscript-script")

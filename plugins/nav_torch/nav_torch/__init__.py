@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from nav_torch.conformance_model import conformance_model as conformance_model
 from nav_torch.eager import run_torch
-from nav_torch.exported import exported_from_torch, run_exported
+from nav_torch.exportable import (
+    CheckFailed,
+    Exportable,
+    ExportResult,
+    TensorType,
+    as_tensor_type,
+    get_export_format,
+    replace_for_export,
+)
+from nav_torch.exported import exportedprogram_from_torch, run_exported
 from nav_torch.face import export
 from nav_torch.formats import TORCH, TORCH_EXPORTED, TORCHSCRIPT_SCRIPT, TORCHSCRIPT_TRACE
 from nav_torch.onnx_dynamo import onnx_from_torch_dynamo, onnx_from_torch_static
@@ -16,12 +26,19 @@ __all__ = [
     "TORCHSCRIPT_SCRIPT",
     "TORCHSCRIPT_TRACE",
     "TORCH_EXPORTED",
+    "CheckFailed",
+    "ExportResult",
+    "Exportable",
     "OnnxOptions",
+    "TensorType",
+    "as_tensor_type",
     "export",
-    "exported_from_torch",
+    "exportedprogram_from_torch",
+    "get_export_format",
     "onnx_from_torch_dynamo",
     "onnx_from_torch_static",
     "onnx_from_torch_torchscript",
+    "replace_for_export",
     "run_exported",
     "run_torch",
     "run_torchscript",

@@ -15,7 +15,7 @@ from navcore.routes import exporter, runner
 
 
 @exporter(TORCH, TORCH_EXPORTED, cost=1.0, isolation="fork")
-def exported_from_torch(job: ExportJob[None]) -> Made:
+def exportedprogram_from_torch(job: ExportJob[None]) -> Made:
     """Capture the model with torch.export; the result takes flat tensors and returns one tensor or a flat tuple."""
     import torch
 

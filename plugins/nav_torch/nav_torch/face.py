@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
-from nav_torch.formats import TORCH
 from navcore.formats import Format, JitType, RuntimeProvider, TensorRTPrecision, matching
 
 if TYPE_CHECKING:
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from navcore.progress import Observer
     from navcore.registry import Registry
 
+PAGE_FORMATS = tuple(str(one) for one in (Format.TORCHSCRIPT, Format.ONNX, Format.TORCH_TRT, Format.TENSORRT))
+"""What the reference page exports a PyTorch model to when it is not told."""
 _ENGINES = (Format.TENSORRT.family, Format.TORCH_TRT.family)
 
 
@@ -69,7 +70,8 @@ def export(
         dataloader: has to implement ``len()`` and ``iter()``.
         model_name: names the workspace, by default ``navigator_model``.
         opset: the ONNX opset, by default the newest that the exporter and ONNX Runtime both support.
-        target_formats: formats or families, by default all that the installed plugins reach.
+        target_formats: formats or families, by default those of the reference page:
+            TorchScript, ONNX, Torch-TensorRT and TensorRT; what is out of reach is a row with the reason.
         jit_options: limits TorchScript and Torch-TensorRT to ``"script"`` or ``"trace"``.
         workdir: by default ``navigator_workdir`` in the current folder.
         override_workdir: start with an empty workspace.
@@ -145,11 +147,12 @@ def _targets(
     wanted: tuple[str, ...] | None,
     jit_types: tuple[str, ...] | None,
     precisions: tuple[str, ...] | None,
-) -> tuple[str, ...] | None:
-    """The wanted formats without the variants of other jit types or TensorRT precisions; ``None``: no limits given.
+) -> tuple[str, ...]:
+    """The wanted formats without the variants of other jit types or TensorRT precisions.
 
     A name that no plugin knows passes, so that ``run`` can say so.
     """
+    wanted = PAGE_FORMATS if wanted is None else wanted
     if jit_types is None and precisions is None:
         return wanted
     kinds = None if jit_types is None else {JitType(name) for name in jit_types}
@@ -160,19 +163,10 @@ def _targets(
         return jit and (other or candidate.precision in (precisions or ()))
 
     chosen: list[str] = []
-    for name in _reachable() if wanted is None else wanted:
+    for name in wanted:
         found = matching(name, registry.formats)
         chosen += [candidate.name for candidate in found if fits(candidate)] if found else [name]
     return tuple(dict.fromkeys(chosen))
-
-
-def _reachable() -> tuple[str, ...]:
-    """What ``run`` aims at by default, what is out of reach on this machine included."""
-    import navcore
-
-    plan = navcore.plan(TORCH)
-    made = [step.target.name for step in plan.steps if step.requested]
-    return (*made, *(missing.target.name for missing in plan.missing))
 
 
 def _engine_options(registry: Registry, given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

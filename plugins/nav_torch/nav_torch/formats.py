@@ -54,7 +54,7 @@ TORCHSCRIPT_TRACE = Format(
     load=load_torchscript,
 )
 TORCH_EXPORTED = Format(
-    "torch-exported",
+    "torch-exportedprogram",
     filename="model.pt2",
     suffixes=(".pt2",),
     summary="ExportedProgram, the graph that torch.export captures",

@@ -12,6 +12,7 @@ from nav_torch.capture import captured, reached
 from nav_torch.flat import example_tensors, flattened
 from nav_torch.formats import TORCH
 from nav_torch.onnx_file import SINGLE_FILE_LIMIT, read_back, weight_bytes
+from nav_torch.onnx_layout import PLAIN, OnnxLayout
 from nav_torch.opset import DYNAMO, OnnxOptions, chosen_opset
 from nav_torch.restoring import exporting
 from nav_torch.subject import subject
@@ -31,16 +32,17 @@ def onnx_from_torch_dynamo(job: ExportJob[OnnxOptions]) -> Made:
     An axis that the source follows and the capture freezes is an error here, because the TorchScript-based exporter
     may well keep it (recurrent layers over any length).
     """
-    return _export(job, strict=True)
+    return write_captured(job, PLAIN, strict=True)
 
 
 @exporter(TORCH, Format.ONNX, options=OnnxOptions, cost=3.0, isolation="fork")
 def onnx_from_torch_static(job: ExportJob[OnnxOptions]) -> Made:
     """The same, with every frozen axis that the user did not declare left fixed and reported: the last resort."""
-    return _export(job, strict=False)
+    return write_captured(job, PLAIN, strict=False)
 
 
-def _export(job: ExportJob[OnnxOptions], *, strict: bool) -> Made:
+def write_captured(job: ExportJob[OnnxOptions], layout: OnnxLayout, *, strict: bool) -> Made:
+    """The routes' work, for a file of any layout but one in training mode, which this exporter does not write."""
     import torch
 
     opset = chosen_opset(job.options, DYNAMO)
@@ -58,12 +60,19 @@ def _export(job: ExportJob[OnnxOptions], *, strict: bool) -> Made:
                 opset_version=opset,
                 external_data=False,
                 verbose=False,
+                optimize=layout.folded,
             )
             assert made is not None, "the dynamo exporter returns a program"
         name_axes(made, kept.signature)
         free_names(made)
-        made.save(str(job.output), external_data=weight_bytes(model) > SINGLE_FILE_LIMIT)
-    return read_back(job.output, kept, opset=opset, exporter="dynamo")
+        made.save(
+            str(job.output),
+            external_data=weight_bytes(model) > SINGLE_FILE_LIMIT,
+            include_initializers=layout.weights,
+            # Without their values and not among the inputs either, weights would be names that nothing defines.
+            keep_initializers_as_inputs=layout.weights_as_inputs or not layout.weights,
+        )
+    return read_back(job.output, kept, opset=opset, exporter="dynamo", layout=layout)
 
 
 def name_axes(program: torch.onnx.ONNXProgram, signature: Signature) -> None:

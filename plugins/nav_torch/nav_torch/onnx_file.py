@@ -10,6 +10,7 @@ import attrs
 
 from nav_torch.axes import Settled
 from nav_torch.blame import blamed
+from nav_torch.onnx_layout import PLAIN, OnnxLayout
 from navcore.errors import ExportError
 from navcore.jobs import Made
 from navcore.tensors import Signature
@@ -32,7 +33,7 @@ def data_file(path: Path) -> str:
     return f"{path.name}.data"
 
 
-def read_back(path: Path, settled: Settled, *, opset: int, exporter: str) -> Made:
+def read_back(path: Path, settled: Settled, *, opset: int, exporter: str, layout: OnnxLayout = PLAIN) -> Made:
     """Check the file and report it as it is: the opset, the inputs that are left, and the axes.
 
     Raises :class:`ExportError` when the file is not valid ONNX, is of another opset, or its outputs are not those of
@@ -51,7 +52,11 @@ def read_back(path: Path, settled: Settled, *, opset: int, exporter: str) -> Mad
         )
     signature = settled.signature
     _check_outputs(signature, [value.name for value in model.graph.output], exporter)
-    kept, dropped = _inputs_left(signature, [value.name for value in model.graph.input], exporter)
+    weights = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value.name for value in model.graph.input if value.name not in weights]
+    if not layout.weights:
+        inputs = [name for name in inputs if name in signature.input_names]
+    kept, dropped = _inputs_left(signature, inputs, exporter)
     notes = settled.notes
     if dropped:
         notes = (*notes, f"The graph does not use {', '.join(dropped)}, so it has no such input.")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
+from typing import Any
 
 from nav_torch.axes import Settled
 from nav_torch.blame import blamed
 from nav_torch.flat import example_tensors, flattened
 from nav_torch.formats import TORCH
 from nav_torch.onnx_file import gathered, read_back
+from nav_torch.onnx_layout import PLAIN, OnnxLayout
 from nav_torch.opset import TORCHSCRIPT, OnnxOptions, chosen_opset
 from nav_torch.restoring import exporting
 from nav_torch.subject import subject
@@ -26,6 +28,11 @@ def onnx_from_torch_torchscript(job: ExportJob[OnnxOptions]) -> Made:
     A record does not tell which axes it froze, so the file claims those that were asked for and the check at other
     sizes has to find out.
     """
+    return write_recorded(job, PLAIN)
+
+
+def write_recorded(job: ExportJob[OnnxOptions], layout: OnnxLayout) -> Made:
+    """The route's work, for a file of any layout."""
     import torch
 
     opset = chosen_opset(job.options, TORCHSCRIPT)
@@ -33,7 +40,7 @@ def onnx_from_torch_torchscript(job: ExportJob[OnnxOptions]) -> Made:
     parts = job.output.with_name(f".{job.output.name}.parts")  # beyond 2 GB this exporter writes a file per tensor
     parts.mkdir()
     try:
-        with exporting(model, job.device, job.threads if job.forked else None) as device:
+        with exporting(model, job.device, job.threads if job.forked else None, training=layout.training) as device:
             tensors = example_tensors(job.example, job.signature, device)
             with flattened(model, job.signature) as flat, blamed("torch.onnx.export (TorchScript)"):
                 torch.onnx.export(
@@ -46,11 +53,22 @@ def onnx_from_torch_torchscript(job: ExportJob[OnnxOptions]) -> Made:
                     dynamic_axes=_dynamic_axes((*job.signature.inputs, *job.signature.outputs)),
                     opset_version=opset,
                     verbose=False,
+                    export_params=layout.weights,
+                    keep_initializers_as_inputs=layout.weights_as_inputs,
+                    do_constant_folding=layout.folded and not layout.training,
+                    training=_mode(layout),
                 )
         gathered(parts / job.output.name, job.output)
     finally:
         shutil.rmtree(parts)
-    return read_back(job.output, Settled(job.signature), opset=opset, exporter="torchscript")
+    return read_back(job.output, Settled(job.signature), opset=opset, exporter="torchscript", layout=layout)
+
+
+def _mode(layout: OnnxLayout) -> Any:
+    """The exporter forces evaluation mode unless it is told to leave the model's."""
+    import torch
+
+    return torch.onnx.TrainingMode.PRESERVE if layout.training else torch.onnx.TrainingMode.EVAL
 
 
 def _dynamic_axes(specs: Iterable[TensorSpec]) -> dict[str, dict[int, str]]:

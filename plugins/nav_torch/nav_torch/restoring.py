@@ -135,11 +135,13 @@ def hushed() -> Iterator[None]:
 
 
 @contextmanager
-def exporting(model: torch.nn.Module, device: str | None, count: int | None) -> Iterator[str]:
+def exporting(
+    model: torch.nn.Module, device: str | None, count: int | None, *, training: bool = False
+) -> Iterator[str]:
     """Everything an export asks of its surroundings at once; yields the device for the example.
 
-    No gradients, no autocast (its mixed types make invalid graphs), evaluation mode, no noise. A module made under
-    ``inference_mode`` is exported under it, because its tensors cannot be captured outside.
+    No gradients, no autocast (its mixed types make invalid graphs), evaluation mode (``training`` leaves the mode), no
+    noise. A module made under ``inference_mode`` is exported under it, because its tensors cannot be captured outside.
     """
     import torch
 
@@ -147,7 +149,8 @@ def exporting(model: torch.nn.Module, device: str | None, count: int | None) -> 
         stack.enter_context(threads(count))
         stack.enter_context(hushed())
         stack.enter_context(untouched(model))
-        stack.enter_context(evaluating(model))
+        if not training:
+            stack.enter_context(evaluating(model))
         place = stack.enter_context(placed(model, device))
         born_frozen = any(tensor.is_inference() for tensor in _tensors(model))
         stack.enter_context(torch.inference_mode() if born_frozen else torch.no_grad())

@@ -161,7 +161,7 @@ def load() -> Callable[[Result], Callable[[Arrays], dict[str, np.ndarray]]]:
             return call
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if result.target.name == "torch-exported":
+            if result.target.name == "torch-exportedprogram":
                 module = torch.export.load(result.path).module()
             else:
                 module = torch.jit.load(str(result.path))

@@ -107,8 +107,9 @@ def _installed() -> bool:
     return load_registry().plugin("torch") is not None
 
 
-def test_nothing_given_means_the_defaults_of_run(translate: Any) -> None:
+def test_nothing_given_means_the_formats_of_the_page_and_the_defaults_of_run(translate: Any) -> None:
     call = translate()
+    assert call.pop("targets") == ("torchscript", "onnx", "torch-trt", "trt")
     assert call.pop("model") is MODEL
     assert call.pop("dataloader") is LOADER
     assert call.pop("options") == {}
@@ -160,8 +161,7 @@ def test_every_argument_arrives(translate: Any) -> None:
 def test_jit_options_leave_out_the_other_variant(jit: Any, translate: Any) -> None:
     assert translate(target_formats="torchscript", jit_options=jit)["targets"] == ("torchscript-trace",)
     targets = translate(jit_options=jit)["targets"]
-    assert {"onnx", "torch-exported", "torchscript-trace"} <= set(targets)
-    assert "torchscript-script" not in targets
+    assert targets == ("torchscript-trace", "onnx", "torch-trt", "trt")
 
 
 def test_precisions_limit_the_engines_and_nothing_else(translate: Any) -> None:

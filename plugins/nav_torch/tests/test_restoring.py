@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from nav_torch import (
-    exported_from_torch,
+    exportedprogram_from_torch,
     onnx_from_torch_dynamo,
     onnx_from_torch_torchscript,
     torchscript_script_from_torch,
@@ -22,7 +22,7 @@ from navcore.errors import ExportError
 ALL = [
     torchscript_script_from_torch,
     torchscript_trace_from_torch,
-    exported_from_torch,
+    exportedprogram_from_torch,
     onnx_from_torch_dynamo,
     onnx_from_torch_torchscript,
 ]
@@ -92,7 +92,7 @@ def test_a_model_is_unchanged_by_a_failed_export(route: Any, case: Any, export: 
     assert _portrait(model) == before
 
 
-@pytest.mark.parametrize("route", [torchscript_trace_from_torch, exported_from_torch, onnx_from_torch_dynamo])
+@pytest.mark.parametrize("route", [torchscript_trace_from_torch, exportedprogram_from_torch, onnx_from_torch_dynamo])
 def test_a_replaced_forward_is_what_gets_exported_and_stays(
     route: Any, case: Any, export: Any, assert_follows: Any
 ) -> None:
@@ -105,7 +105,7 @@ def test_a_replaced_forward_is_what_gets_exported_and_stays(
     assert vars(model)["forward"] is mine
 
 
-@pytest.mark.parametrize("route", [torchscript_trace_from_torch, exported_from_torch, onnx_from_torch_dynamo])
+@pytest.mark.parametrize("route", [torchscript_trace_from_torch, exportedprogram_from_torch, onnx_from_torch_dynamo])
 def test_hooks_see_the_call_as_its_author_wrote_it(route: Any, case: Any, export: Any, assert_follows: Any) -> None:
     class Answer(nn.Module):
         def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -131,7 +131,7 @@ def test_a_scripted_model_can_be_traced_and_stored(case: Any, export: Any, asser
 def test_a_compiled_model_is_exported_through_its_original(case: Any, export: Any, assert_follows: Any) -> None:
     subject = case(nn.Linear(3, 2), {"input": torch.randn(2, 3)}, {"input": {0: "batch"}})
     compiled = type(subject)(torch.compile(subject.model, backend="eager"), subject.signature, subject.example)
-    assert_follows(subject, export(exported_from_torch, compiled), {"batch": 4})
+    assert_follows(subject, export(exportedprogram_from_torch, compiled), {"batch": 4})
 
 
 @pytest.mark.parametrize("route", ALL)

@@ -8,7 +8,7 @@ import onnx
 import pytest
 import torch
 from nav_torch import (
-    exported_from_torch,
+    exportedprogram_from_torch,
     onnx_from_torch_dynamo,
     onnx_from_torch_static,
     onnx_from_torch_torchscript,
@@ -21,7 +21,7 @@ from navcore.errors import ExportError, Unavailable
 
 FLAT = [
     torchscript_trace_from_torch,
-    exported_from_torch,
+    exportedprogram_from_torch,
     onnx_from_torch_dynamo,
     onnx_from_torch_torchscript,
 ]
@@ -123,7 +123,7 @@ def test_booleans_and_integers(route: Any, case: Any, export: Any, assert_follow
     assert_follows(subject, export(route, subject), {"batch": 1}, {"batch": 6})
 
 
-@pytest.mark.parametrize("route", [torchscript_trace_from_torch, torchscript_script_from_torch, exported_from_torch])
+@pytest.mark.parametrize("route", [torchscript_trace_from_torch, torchscript_script_from_torch, exportedprogram_from_torch])
 def test_bfloat16(route: Any, case: Any, export: Any, assert_follows: Any) -> None:
     subject = case(nn.Linear(5, 3).bfloat16(), {"input": torch.randn(2, 5).bfloat16()}, {"input": {0: "batch"}})
     assert subject.signature.inputs[0].dtype == "bfloat16"
@@ -213,7 +213,7 @@ def test_recurrent_layers_over_any_length(route: Any, case: Any, export: Any, as
     assert_follows(subject, export(route, subject), {"time": 3}, {"batch": 3, "time": 30})
 
 
-@pytest.mark.parametrize("route", [onnx_from_torch_static, exported_from_torch])
+@pytest.mark.parametrize("route", [onnx_from_torch_static, exportedprogram_from_torch])
 def test_a_declared_axis_that_is_frozen_fails_by_name(route: Any, case: Any, export: Any) -> None:
     subject = case(Recurrent(), {"x": torch.randn(2, 7, 4)}, MOVING, LENGTHS, declared=("time",))
     with pytest.raises(ExportError, match=r"axis 'time' \(wanted 3 to 30\) is fixed at 7"):
@@ -226,7 +226,7 @@ def test_an_axis_seen_to_vary_sends_the_dynamo_route_away(case: Any, export: Any
         export(onnx_from_torch_dynamo, subject)
 
 
-@pytest.mark.parametrize("route", [onnx_from_torch_static, exported_from_torch])
+@pytest.mark.parametrize("route", [onnx_from_torch_static, exportedprogram_from_torch])
 def test_an_inferred_axis_that_is_frozen_is_reported(route: Any, case: Any, export: Any, assert_follows: Any) -> None:
     subject = case(Recurrent(), {"x": torch.randn(2, 7, 4)}, MOVING, LENGTHS)
     result = export(route, subject)
@@ -244,7 +244,7 @@ class Branching(nn.Module):
 
 def test_an_axis_that_moves_within_narrower_bounds_is_reported(case: Any, export: Any) -> None:
     subject = case(Branching(), {"x": torch.randn(2, 7)}, MOVING, LENGTHS)
-    result = export(exported_from_torch, subject)
+    result = export(exportedprogram_from_torch, subject)
     assert result.signature.axis("time").maximum == 10
     assert "moves from 0 to 10 only" in result.made.notes[0]
 

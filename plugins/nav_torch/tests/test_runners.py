@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from nav_torch import (
-    exported_from_torch,
+    exportedprogram_from_torch,
     run_exported,
     run_torch,
     run_torchscript,
@@ -21,7 +21,7 @@ from torch import nn
 PAIRS = [
     (torchscript_script_from_torch, run_torchscript),
     (torchscript_trace_from_torch, run_torchscript),
-    (exported_from_torch, run_exported),
+    (exportedprogram_from_torch, run_exported),
 ]
 
 

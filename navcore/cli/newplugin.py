@@ -1,0 +1,28 @@
+"""``navcore new-plugin``: the project of a new plugin, to start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from navcore.cli.answers import Command, json_option, print_json
+
+
+@click.command("new-plugin", cls=Command)
+@click.argument("name")
+@click.option("--into", type=click.Path(path_type=Path), help="The folder to write, by default nav-NAME.")
+@json_option
+def new_plugin(name: str, into: Path | None, as_json: bool) -> None:
+    """Write the project of a plugin called NAME: it can be installed, and passes its own tests, as it stands."""
+    from navcore.newplugin import write_plugin
+
+    written = write_plugin(name, into)
+    project = written[0].parent
+    if as_json:
+        print_json({"folder": str(project), "files": [str(path.relative_to(project)) for path in written]})
+        return
+    click.echo(f"Wrote {project}:")
+    for path in written:
+        click.echo(f"  {path.relative_to(project)}")
+    click.echo(f"\nNext:\n  cd {project}\n  pip install -e '.[testing]'\n  pytest")

@@ -1,0 +1,73 @@
+"""The checks of the conformance kit, by what they are about; the docstring of each says what to do when it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from navcore.routes import Hook, Route
+from navcore.testing.checks.declarations import (
+    imports_light,
+    names_are_its_own,
+    options_are_frozen,
+    options_survive_the_trip,
+    probe_answers,
+    routes_are_the_same_in_a_child,
+    wrong_options_are_refused,
+)
+from navcore.testing.checks.isolation import crash_is_contained, failure_names_the_plugin
+from navcore.testing.checks.measuring import window_is_measured
+from navcore.testing.checks.products import (
+    nothing_else_is_written,
+    output_is_made,
+    product_agrees_with_the_source,
+    source_is_left_alone,
+)
+from navcore.testing.checks.runners import (
+    batches_of_one_and_three,
+    closes,
+    declared_outputs_are_returned,
+    runner_agrees_with_the_source,
+    used_twice,
+)
+from navcore.testing.ground import Ground
+
+PluginCheck = Callable[[Ground], None]
+RouteCheck = Callable[[Ground, Route], None]
+
+PLUGIN_CHECKS: tuple[PluginCheck, ...] = (imports_light, names_are_its_own, routes_are_the_same_in_a_child)
+
+_DECLARED: tuple[RouteCheck, ...] = (probe_answers,)
+_OPTIONS: tuple[RouteCheck, ...] = (options_are_frozen, options_survive_the_trip, wrong_options_are_refused)
+_MADE: tuple[RouteCheck, ...] = (
+    output_is_made,
+    nothing_else_is_written,
+    source_is_left_alone,
+    product_agrees_with_the_source,
+    failure_names_the_plugin,
+    crash_is_contained,
+)
+_RUN: tuple[RouteCheck, ...] = (declared_outputs_are_returned, batches_of_one_and_three, used_twice, closes)
+_RUN_STORED: tuple[RouteCheck, ...] = (runner_agrees_with_the_source, failure_names_the_plugin, crash_is_contained)
+_BY_HOOK: Mapping[Hook, tuple[RouteCheck, ...]] = {
+    "export_model": _MADE,
+    "convert": _MADE,
+    "make_runner": _RUN,
+    "profile": (window_is_measured,),
+}
+CHECK_NAMES = tuple(
+    dict.fromkeys(
+        check.__name__
+        for checks in (PLUGIN_CHECKS, _DECLARED, _OPTIONS, *_BY_HOOK.values(), _RUN_STORED)
+        for check in checks
+    )
+)
+
+
+def checks_of(route: Route, *, live: bool) -> tuple[RouteCheck, ...]:
+    """The checks that follow from a declared route; ``live`` says that it starts from a live model."""
+    return (
+        *(_DECLARED if route.available is not None else ()),
+        *(_OPTIONS if route.options is not None else ()),
+        *_BY_HOOK[route.hook],
+        *(_RUN_STORED if route.hook == "make_runner" and not live else ()),
+    )

@@ -1,0 +1,134 @@
+"""Checks of what happens when something goes wrong: the failure has a name on it, and only the step is gone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import attrs
+
+from navcore.failures import describe
+from navcore.jobs import Artifact, ExportJob
+from navcore.making import make
+from navcore.planning import Check, Step
+from navcore.results import Failure, Status
+from navcore.routes import Route
+from navcore.runtimes import check_runtime
+from navcore.session import processors
+from navcore.testing.checks.products import runners_of
+from navcore.testing.ground import Ground, Ready
+from navcore.testing.verdicts import NotHere, NotMet
+
+_GARBAGE = b"navcore's conformance kit wrote this: it is no model.\n" * 64
+_ABRUPT = ("crash", "timeout", "memory", "no-result")
+
+
+class NoModel:
+    """Handed to an exporter in place of a live model."""
+
+
+def failure_names_the_plugin(ground: Ground, route: Route) -> None:
+    """What cannot work fails: with an exception, under the plugin's name, and not with a product.
+
+    An exporter is handed an object that is no model, a converter and a runner a file that holds none. A converter that
+    does not look into its source, because it only packs bytes, may leave the refusal to the runners of what it made.
+
+    If this fails: let the framework's exception pass, or raise one of ``navcore.StepError``'s. Never return as if all
+    were well, and never end the process. A framework that crashes on a damaged file needs a look at the file first.
+    """
+    ground.require(route)
+    ready = ground.ready(route.source, verified=route.hook != "make_runner")
+    if route.hook == "export_model":
+        failure = _exported_nothing(ground, ready, route)
+    elif route.hook == "convert":
+        failure = _converted_garbage(ground, ready, route)
+    else:
+        artifact = attrs.evolve(ready.artifact, path=_garbage(ground, ready.artifact, route))
+        planned = Check(artifact.format, route.runtime, route)
+        row = check_runtime(ready.session, artifact, f"conformance garbage {route.id}", planned).row
+        failure = row.failure if row.status == Status.FAILED else None
+        if row.verification is not None:
+            raise NotMet("it opened a file that holds no model, and answered")
+    if failure is None:
+        raise NotMet("it reported success on something that is no model")
+    if failure.category in _ABRUPT:
+        raise NotMet(f"on something that is no model it did not raise, it ended its process: {failure.cause}")
+    who = route.distribution or route.owner
+    if who not in failure.cause:
+        raise NotMet(f"the failure does not name {who}: {failure.cause}")
+
+
+def crash_is_contained(ground: Ground, route: Route) -> None:
+    """A segmentation fault in the step becomes a failed step that names the plugin and the signal; nothing else ends.
+
+    The fault is a real one, raised in the step's own process after the plugin did its work there.
+
+    If this fails: something in the step catches SIGSEGV, or hands its work to another process. Remove signal
+    handlers; let navcore own the process. An exporter with ``isolation="caller"`` is not tried: a crash there takes
+    the caller with it, and its rows say "not contained".
+    """
+    ground.require(route)
+    if route.hook == "export_model" and route.isolation != "fork":
+        raise NotHere("it exports in the caller's process (isolation='caller'), where a crash cannot be contained")
+    ready = ground.ready(route.source, verified=route.hook != "make_runner")
+    with ground.crashing(ready.session) as session:
+        if route.hook == "make_runner":
+            planned = Check(ready.artifact.format, route.runtime, route)
+            row = check_runtime(session, ready.artifact, f"conformance crash {route.id}", planned).row
+            failure = row.failure if row.status == Status.FAILED else None
+        else:
+            step = Step(route, ready.artifact.format, route.goal)
+            making = make(session, step, ready.artifact, f"conformance crash {route.id}", processors())
+            if not making.outcome.contained:
+                raise NotHere("the live model is on a device that a fork cannot use, so this runs in the caller")
+            failure = making.outcome.failure
+    if failure is None:
+        raise NotMet("a segmentation fault in the step was reported as a success")
+    if failure.category != "crash" or (route.distribution or route.owner) not in failure.cause:
+        raise NotMet(f"a segmentation fault in the step was reported as: {failure.cause}")
+
+
+def _exported_nothing(ground: Ground, ready: Ready, route: Route) -> Failure | None:
+    folder = ground.folder / "no model" / route.name
+    folder.mkdir(parents=True)
+    job: ExportJob[object] = ExportJob(
+        source=attrs.evolve(ready.artifact, model=NoModel()),
+        target=route.goal,
+        output=folder / route.goal.filename,
+        signature=ready.artifact.signature,
+        example=ready.session.store.example(ready.artifact.signature),
+        options=ready.session.options.get(route.id),
+        log_dir=folder,
+    )
+    try:
+        ground.registry.ask("export_model", job, route)
+    except Exception as error:
+        return describe(error)
+    return None
+
+
+def _converted_garbage(ground: Ground, ready: Ready, route: Route) -> Failure | None:
+    session = ready.session
+    artifact = attrs.evolve(ready.artifact, path=_garbage(ground, ready.artifact, route))
+    key = f"conformance garbage {route.id}"
+    making = make(session, Step(route, artifact.format, route.goal), artifact, key, processors())
+    if making.made is None:
+        return making.outcome.failure
+    path = session.workspace.format_folder(route.goal.name) / route.goal.filename
+    product = Artifact(route.goal, artifact.signature, path, None, making.made.calling)
+    failures = [
+        check_runtime(session, product, key, Check(route.goal, one.runtime, one)).row
+        for one in runners_of(ground, route.goal)
+    ]
+    refused = [row.failure for row in failures if row.verification is None or not row.verification.compared]
+    return refused[0] if refused and len(refused) == len(failures) else None
+
+
+def _garbage(ground: Ground, artifact: Artifact, route: Route) -> Path:
+    """A file (or folder) of the right name that holds no model."""
+    path = ground.folder / "garbage" / f"{route.name}-{artifact.format.name}" / artifact.format.filename
+    if artifact.file.is_dir():
+        path.mkdir(parents=True)
+    else:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(_GARBAGE)
+    return path

@@ -1,0 +1,112 @@
+"""Checks of runners: what they return, for which batches, how often, and whether they let go."""
+
+from __future__ import annotations
+
+from navcore.planning import Check
+from navcore.results import Status
+from navcore.routes import Route
+from navcore.runtimes import check_runtime
+from navcore.testing.ground import Ground
+from navcore.testing.trial import LARGE, SMALL
+from navcore.testing.verdicts import NotHere, NotMet
+
+
+def declared_outputs_are_returned(ground: Ground, route: Route) -> None:
+    """The runner takes the declared inputs and returns exactly the declared names, dtypes and ranks.
+
+    If this fails: ``job.signature`` has the inputs and outputs in order. A runtime that returns port objects,
+    positions or names of its own needs them mapped to ``job.signature.output_names``.
+    """
+    ground.require(route)
+    call = ground.trial(route).small
+    if call.problem:
+        raise NotMet(f"the call failed: {call.problem}")
+    signature = ground.ready(route.source).artifact.signature
+    wanted = {spec.name: (spec.dtype, len(spec.shape)) for spec in signature.outputs}
+    found = {array.name: (array.dtype, len(array.shape)) for array in call.outputs}
+    if wanted != found:
+        raise NotMet(f"it returned {_told(found)} where {_told(wanted)} is declared")
+
+
+def batches_of_one_and_three(ground: Ground, route: Route) -> None:
+    """A batch of 1 and a batch of 3 both work, and every batched output has that many rows.
+
+    If this fails: the export or the runner fixed the batch. Export with the axes of ``job.signature`` as dynamic.
+    """
+    ground.require(route)
+    trial = ground.trial(route)
+    signature = ground.ready(route.source).artifact.signature
+    if trial.large is None or signature.batch_dim is None:
+        raise NotHere("the model that is offered for conformance does not batch")
+    for size, call in ((SMALL, trial.small), (LARGE, trial.large)):
+        if call.problem:
+            raise NotMet(f"a batch of {size} failed: {call.problem}")
+        shapes = {array.name: array.shape for array in call.outputs}
+        wrong = [
+            f"{spec.name!r} with shape {shapes[spec.name]}"
+            for spec in signature.outputs
+            if spec.name in shapes
+            and signature.has_batch(spec)
+            and not _has(shapes[spec.name], signature.batch_dim, size)
+        ]
+        if wrong:
+            raise NotMet(f"a batch of {size} came back as {', '.join(wrong)}")
+
+
+def used_twice(ground: Ground, route: Route) -> None:
+    """A second call gives the same answer, leaves the first one's arrays and all inputs alone, and so does reopening.
+
+    If this fails: return arrays of their own (``copy()`` what the runtime will overwrite), treat the inputs as
+    read-only, and keep nothing between calls or between runners.
+    """
+    ground.require(route)
+    trial = ground.trial(route)
+    told = {
+        "the second call": trial.again,
+        "arrays returned by the first call, after the second": trial.kept,
+        "the inputs": trial.feeds,
+        "opening it a second time": trial.reopened,
+    }
+    wrong = [f"{what}: {problem}" for what, problem in told.items() if problem]
+    if wrong:
+        raise NotMet("; ".join(wrong))
+
+
+def closes(ground: Ground, route: Route) -> None:
+    """Leaving the ``with`` block raises nothing, a call after it is refused, and the process can end.
+
+    If this fails: give ``Runner(close=...)`` what has to be released. A thread that is not a daemon and never ends
+    keeps the process alive: stop it there.
+    """
+    ground.require(route)
+    trial = ground.trial(route)
+    wrong = [problem for problem in (trial.closing, trial.after) if problem]
+    if trial.ending:
+        wrong.append(f"its process did not end well after that: {trial.ending}")
+    if wrong:
+        raise NotMet("; ".join(wrong))
+
+
+def runner_agrees_with_the_source(ground: Ground, route: Route) -> None:
+    """What the runner returns is what the source returned, within the tolerance of the precision that it reports.
+
+    If this fails: the reason names the output and the difference. A runtime that computes with less precision than
+    its format says so with ``Runner(precision=...)``, read back from the runtime.
+    """
+    ground.require(route)
+    ready = ground.ready(route.source)
+    planned = Check(ready.artifact.format, route.runtime, route)
+    row = check_runtime(ready.session, ready.artifact, f"conformance {route.id}", planned).row
+    cause = row.failure.cause if row.failure else f"its row is {row.status}"
+    if row.status == Status.UNAVAILABLE:
+        raise NotHere(cause)
+    if row.status != Status.OK:
+        raise NotMet(cause)
+
+
+def _has(shape: tuple[int, ...], axis: int, size: int) -> bool:
+    return -len(shape) <= axis < len(shape) and shape[axis] == size
+
+
+def _told(outputs: dict[str, tuple[str, int]]) -> str:
+    return ", ".join(f"{name!r} ({dtype}, rank {rank})" for name, (dtype, rank) in outputs.items()) or "nothing"

@@ -1,0 +1,95 @@
+"""Verifying and measuring one format in one runtime, in a child of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import pytest
+
+import navcore as nav
+from navcore.results import Status
+
+pytestmark = pytest.mark.usefixtures("toy")
+Run = Callable[..., nav.PackageDescriptor]
+
+
+def test_each_runtime_reports_what_it_used(run_toy: Run) -> None:
+    package = run_toy(targets="toy-alpha")
+    row = package.results[1].runtimes[0]
+    assert (row.runtime, row.provider, row.route) == ("toy-runtime", "toy-runtime", "toy:run_toy_file[toy-alpha]")
+    assert row.threads
+    assert row.outcome is not None
+    assert row.outcome.contained
+    assert row.outcome.peak_memory
+    assert (package.workspace / row.outcome.log).is_file()
+
+
+def test_batch_sizes_reported_are_those_asked_for(run_toy: Run, quick: nav.ProfilerConfig) -> None:
+    package = run_toy(targets="toy-alpha", profiler_config=attrs.evolve(quick, batch_sizes=(8, 1)))
+    for row in package.results:
+        assert [one.batch_size for one in row.runtimes[0].performance] == [8, 1]
+
+
+def test_a_process_that_dies_while_measuring_has_still_verified(
+    run_toy: Run, toy: Any, quick: nav.ProfilerConfig
+) -> None:
+    model = toy.ToyModel(mischief={"large toy-alpha": "segfault"})
+    config = attrs.evolve(quick, batch_sizes=(1, 64))
+    package = run_toy(model, targets="toy-alpha", profiler_config=config)
+    row = package.results[1].runtimes[0]
+    assert row.status == Status.OK
+    assert row.verification is not None
+    assert row.profiling is not None
+    assert row.failure is not None
+    assert row.failure.cause.startswith("at batch size 64: ")
+    assert "SIGSEGV" in row.failure.cause
+    assert [one.batch_size for one in row.performance] == [1]
+    best = package.best()
+    assert best is not None
+    assert best.batch_size == 1
+
+
+def test_a_batch_size_that_fails_leaves_the_others_their_numbers(
+    run_toy: Run, toy: Any, quick: nav.ProfilerConfig
+) -> None:
+    model = toy.ToyModel(mischief={"large toy-alpha": "raise"})
+    config = attrs.evolve(quick, batch_sizes=(64, 1, 4))
+    row = run_toy(model, targets="toy-alpha", profiler_config=config).results[1].runtimes[0]
+    assert row.status == Status.OK
+    assert [one.batch_size for one in row.performance] == [1, 4]
+    assert row.failure is not None
+    assert row.failure.cause == "at batch size 64: ValueError: mischief was asked for"
+
+
+def test_a_death_in_measuring_alone_does_not_undo_the_verdict(
+    run_toy: Run, toy: Any, quick: nav.ProfilerConfig
+) -> None:
+    """Verified by an earlier run, the format is measured by a later one."""
+    model = toy.ToyModel(mischief={"large toy-alpha": "exit"})
+    config = attrs.evolve(quick, batch_sizes=(64,))
+    assert run_toy(model, targets="toy-alpha", run_profiling=False, profiler_config=config).get_status("toy-alpha")
+    row = run_toy(model, targets="toy-alpha", profiler_config=config).results[1].runtimes[0]
+    assert row.status == Status.OK
+    assert row.performance == ()
+    assert row.profiling is not None
+    assert row.failure is not None
+    assert row.failure.category == "no-result"
+
+
+def test_the_source_is_measured_and_not_contained(run_toy: Run) -> None:
+    row = run_toy(targets="toy-alpha").results[0].runtimes[0]
+    assert row.runtime == "toy-eager"
+    assert row.performance
+    assert row.outcome is not None
+    assert not row.outcome.contained
+
+
+def test_only_the_runtimes_asked_for_are_checked(run_toy: Run) -> None:
+    package = run_toy(targets="toy-alpha", runtimes={"toy-alpha": "toy-runtime"}, run_profiling=False)
+    assert [one.runtime for one in package.results[1].runtimes] == ["toy-runtime"]
+
+
+def test_tolerances_decide_when_they_are_given(run_toy: Run) -> None:
+    assert run_toy(targets="toy-alpha", run_profiling=False, atol=0.0, rtol=0.0).get_status("toy-alpha")

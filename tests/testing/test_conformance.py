@@ -1,0 +1,322 @@
+"""The conformance kit finds each fault of a plugin that is sound but for one line, and nothing in one that is sound."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from navcore.errors import InputError
+from navcore.testing.checks import CHECK_NAMES
+from navcore.testing.conformance import cases, conformance, examine
+from navcore.testing.verdicts import Finding
+
+SOUND = '''
+"""A plugin without a fault."""
+
+import json
+import os
+from pathlib import Path
+
+import attrs
+import numpy as np
+
+from navcore import Format, Runner, converter, exporter, profiler, runner
+from navcore.testing.toy import TOY
+
+STORED = Format("sample", filename="model.sample")
+DIRECT = Format("sample-direct", filename="model.sample")
+
+
+@attrs.frozen
+class Options:
+    factor: float = attrs.field(default=1.0, validator=attrs.validators.instance_of((int, float)))
+
+
+def why_not():
+    return None
+
+
+@converter("toy-alpha", STORED, options=Options, available=why_not)
+def sample_from_alpha(job):
+    content = json.loads(job.source.file.read_text())
+    job.output.write_text(json.dumps(content))
+
+
+@exporter(TOY, DIRECT, isolation="fork")
+def sample_from_toy(job):
+    model = job.source.model
+    factor = model.factor
+    job.output.write_text(json.dumps({"factor": factor, "offset": model.offset}))
+
+
+@runner(STORED, runtime="sample-runtime")
+def run_sample(job):
+    content = json.loads(job.artifact.file.read_text())
+    reused = np.zeros((3, 9), np.float32)
+
+    def call(feeds):
+        x = feeds["x"]
+        y = (x * content["factor"] + content["offset"]).astype(x.dtype)
+        return {"y": y}
+
+    return Runner(call)
+
+
+@profiler()
+def sample_clock(job):
+    calls = job.calls or 3
+    for _ in range(calls):
+        job.runner(job.feeds)
+    return np.ones(calls)
+'''
+
+READ = "content = json.loads(job.source.file.read_text())"
+LOAD = "content = json.loads(job.artifact.file.read_text())"
+WRITE = "job.output.write_text(json.dumps(content))"
+ANSWER = 'return {"y": y}'
+OPEN = "return Runner(call)"
+CLOCK = "return np.ones(calls)"
+MODEL = "model = job.source.model"
+EXPORTER = 'isolation="fork")\ndef sample_from_toy(job):'
+OPTION = "factor: float = attrs.field(default=1.0, validator=attrs.validators.instance_of((int, float)))"
+
+CHANGES_THE_SOURCE = f"{WRITE}; job.source.file.write_text(json.dumps(content) + ' ')"
+CHANGES_THE_MODEL = 'isolation="caller")\ndef sample_from_toy(job):\n    job.source.model.factor = 5.0'
+DECLARES_HERE_ONLY = """def later(f): return f
+if 'pytest' in __import__('sys').modules: later = profiler()
+@later
+"""
+TAKES_ANY_FILE = """text = job.source.file.read_text()
+    content = json.loads(text) if text[0] == '{' else {'factor': 1.0, 'offset': 0.0}"""
+EXITS = f"""try: {READ}
+    except ValueError: os._exit(1)"""
+TAKES_ANY_MODEL = """factor = getattr(model, 'factor', 1.0)
+    model = type('Any', (), {'offset': 0.0})"""
+OPENS_ANY_FILE = """text = job.artifact.file.read_text()
+    content = json.loads(text) if text[0] == '{' else {'factor': 1.0, 'offset': 0.0}"""
+CATCHES_SIGNALS = """import ctypes
+    libc = ctypes.CDLL(None)
+    libc.signal(11, ctypes.cast(libc._exit, ctypes.c_void_p))
+    """
+TAKES_ONE_ROW = f"""assert len(x) == 1, 'one only'
+        {ANSWER}"""
+COUNTS = f"""content['offset'] += 1
+        {ANSWER}"""
+WRITES_INTO_INPUTS = f"""x *= 2
+        {ANSWER}"""
+RETURNS_ITS_BUFFER = """view = reused[:len(x), :x.shape[1]]; view[:] = y
+        return {'y': view}"""
+OPENS_ONCE = f"""{LOAD}
+    job.artifact.file.write_text('gone')"""
+ANSWERS_FOREVER = """class Own(Runner):
+        __slots__ = ()
+        def __call__(self, feeds):
+            return call(feeds)
+        def __exit__(self, *_):
+            pass
+
+    return Own(call)"""
+LEAVES_A_THREAD = """import threading
+    threading.Thread(target=threading.Event().wait).start()
+    return Runner(call)"""
+
+FAULTS = [
+    ("imports_light", "import attrs", "import attrs\nimport pytest", "also imports"),
+    ("names_are_its_own", '"sample-runtime"', '"cpu"', "the runtime 'cpu' could be anybody's"),
+    ("names_are_its_own", 'Format("sample", ', 'Format("widget", ', "the format 'widget' could be anybody's"),
+    ("names_are_its_own", 'Format("sample", ', 'Format("samples", ', "the format 'samples' could be anybody's"),
+    ("routes_are_the_same_in_a_child", "@profiler()\n", DECLARES_HERE_ONLY, "sample:sample_clock"),
+    ("probe_answers", "return None", "raise OSError('no driver')", "the probe raised OSError: no driver"),
+    ("probe_answers", "return None", "return ''", "neither None nor a reason"),
+    ("options_are_frozen", "@attrs.frozen", "@attrs.define", "Options.factor can be assigned to"),
+    ("options_are_frozen", OPTION, "sizes: list[int] = attrs.field(factory=list)", "the default of sizes"),
+    ("options_survive_the_trip", OPTION, "phase: complex = 1j", "cannot be sent to a child"),
+    ("options_survive_the_trip", OPTION, "factor: int = 1.5", "arrives in a child as Options(factor=1)"),
+    ("wrong_options_are_refused", OPTION, "factor: float = 1.0", "accepts factor='no such value'"),
+    ("output_is_made", WRITE, "job.output.with_suffix('.other').write_text('{}')", "wrote nothing"),
+    ("output_is_made", WRITE, "raise ValueError('too hard')", "ValueError: too hard"),
+    ("nothing_else_is_written", WRITE, f"{WRITE}; Path('scratch').touch()", "scratch in the current folder"),
+    ("nothing_else_is_written", WRITE, f"{WRITE}; (Path.home() / 'id').touch()", "id in the home folder"),
+    ("nothing_else_is_written", WRITE, f"{WRITE}; __import__('tempfile').mkstemp()", "in the temporary folder"),
+    ("nothing_else_is_written", WRITE, f"{WRITE}; (job.source.file.parents[1] / 'x').touch()", "x in the workspace"),
+    ("source_is_left_alone", WRITE, CHANGES_THE_SOURCE, "source file"),
+    ("source_is_left_alone", EXPORTER, CHANGES_THE_MODEL, "weights of the live model"),
+    ("product_agrees_with_the_source", WRITE, f"content['factor'] *= 1.01; {WRITE}", "relative L2"),
+    ("failure_names_the_plugin", READ, TAKES_ANY_FILE, "success"),
+    ("failure_names_the_plugin", READ, EXITS, "it ended its process"),
+    ("failure_names_the_plugin", "factor = model.factor", TAKES_ANY_MODEL, "success"),
+    ("failure_names_the_plugin", LOAD, OPENS_ANY_FILE, "it opened a file"),
+    ("crash_is_contained", READ, CATCHES_SIGNALS + READ, "was reported as"),
+    ("crash_is_contained", LOAD, CATCHES_SIGNALS + LOAD, "was reported as"),
+    ("crash_is_contained", MODEL, CATCHES_SIGNALS + MODEL, "was reported as"),
+    ("declared_outputs_are_returned", ANSWER, 'return {"0": y}', "it returned '0' (float32, rank 2)"),
+    ("declared_outputs_are_returned", ANSWER, 'return {"y": y, "extra": y}', "'extra' (float32, rank 2)"),
+    ("declared_outputs_are_returned", ANSWER, 'return {"y": y.astype("float64")}', "'y' (float64, rank 2)"),
+    ("declared_outputs_are_returned", ANSWER, 'return {"y": y[0]}', "'y' (float32, rank 1)"),
+    ("declared_outputs_are_returned", ANSWER, 'return {"y": y.tolist()}', "came back as list"),
+    ("batches_of_one_and_three", ANSWER, TAKES_ONE_ROW, "a batch of 3 failed"),
+    ("batches_of_one_and_three", ANSWER, 'return {"y": y[:1]}', "a batch of 3 came back as 'y' with shape (1,"),
+    ("used_twice", ANSWER, COUNTS, "the second call: the values of 'y' changed"),
+    ("used_twice", ANSWER, WRITES_INTO_INPUTS, "the inputs: the values of 'x' changed"),
+    ("used_twice", ANSWER, RETURNS_ITS_BUFFER, "arrays returned by the first"),
+    ("used_twice", LOAD, OPENS_ONCE, "opening it a second time"),
+    ("closes", OPEN, "return Runner(call, close=lambda: 1 / 0)", "ZeroDivisionError"),
+    ("closes", OPEN, ANSWERS_FOREVER, "it still answered after it was closed"),
+    ("closes", OPEN, LEAVES_A_THREAD, "its process did not end well"),
+    ("runner_agrees_with_the_source", ANSWER, 'return {"y": y * np.float32(1.01)}', "relative L2"),
+    ("window_is_measured", CLOCK, "return np.ones(calls - 1)", "gave 6 latencies"),
+    ("window_is_measured", CLOCK, "return [1.0] * calls", "gave a list"),
+    ("window_is_measured", CLOCK, "return -np.ones(calls)", "negative"),
+]
+
+Install = Callable[[str], None]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Make a text the module of a plugin called ``sample``, beside the toy, for this process and its children."""
+
+    def write(source: str) -> None:
+        module = f"sample_of_{''.join(letter if letter.isalnum() else '_' for letter in tmp_path.name)}"
+        (tmp_path / f"{module}.py").write_text(source)
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.setenv("NAVCORE_EXTRA_PLUGINS", f"toy=navcore.testing.toy,sample={module}")
+        monkeypatch.setenv("NAVCORE_DISABLE_PLUGINS", "torch,onnx,tf,trt,openvino")
+
+    return write
+
+
+def failed(findings: tuple[Finding, ...]) -> list[Finding]:
+    return [finding for finding in findings if finding.verdict == "failed"]
+
+
+def test_a_plugin_without_a_fault_passes_every_check(install: Install) -> None:
+    install(SOUND)
+    findings = examine("sample")
+    assert not failed(findings)
+    assert {finding.check for finding in findings if finding.verdict == "ok"} == set(CHECK_NAMES)
+
+
+def test_what_could_not_be_tried_says_why(install: Install) -> None:
+    install(SOUND.replace("return None", "return 'no such device'"))
+    skipped = {
+        finding.reason for finding in examine("sample", checks=["output_is_made"]) if finding.verdict == "skipped"
+    }
+    assert skipped == {"no such device"}
+
+
+@pytest.mark.parametrize(
+    ("check", "sound", "faulty", "told"), FAULTS, ids=[f"{number}-{fault[0]}" for number, fault in enumerate(FAULTS)]
+)
+def test_a_fault_is_found_by_the_check_for_it(install: Install, check: str, sound: str, faulty: str, told: str) -> None:
+    assert sound in SOUND
+    install(SOUND.replace(sound, faulty, 1))
+    found = failed(examine("sample", checks=[check], timeout=10))
+    assert len(found) == 1, found
+    assert told in found[0].reason
+
+
+def test_every_check_is_tried_on_a_plugin_that_fails_it() -> None:
+    assert {fault[0] for fault in FAULTS} == set(CHECK_NAMES)
+
+
+def test_every_check_says_what_to_do(install: Install) -> None:
+    install(SOUND)
+    assert all(case.advice for case in cases("sample"))
+
+
+def test_the_toy_conforms(install: Install) -> None:
+    install(SOUND)
+    findings = examine("toy")
+    assert not failed(findings)
+    assert {finding.reason for finding in findings if finding.verdict == "skipped"} == {
+        "there is no toy accelerator in this machine"
+    }
+
+
+def test_a_format_that_nobody_makes_leaves_its_runner_untried(install: Install) -> None:
+    install(
+        SOUND.replace('@runner(STORED, runtime="sample-runtime")', '@runner(Format("sample-lost"), runtime="sample-x")')
+    )
+    (lost,) = (finding for finding in examine("sample", checks=["closes"]))
+    assert (lost.verdict, lost.reason) == (
+        "skipped",
+        "no installed plugin makes sample-lost from a model that a plugin offers with conformance_model()",
+    )
+
+
+def test_a_plugin_that_is_not_there_fails_and_says_so(install: Install) -> None:
+    install(SOUND)
+    assert all("no installed distribution brings a plugin named 'absent'" in one.reason for one in examine("absent"))
+
+
+def test_a_plugin_that_does_not_load_fails_with_the_reason(install: Install) -> None:
+    install("raise OSError('no library')")
+    assert all("OSError: no library" in finding.reason for finding in examine("sample"))
+
+
+@pytest.mark.parametrize(
+    ("expected", "told"),
+    [
+        ({"closses": "typing"}, "Did you mean 'closes'?"),
+        ({"closes[run_sampel, sample]": "typing"}, "Did you mean 'closes[run_sample, sample]'?"),
+        ({"closes": " "}, "gives no reason"),
+    ],
+)
+def test_an_expected_failure_names_a_case_and_a_reason(install: Install, expected: dict[str, str], told: str) -> None:
+    install(SOUND)
+    with pytest.raises(InputError, match="expected_failures") as caught:
+        conformance("sample", expected_failures=expected)
+    assert told in str(caught.value)
+
+
+def test_three_lines_are_a_plugins_test_file(install: Install, tmp_path: Path) -> None:
+    install(SOUND.replace("return np.ones(calls)", "return np.ones(calls - 1)"))
+    lines = tmp_path / "test_sample.py"
+    lines.write_text(
+        "from navcore.testing.conformance import conformance\n"
+        "test_conformance = conformance('sample')\n"
+        "test_excused = conformance('sample', expected_failures={'window_is_measured': 'the clock is slow',"
+        " 'imports_light': 'it is not'})\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-rA", "-k", "window or light", "-p", "no:cacheprovider", str(lines)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = done.stdout
+    assert "PASSED test_sample.py::test_conformance[imports_light]" in told
+    assert "FAILED test_sample.py::test_conformance[window_is_measured[sample_clock]]" in told
+    assert "What to do: return a float64 array" in told
+    assert "XFAIL test_sample.py::test_excused[window_is_measured[sample_clock]] - the clock is slow" in told
+    assert "imports_light was expected to fail (it is not) and passes" in told
+
+
+def test_collecting_the_tests_of_a_plugin_needs_no_framework(install: Install) -> None:
+    install(SOUND)
+    code = (
+        "import sys; import navcore.testing.conformance as kit; kit.cases('sample'); "
+        "print(sorted({'pytest', 'torch', 'onnxruntime', 'openvino'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_page_lists_the_checks() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "conformance.md").read_text()
+    table = page.partition("## The checks")[2].partition("\n## ")[0]
+    assert tuple(line.split("`")[1] for line in table.splitlines() if line.startswith("| `")) == CHECK_NAMES
