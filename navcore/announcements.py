@@ -64,7 +64,7 @@ def _announced() -> Iterator[Candidate]:
     for item in os.environ.get(EXTRA, "").split(","):
         if item.strip():
             name, _, module = (part.strip() for part in item.partition("="))
-            yield Candidate(name, EXTRA, "", module or name)
+            yield Candidate(name, name, "", module or name)
 
 
 def _announces(distribution: importlib.metadata.Distribution) -> bool:

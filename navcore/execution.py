@@ -232,6 +232,10 @@ class _Board:
         self.plan = self._plan()
         if any(other.target == step.target for other in self.plan.steps):
             return
+        if status == Status.UNAVAILABLE:  # the last way was not to be had; one that was tried and failed says more
+            attempts = self.attempts[step.target.name]
+            failed = [one.outcome for one in attempts if one.outcome.status == Status.FAILED]
+            status, failure = (Status.FAILED, failed[-1].failure or failure) if failed else (status, failure)
         self._put(self._result(step, making, runtimes, status, failure))
 
     def _artifact(self, step: Step, making: Making) -> Artifact:

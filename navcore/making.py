@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
+import traceback
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
 
 from navcore.errors import PluginError
-from navcore.failures import describe
+from navcore.failures import describe, died
 from navcore.formats import Format
+from navcore.isolation import captured_output
 from navcore.jobs import Artifact, ExportJob, Made
 from navcore.journal import Journal
 from navcore.keys import digest, versions_behind
@@ -22,9 +25,10 @@ from navcore.results import Failure, Outcome, Status
 from navcore.serial import from_data, to_data
 from navcore.session import Session
 from navcore.steps import failed_result, run_step, run_step_forked
-from navcore.workspace import fresh_folder, move_contents, remove, size_of
+from navcore.workspace import Workspace, fresh_folder, move_contents, remove, size_of, write_json
 
 RunStep = Callable[[Mapping[str, Any]], dict[str, Any]]
+_IN_CALLER = "in-caller.json"
 
 
 @attrs.frozen
@@ -127,7 +131,8 @@ def make(session: Session, step: Step, origin: Artifact, key: str, threads: int,
         answer = run_step_forked(plain, lambda: _export(session, step, job))
     else:
         job = _export_job(session, step, origin, output, folder, threads=threads, forked=False)
-        answer = _in_caller(lambda: _export(session, step, job))
+        with _marked(session, step, key):
+            answer = _in_caller(lambda: _export(session, step, job), log)
     making = _accept(session, step, key, answer, product)
     with contextlib.suppress(OSError):
         remove(private)
@@ -176,19 +181,52 @@ def _export(session: Session, step: Step, job: ExportJob[Any]) -> dict[str, Any]
     return {"made": to_data(session.registry.ask("export_model", job, step.route))}
 
 
-def _in_caller(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+@contextlib.contextmanager
+def _marked(session: Session, step: Step, key: str) -> Iterator[None]:
+    """Leave a note while a step runs in the caller itself, for whoever finds that process dead."""
+    note = session.workspace.private / _IN_CALLER
+    log = f"{step.target.name}/{step.route.name}.log"
+    told = {"key": key, "who": step.route.who, "target": step.target.name, "log": log, "limits": session.limits()}
+    write_json(note, told)
+    try:
+        yield
+    finally:
+        note.unlink(missing_ok=True)
+
+
+def blame_crash(workspace: Workspace, cause: str) -> str:
+    """Record the step that a dead process was performing in itself as failed, so that the next run passes it over.
+
+    Returns the step's target, or ``""`` when the process did not die in such a step.
+    """
+    note = workspace.private / _IN_CALLER
+    if not note.is_file():
+        return ""
+    told = json.loads(note.read_text())
+    failure = died("crash", cause, told["who"])
+    outcome = Outcome(Status.FAILED, log=told["log"], failure=failure, contained=False)
+    record = {"outcome": to_data(outcome), "made": None, "files": {}, "limits": told["limits"], "product": ""}
+    Journal(workspace.journal_file).record("made", told["key"], record)
+    note.unlink()
+    return str(told["target"])
+
+
+def _in_caller(work: Callable[[], dict[str, Any]], log: Path) -> dict[str, Any]:
     """Work that can only be done where the model lives: contained is what Python can contain, and the row says so."""
     started = time.monotonic()
-    try:
-        result = work()
-        failure = None
-    except Exception as error:
-        result, failure = failed_result(error), describe(error)
+    log.unlink(missing_ok=True)
+    with captured_output(log):
+        try:
+            result = work()
+            failure = None
+        except Exception as error:
+            result, failure = failed_result(error), describe(error)
+            traceback.print_exc()  # into the log, where the whole story belongs
     seconds = time.monotonic() - started
     status = Status.OK
     if failure is not None:
         status = Status.UNAVAILABLE if failure.category == "unavailable" else Status.FAILED
-    outcome = Outcome(status, seconds, None, "", failure, contained=False)
+    outcome = Outcome(status, seconds, None, str(log), failure, contained=False)
     return {"outcome": to_data(outcome), "result": result}
 
 

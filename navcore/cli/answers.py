@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 NOT_OK = 1
 WRONG_USAGE = 2
 _DEBUG = "navcore.debug"
+WORDS = "navcore.words"
+"""Where a command keeps the words it was called with, in the context's ``meta``."""
 _SPELLED = MappingProxyType(
     {
         "override_workdir=True": "--override-workdir",
@@ -62,6 +64,11 @@ class Command(click.Command):
                 help="Show the traceback of an error.",
             )
         )
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse, and keep the words as they were given."""
+        ctx.meta[WORDS] = list(args)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run it. Arguments that cannot be meant exit 2, every other error 1."""

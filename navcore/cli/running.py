@@ -6,12 +6,12 @@ import contextlib
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from navcore.cli import COMMANDS
-from navcore.cli.answers import NOT_OK, Command, json_option, print_json, print_results, tell
+from navcore.cli.answers import NOT_OK, WORDS, Command, json_option, print_json, print_results, tell
 from navcore.cli.arguments import asked_options, run_arguments
 from navcore.errors import OptionError
 
@@ -40,6 +40,8 @@ def run(model: str | None, save: Path | None, override: bool, as_json: bool, **a
 
     if save is not None and save.exists() and not override:
         raise OptionError(f"--save {save}: the file exists.", hint="Add --override to replace it.")
+    if _needs_a_process(model, asked):
+        _run_in_a_process(model, asked)
     with _standard_output_kept():
         model, arguments = _settled(model, asked)
         source, dataloader = _inputs(model, asked["data"])
@@ -109,6 +111,23 @@ def is_ok(results: Sequence[FormatResult], targets: Sequence[str] | None) -> boo
         return bool(asked) and all(row.status == Status.OK for row in results if row.format in asked)
     made = [row for row in results if not is_source(row)] or list(results)
     return any(row.status == Status.OK for row in made)
+
+
+def _needs_a_process(model: str | None, asked: Mapping[str, Any]) -> bool:
+    """Whether the source is somebody's code, which must not take this process down; a file has its own child anyway."""
+    from navcore.cli.contained import is_inside
+
+    live = model is not None and ":" in model and not Path(model).exists()
+    return live and asked["data"] is not None and not is_inside()
+
+
+def _run_in_a_process(model: str | None, asked: Mapping[str, Any]) -> NoReturn:
+    from navcore.cli.contained import run_contained
+    from navcore.workspace import workspace_path
+
+    _, arguments = _settled(model, asked)
+    root = workspace_path(arguments.get("workdir"), arguments.get("model_name", "navigator_model"))
+    raise click.exceptions.Exit(run_contained(click.get_current_context().meta[WORDS], root))
 
 
 def _settled(model: str | None, asked: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

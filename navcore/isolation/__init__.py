@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from navcore.isolation.childhood import enter_child
 from navcore.isolation.forking import run_forked
+from navcore.isolation.output import captured_output
 from navcore.isolation.records import kill_children, reap_orphans
 from navcore.isolation.resultfile import read_request, read_result, write_result
 from navcore.isolation.spawning import run_module
@@ -16,6 +17,7 @@ from navcore.isolation.supervision import ChildReport, Limits
 __all__ = [
     "ChildReport",
     "Limits",
+    "captured_output",
     "enter_child",
     "kill_children",
     "read_request",

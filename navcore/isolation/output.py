@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import io
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -112,3 +114,27 @@ def replace_standard_streams(output: int) -> list[object]:
     sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
     return inherited
+
+
+@contextlib.contextmanager
+def captured_output(log: Path) -> Iterator[None]:
+    """Send what this process writes to descriptors 1 and 2, and to Python's streams, to ``log`` until the block ends.
+
+    For work that has to be done in the caller's own process. It concerns the whole process, other threads included.
+    """
+    flush_output()
+    kept = [os.dup(1), os.dup(2)]
+    with open(log, "ab", buffering=0) as stream:
+        text = io.TextIOWrapper(stream, encoding="utf-8", errors="backslashreplace", line_buffering=True)
+        os.dup2(stream.fileno(), 1)
+        os.dup2(stream.fileno(), 2)
+        try:
+            with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
+                yield
+        finally:
+            text.flush()
+            flush_output()
+            for descriptor, saved in zip((1, 2), kept, strict=True):
+                os.dup2(saved, descriptor)
+                os.close(saved)
+            text.detach()

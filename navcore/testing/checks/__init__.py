@@ -57,7 +57,7 @@ _BY_HOOK: Mapping[Hook, tuple[RouteCheck, ...]] = {
 CHECK_NAMES = tuple(
     dict.fromkeys(
         check.__name__
-        for checks in (PLUGIN_CHECKS, _DECLARED, _OPTIONS, *_BY_HOOK.values(), _RUN_STORED)
+        for checks in (PLUGIN_CHECKS, _DECLARED, _OPTIONS, _MADE, _RUN, _RUN_STORED, _BY_HOOK["profile"])
         for check in checks
     )
 )
