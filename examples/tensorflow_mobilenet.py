@@ -1,4 +1,4 @@
-"""The main job on an image classifier of Keras: MobileNetV2, from TensorFlow to a package that answers with ONNX Runtime.
+"""The main job on an image classifier of Keras: MobileNetV2, from TensorFlow to a package that ONNX Runtime answers.
 
 The weights are random, so nothing is downloaded; with ``weights="imagenet"`` it is the real classifier.
 

@@ -35,7 +35,9 @@ def candidates() -> Iterator[Candidate]:
     version = _version_of(CORE)
     yield Candidate(CORE, CORE, version, CORE_TARGET)
     disabled = {_normal(name) for name in os.environ.get(DISABLE, "").split(",") if name.strip()}
-    found = sorted(_announced(), key=lambda candidate: (candidate.name, candidate.distribution))
+    installed = sorted(_announced(), key=lambda candidate: candidate.distribution)
+    # A module that the user named comes before an installed plugin of the same name.
+    found = sorted((*_extra(), *installed), key=lambda candidate: candidate.name)
     for candidate in found:
         if not disabled.isdisjoint({_normal(candidate.name), _normal(candidate.distribution)}):
             yield attrs.evolve(candidate, problem=f"left out by {DISABLE}")
@@ -61,6 +63,9 @@ def _announced() -> Iterator[Candidate]:
             seen.add((_normal(name), entry.group, entry.name))
             problem = "" if entry.group == GROUP else _foreign(entry.group)
             yield Candidate(entry.name, name, version, entry.value, problem)
+
+
+def _extra() -> Iterator[Candidate]:
     for item in os.environ.get(EXTRA, "").split(","):
         if item.strip():
             name, _, module = (part.strip() for part in item.partition("="))

@@ -129,14 +129,13 @@ def conformance(
             folder = tmp_path_factory.mktemp(f"conformance-{name}")
             grounds.append(Ground(name, folder, timeout=timeout, allowed_imports=allowed_imports))
         expected = case.expectation(expected_failures)
-        try:
-            case.function(grounds[0])
-        except NotHere as error:
-            pytest.skip(str(error))
-        except NotMet as error:
-            if expected:
-                pytest.xfail(f"{expected} ({error})")
-            pytest.fail(f"{case.id}: {error}.\n\nWhat to do: {case.advice}", pytrace=False)
+        (finding,) = _examined([case], grounds[0])
+        if finding.verdict == "skipped":
+            pytest.skip(finding.reason)
+        if finding.verdict == "failed" and expected:
+            pytest.xfail(f"{expected} ({finding.reason})")
+        if finding.verdict == "failed":
+            pytest.fail(f"{case.id}: {finding.reason}.\n\nWhat to do: {case.advice}", pytrace=False)
         if expected:
             pytest.fail(
                 f"{case.id} was expected to fail ({expected}) and passes: take it out of expected_failures.",

@@ -122,7 +122,7 @@ def test_a_model_reaches_savedmodel_and_onnx_and_travels_in_a_package(build: Any
     assert all(loaded.get_status(name) for name in STORED), str(loaded)
     signature = package.record.samples.signature
     item = data[1] if isinstance(data[1], dict) else {signature.input_names[0]: data[1]}
-    expected = model(data[1], training=False)
+    expected = model(next(iter(item.values())) if len(item) == 1 else item, training=False)
     named = expected if isinstance(expected, dict) else {signature.output_names[0]: expected}
     for name in STORED:
         with loaded.open_runner(name) as runner:
@@ -189,6 +189,19 @@ def test_the_reference_example_as_printed_gets_one_sentence(tmp_path: Path) -> N
     sentence = r"has 5 axes, .* and an item of the dataloader has 4. Keras adds the batch axis by itself"
     with pytest.raises(nav.InputError, match=sentence):
         nav.tensorflow.export(model, [tf.ones([1, 224, 224, 3])] * 3, workdir=tmp_path, input_names=("input",))
+
+
+def test_a_savedmodel_on_disk_is_a_source(tmp_path: Path) -> None:
+    model, data = many_inputs_and_outputs()
+    model.export(tmp_path / "mine.savedmodel", verbose=False)
+
+    package = nav.run(tmp_path / "mine.savedmodel", data, workdir=tmp_path, targets=["onnx"], run_profiling=False)
+
+    assert package.get_status("onnx"), str(package)
+    with package.open_runner("onnx") as runner:
+        found = runner(data[0])
+    for name, tensor in model([data[0]["image"], data[0]["numbers"]]).items():
+        np.testing.assert_allclose(found[name], tensor.numpy(), rtol=1e-4, atol=1e-6)
 
 
 def a_dense_model() -> Any:

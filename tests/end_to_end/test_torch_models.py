@@ -95,9 +95,11 @@ def test_a_hugging_face_bert_reaches_three_formats_and_the_fourth_says_why(tmp_p
 
     package = run(model, data, tmp_path)
 
-    assert {name for name, ok in statuses(package).items() if ok} >= {"onnx", "torch-exportedprogram", "torchscript-trace"}, (
-        str(package)
-    )
+    assert {name for name, ok in statuses(package).items() if ok} >= {
+        "onnx",
+        "torch-exportedprogram",
+        "torchscript-trace",
+    }, str(package)
     script = next(row for row in package.results if row.format.name == "torchscript-script")
     if script.status != "ok":
         assert script.failure is not None

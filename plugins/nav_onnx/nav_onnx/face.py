@@ -11,7 +11,6 @@ from navcore.formats import Format, RuntimeProvider, TensorRTPrecision
 if TYPE_CHECKING:
     from navcore.package import PackageDescriptor
     from navcore.profiling import ProfilerConfig
-
     from navcore.progress import Observer
 
 

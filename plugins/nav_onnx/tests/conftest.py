@@ -8,8 +8,8 @@ from typing import Any
 
 import onnx
 import pytest
-from nav_onnx import ONNX, RuntimeOptions
 
+from nav_onnx import ONNX, RuntimeOptions
 from navcore.formats import RuntimeProvider
 from navcore.jobs import Artifact, RunnerJob
 from navcore.tensors import Signature, TensorSpec

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from nav_onnx import availability
 
 MISSING = "ONNX Runtime is not installed; pip install 'nav-onnx[cpu]' or 'nav-onnx[gpu]'"

@@ -6,9 +6,9 @@ import inspect
 from typing import Any
 from unittest.mock import create_autospec
 
-import nav_onnx
 import pytest
 
+import nav_onnx
 from navcore import api
 from navcore.formats import Format, RuntimeProvider, TensorRTPrecision
 

@@ -6,14 +6,14 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import nav_onnx
 import numpy as np
 import onnx
 import pytest
-from nav_onnx.external_data import tensors_and_nodes
-from nav_onnx.model_file import GraphTensor, check_model
 from onnx import TensorProto, helper, numpy_helper
 
+import nav_onnx
+from nav_onnx.external_data import tensors_and_nodes
+from nav_onnx.model_file import GraphTensor, check_model
 from navcore.errors import InputError
 from navcore.formats import Format
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import ml_dtypes
-import nav_onnx
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from nav_onnx.session import computed_precision, split_note
 from onnx import TensorProto, helper
 
+import nav_onnx
+from nav_onnx.session import computed_precision, split_note
 from navcore.errors import InputError, OptionError, StepError, Unavailable
 from navcore.formats import RuntimeProvider
 from navcore.jobs import Runner, RunnerJob

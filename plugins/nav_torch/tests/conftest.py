@@ -12,10 +12,10 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+
 from nav_torch import TORCH
 from nav_torch.live import from_array, is_tensor, to_array
 from nav_torch.opset import OnnxOptions
-
 from navcore.formats import Format
 from navcore.jobs import Artifact, ExportJob, Made, Runner, RunnerJob
 from navcore.structures import flatten_call, flatten_result

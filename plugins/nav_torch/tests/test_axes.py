@@ -6,8 +6,8 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nav_torch.axes import Reach, narrowed, settled
 
+from nav_torch.axes import Reach, narrowed, settled
 from navcore.errors import ExportError
 from navcore.tensors import Axis, Signature, TensorSpec
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import torch
-from nav_torch import onnx_from_torch_dynamo, onnx_from_torch_torchscript
-from nav_torch.blame import blamed, cause_line
 from torch import nn
 
+from nav_torch import onnx_from_torch_dynamo, onnx_from_torch_torchscript
+from nav_torch.blame import blamed, cause_line
 from navcore.errors import ExportError, Unavailable
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import attrs
 import pytest
 import torch
-from nav_torch import export
 
 import navcore
+from nav_torch import export
 from navcore.formats import Format, JitType, RuntimeProvider, TensorRTPrecision
 from navcore.registry import Plugin, Registry, load_registry
 from navcore.routes import Route

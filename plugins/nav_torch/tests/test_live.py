@@ -9,9 +9,10 @@ import ml_dtypes
 import numpy as np
 import pytest
 import torch
+from torch import nn
+
 from nav_torch import TORCH
 from nav_torch.live import from_array, state, to_array
-from torch import nn
 
 DTYPES = [
     torch.float32,

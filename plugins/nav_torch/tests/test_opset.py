@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError
 
 import pytest
-from nav_torch.opset import DYNAMO, TORCHSCRIPT, OnnxOptions, chosen_opset, opset_of_release
 
+from nav_torch.opset import DYNAMO, TORCHSCRIPT, OnnxOptions, chosen_opset, opset_of_release
 from navcore.errors import Unavailable
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
+
 from nav_torch import (
     exportedprogram_from_torch,
     onnx_from_torch_dynamo,
@@ -15,8 +17,6 @@ from nav_torch import (
 )
 from nav_torch.flat import flattened, python_signature
 from nav_torch.restoring import threads
-from torch import nn
-
 from navcore.errors import ExportError
 
 ALL = [

@@ -7,6 +7,8 @@ from typing import Any
 import onnx
 import pytest
 import torch
+from torch import nn
+
 from nav_torch import (
     exportedprogram_from_torch,
     onnx_from_torch_dynamo,
@@ -15,8 +17,6 @@ from nav_torch import (
     torchscript_script_from_torch,
     torchscript_trace_from_torch,
 )
-from torch import nn
-
 from navcore.errors import ExportError, Unavailable
 
 FLAT = [
@@ -123,7 +123,9 @@ def test_booleans_and_integers(route: Any, case: Any, export: Any, assert_follow
     assert_follows(subject, export(route, subject), {"batch": 1}, {"batch": 6})
 
 
-@pytest.mark.parametrize("route", [torchscript_trace_from_torch, torchscript_script_from_torch, exportedprogram_from_torch])
+@pytest.mark.parametrize(
+    "route", [torchscript_trace_from_torch, torchscript_script_from_torch, exportedprogram_from_torch]
+)
 def test_bfloat16(route: Any, case: Any, export: Any, assert_follows: Any) -> None:
     subject = case(nn.Linear(5, 3).bfloat16(), {"input": torch.randn(2, 5).bfloat16()}, {"input": {0: "batch"}})
     assert subject.signature.inputs[0].dtype == "bfloat16"

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
+
 from nav_torch import (
     exportedprogram_from_torch,
     run_exported,
@@ -16,7 +18,6 @@ from nav_torch import (
     torchscript_script_from_torch,
     torchscript_trace_from_torch,
 )
-from torch import nn
 
 PAIRS = [
     (torchscript_script_from_torch, run_torchscript),
