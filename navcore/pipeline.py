@@ -256,12 +256,12 @@ def _copy_source(source: Source, workspace: Workspace) -> Path:
 
 
 def source_route(format: Format, settings: Settings, registry: Registry) -> Route:
-    """The runner that says what is right: the cheapest available one of the source's format.
+    """The runner that says what is right: the cheapest available one of the source's format, default ones first.
 
     Raises :class:`StepError` when none is available, and :class:`OptionError` when the one wanted is not there.
     """
     routes = [route for route in registry.routes if route.hook == "make_runner" and route.source == format.name]
-    routes.sort(key=lambda route: (route.cost, route.id))
+    routes.sort(key=lambda route: (not route.default, route.cost, route.id))
     wanted = settings.runtimes.get(format.name)
     if wanted:
         routes = [route for route in routes if route.runtime in wanted]

@@ -117,7 +117,7 @@ def _given(*formats: Format | str | None) -> tuple[Format, ...]:
 
 @overload
 def exporter(
-    source: Format,
+    source: Format | str,
     target: Format,
     *,
     options: type[Options],
@@ -128,7 +128,7 @@ def exporter(
 ) -> Callable[[Callable[[ExportJob[Options]], Made | None]], Callable[[ExportJob[Options]], Made | None]]: ...
 @overload
 def exporter(
-    source: Format,
+    source: Format | str,
     target: Format,
     *,
     options: None = None,
@@ -138,7 +138,7 @@ def exporter(
     isolation: Isolation = ...,
 ) -> Callable[[Callable[[ExportJob[None]], Made | None]], Callable[[ExportJob[None]], Made | None]]: ...
 def exporter(
-    source: Format,
+    source: Format | str,
     target: Format,
     *,
     options: type | None = None,

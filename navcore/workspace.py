@@ -289,6 +289,12 @@ def move_contents(source: Path, target: Path) -> None:
     sync_folder(target)
 
 
+def size_of_model(folder: Path) -> int:
+    """Bytes of everything that makes up the model in a format's folder: not its logs, not its config.yaml."""
+    parts = [part for part in folder.iterdir() if part.suffix != ".log" and part.name != "config.yaml"]
+    return sum(size_of(part) for part in parts)
+
+
 def size_of(path: Path) -> int:
     """Bytes of a file, or of all files of a folder."""
     if path.is_dir():

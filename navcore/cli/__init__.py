@@ -15,6 +15,7 @@ COMMANDS = {
     "report": ("packages", "Print the table of a package or workspace, or its results as JSON."),
     "verify": ("packages", "Test a package on this machine, against the samples it carries."),
     "profile": ("packages", "Measure the models of a package or workspace again."),
+    "new-plugin": ("newplugin", "Write the project of a new plugin, to start from."),
     "doctor": ("listings", "Examine this machine: Python, plugins, and every runtime with the reason why not."),
 }
 """Name → the module of :mod:`navcore.cli` that has it, and its line in ``navcore --help``."""
@@ -32,7 +33,7 @@ class LazyCommands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"navcore.cli.{COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

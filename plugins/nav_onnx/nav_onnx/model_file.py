@@ -63,7 +63,7 @@ def read_proto(path: Path) -> ModelProto:
     Raises :class:`InputError` when the file is absent or is not an ONNX model.
     """
     import onnx
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from google.protobuf.message import DecodeError
 
     try:
         model = onnx.load(os.fspath(path), format="protobuf", load_external_data=False)

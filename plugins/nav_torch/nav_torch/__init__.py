@@ -10,6 +10,7 @@ from nav_torch.exportable import (
     ExportResult,
     TensorType,
     as_tensor_type,
+    assert_exportable,
     get_export_format,
     replace_for_export,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "OnnxOptions",
     "TensorType",
     "as_tensor_type",
+    "assert_exportable",
     "export",
     "exportedprogram_from_torch",
     "get_export_format",

@@ -14,7 +14,9 @@ from navcore.errors import Unavailable
 class OnnxOptions:
     """``opset`` is the ONNX opset to write; ``None`` takes the newest that exporter and ONNX Runtime both support."""
 
-    opset: int | None = None
+    opset: int | None = attrs.field(
+        default=None, validator=attrs.validators.optional(attrs.validators.instance_of(int))
+    )
 
 
 @attrs.frozen

@@ -1,0 +1,29 @@
+"""Import OpenVINO without its usage statistics."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+_STATISTICS = "openvino_telemetry"
+
+
+def openvino() -> ModuleType:
+    """The module ``openvino``.
+
+    Importing it writes an identifier and a counter into the home folder and may report the use to its makers. That is
+    for a person to agree to, not for a step of somebody's export; without the module that does it, OpenVINO is silent.
+    """
+    loaded = sys.modules.get("openvino")
+    if loaded is not None:
+        return loaded
+    absent = _STATISTICS not in sys.modules
+    if absent:
+        sys.modules[_STATISTICS] = None  # type: ignore[assignment]
+    try:
+        import openvino as ov
+    finally:
+        if absent:
+            del sys.modules[_STATISTICS]
+    module: ModuleType = ov
+    return module
