@@ -34,7 +34,7 @@ _HOMES = {
         "PackageIncomplete",
         "TrustRequired",
     ),
-    "formats": ("Format", "JitType", "Live", "RuntimeProvider", "TensorRTPrecision"),
+    "formats": ("Format", "JitType", "Live", "Provided", "RuntimeProvider", "TensorRTPrecision"),
     "hookspecs": ("hookimpl",),
     "jobs": ("Artifact", "ConvertJob", "ExportJob", "Made", "ProfileJob", "Runner", "RunnerJob"),
     "package": ("PackageDescriptor",),
@@ -70,7 +70,7 @@ if TYPE_CHECKING:
         WorkspaceLocked,
         WorkspaceNotOurs,
     )
-    from navcore.formats import Format, JitType, Live, RuntimeProvider, TensorRTPrecision
+    from navcore.formats import Format, JitType, Live, Provided, RuntimeProvider, TensorRTPrecision
     from navcore.hookspecs import hookimpl
     from navcore.jobs import Artifact, ConvertJob, ExportJob, Made, ProfileJob, Runner, RunnerJob
     from navcore.package import PackageDescriptor
@@ -135,6 +135,7 @@ __all__ = [
     "PluginError",
     "ProfileJob",
     "ProfilerConfig",
+    "Provided",
     "Route",
     "Runner",
     "RunnerJob",

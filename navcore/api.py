@@ -16,7 +16,7 @@ from navcore.planning import Plan, Request, make_plan
 from navcore.profiling import ProfilerConfig, resolve_batch_sizes
 from navcore.registry import Registry, load_registry
 from navcore.settings import Settings
-from navcore.sources import Source, identify
+from navcore.sources import Source, identify, own_data
 
 if TYPE_CHECKING:
     from navcore.package import PackageDescriptor
@@ -60,7 +60,7 @@ def run(
         model: a live model of an installed framework plugin, or the path of a model file.
         dataloader: has ``len()`` and can be iterated several times, always in the same order. An item is a tensor, a
             sequence of tensors (positional arguments) or a mapping (keyword arguments), nested as the model wants it;
-            arrays have the batch along ``batch_dim``.
+            arrays have the batch along ``batch_dim``. ``None`` asks the model for its own data, names and axes.
         targets: formats or families to reach, by value or name; by default all that the installed plugins reach.
         options: options of routes by target, or by ``target/runtime``: ``{"onnx": {"opset": 17}}``.
         model_name: names the workspace folder, ``<workdir>/<model_name>.nav.workspace``.
@@ -110,10 +110,11 @@ def run(
     registry = load_registry()
     source = identify(model, registry)
     _check(settings, source, registry)
-    record, workspace = run_pipeline(
-        source, dataloader, settings, registry,
-        workdir=workdir, override=override_workdir, executor=executor, observer=progress,
-    )  # fmt: skip
+    with own_data(source, dataloader, settings) as (source, dataloader, settings):
+        record, workspace = run_pipeline(
+            source, dataloader, settings, registry,
+            workdir=workdir, override=override_workdir, executor=executor, observer=progress,
+        )  # fmt: skip
     return PackageDescriptor(workspace, record, registry, source)
 
 

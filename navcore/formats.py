@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -44,6 +45,23 @@ class RuntimeProvider(StrEnum):
     PYT = "PyTorchExecutionProvider"
 
 
+@attrs.frozen(eq=False)
+class Provided:
+    """What a live model brings to a run that was given no dataloader.
+
+    ``model`` is run and exported in place of the one that was handed in. The other fields mean what the arguments of
+    :func:`navcore.run` mean, and each of those that the caller gives wins.
+    """
+
+    model: Any
+    dataloader: Any
+    input_names: tuple[str, ...] | None = None
+    output_names: tuple[str, ...] | None = None
+    dynamic_axes: Mapping[str, Any] | None = None
+    axis_ranges: Mapping[str, Any] | None = None
+    batch_dim: int | None = 0
+
+
 @attrs.frozen
 class Live:
     """How to handle the live models of a framework without importing the framework.
@@ -52,7 +70,8 @@ class Live:
     ``to_array`` turns a framework tensor into a host array and returns ``None`` for any value that is not one;
     ``from_array`` makes a framework tensor on the named device (``None``: the framework's default).
     ``state`` yields the model's named weights, from which the model's key is digested. ``device`` names the device on
-    which the model lives; anything but ``"cpu"`` rules out exporting in a fork of the caller.
+    which the model lives; anything but ``"cpu"`` rules out exporting in a fork of the caller. ``provide`` is entered
+    for the time of a run without a dataloader and gives the model's own data, or ``None`` for a model without any.
     """
 
     types: tuple[str, ...]
@@ -60,6 +79,9 @@ class Live:
     from_array: Callable[[np.ndarray, str | None], Any] = attrs.field(eq=False, repr=False)
     state: Callable[[Any], Iterable[tuple[str, np.ndarray]]] = attrs.field(eq=False, repr=False)
     device: Callable[[Any], str] = attrs.field(eq=False, repr=False, default=lambda _model: "cpu")
+    provide: Callable[[Any], AbstractContextManager[Provided | None]] | None = attrs.field(
+        eq=False, repr=False, default=None
+    )
 
     def recognises(self, model: object) -> bool:
         return any(f"{kind.__module__}.{kind.__qualname__}" in self.types for kind in type(model).__mro__)

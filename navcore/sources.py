@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import attrs
 
 from navcore.errors import InputError
-from navcore.formats import Format
+from navcore.formats import Format, Provided
 from navcore.keys import digest, digest_of_file, digest_of_state
 from navcore.registry import Registry
+from navcore.settings import Settings
 
 
 @attrs.frozen
@@ -57,6 +60,39 @@ def _identify_file(path: Path, registry: Registry) -> Source:
             hint=f"Endings that are known: {', '.join(known) or 'none'}.{_told_problems(registry)}",
         )
     return Source(fitting[1], path=path.absolute())
+
+
+@contextmanager
+def own_data(source: Source, dataloader: Any, settings: Settings) -> Iterator[tuple[Source, Any, Settings]]:
+    """Source, dataloader and settings of a run; without a dataloader those that a live model provides itself.
+
+    What the caller set wins over what the model provides; of ``batch_dim`` that is anything but the default.
+    """
+    live = source.format.live
+    if dataloader is not None or live is None or live.provide is None or not source.is_live:
+        yield source, dataloader, settings
+        return
+    with live.provide(source.model) as own:
+        if own is None:
+            yield source, dataloader, settings
+            return
+        own = _renamed(own, settings)
+        names = ("input_names", "output_names", "dynamic_axes", "axis_ranges")
+        given = {name: getattr(own, name) for name in names if getattr(settings, name) is None}
+        batch_dim = own.batch_dim if settings.batch_dim == 0 else settings.batch_dim
+        yield (
+            attrs.evolve(source, model=own.model),
+            own.dataloader,
+            attrs.evolve(settings, batch_dim=batch_dim, **given),
+        )
+
+
+def _renamed(own: Provided, settings: Settings) -> Provided:
+    """What the model provides, with its axes under the names that the caller gives to inputs and outputs."""
+    pairs = ((own.input_names, settings.input_names), (own.output_names, settings.output_names))
+    names = {old: new for olds, news in pairs for old, new in zip(olds or (), news or (), strict=False)}
+    axes = own.dynamic_axes
+    return attrs.evolve(own, dynamic_axes=axes and {names.get(name, name): axes[name] for name in axes})
 
 
 def _told_problems(registry: Registry) -> str:

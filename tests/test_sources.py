@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,11 @@ import numpy as np
 import pytest
 
 from navcore.errors import InputError
-from navcore.formats import Format
+from navcore.formats import Format, Live, Provided
 from navcore.registry import Plugin, Registry, load_registry
 from navcore.routes import Route
-from navcore.sources import Source, identify, key_of
+from navcore.settings import Settings
+from navcore.sources import Source, identify, key_of, own_data
 from navcore.testing import toy
 
 INT8 = Format("quantised", suffixes=(".int8.toy", ".q8"))
@@ -118,3 +121,50 @@ def test_the_key_of_a_file_follows_the_files_that_it_refers_to(registry: Registr
 def test_a_source_is_a_value() -> None:
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         Source(toy.TOY).path = Path()  # type: ignore[misc]
+
+
+def providing(own: Provided | None, events: list[str]) -> Source:
+    """A live source whose format lends ``own``."""
+
+    @contextlib.contextmanager
+    def provide(model: Any) -> Iterator[Provided | None]:
+        events.append(f"lend {model}")
+        yield own
+        events.append("back")
+
+    live = Live((), lambda value: None, lambda array, device: array, lambda model: (), provide=provide)
+    return Source(Format("lent", live=live), model="model")
+
+
+OWN = Provided("stand-in", ["item"], ("x",), ("y",), {"x": {0: "rows"}}, {"rows": (1, 2, 3)}, batch_dim=1)
+
+
+def test_without_a_dataloader_a_model_provides_its_own_data() -> None:
+    events: list[str] = []
+    with own_data(providing(OWN, events), None, Settings()) as (source, dataloader, settings):
+        assert events == ["lend model"]
+        assert (source.model, dataloader) == ("stand-in", ["item"])
+        assert (settings.input_names, settings.output_names, settings.batch_dim) == (("x",), ("y",), 1)
+        assert (settings.dynamic_axes, settings.axis_ranges) == ({"x": {0: "rows"}}, {"rows": (1, 2, 3)})
+    assert events == ["lend model", "back"]
+
+
+def test_what_the_caller_gave_wins_over_what_the_model_provides() -> None:
+    given = Settings(input_names=("a",), dynamic_axes={}, batch_dim=None)
+    with own_data(providing(OWN, []), None, given) as (_, _, settings):
+        assert (settings.input_names, settings.dynamic_axes, settings.batch_dim) == (("a",), {}, None)
+        assert settings.output_names == ("y",)
+
+
+def test_the_axes_that_the_model_provides_follow_the_callers_names() -> None:
+    with own_data(providing(OWN, []), None, Settings(input_names=("a",))) as (_, _, settings):
+        assert (settings.input_names, settings.dynamic_axes) == (("a",), {"a": {0: "rows"}})
+
+
+@pytest.mark.parametrize("dataloader", [["mine"], None])
+def test_a_dataloader_and_a_model_without_data_leave_all_as_it_is(dataloader: Any) -> None:
+    events: list[str] = []
+    before = providing(OWN if dataloader else None, events), dataloader, Settings()
+    with own_data(*before) as after:
+        assert after == before
+    assert bool(events) == (dataloader is None)

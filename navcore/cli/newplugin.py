@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
+from navcore.cli import COMMANDS
 from navcore.cli.answers import Command, json_option, print_json
 
 
-@click.command("new-plugin", cls=Command)
+@click.command("new-plugin", cls=Command, short_help=COMMANDS["new-plugin"][1])
 @click.argument("name")
 @click.option("--into", type=click.Path(path_type=Path), help="The folder to write, by default nav-NAME.")
 @json_option

@@ -1,0 +1,191 @@
+"""Turn named tensors and their declared types into a signature, and the wish for other sizes into other inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from nav_torch.exportable.naming import Named
+from navcore.errors import InputError, OptionError
+from navcore.tensors import Axis, Feeds, TensorSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+
+BATCH = "batch"
+Explicit = Mapping[str, Mapping[int, str] | Sequence[int]]
+
+
+def checked_shapes(tensors: Sequence[Named], origin: str) -> None:
+    """Raise :class:`InputError` for a tensor whose rank, fixed sizes or dtype are not the declared ones.
+
+    ``origin`` says where the types come from.
+    """
+    for one in tensors:
+        axes, shape = one.type.axes, one.array.shape
+        problem = ""
+        if axes is not None and len(axes) != len(shape):
+            problem = f"has {len(shape)} axes"
+        elif axes is not None:
+            wrong = [(axis, size) for axis, size in zip(axes, shape, strict=True) if type(axis) is int and axis != size]
+            problem = f"is {wrong[0][1]} long where {wrong[0][0]} is declared" if wrong else ""
+        if not problem and one.type.dtype not in (None, one.array.dtype.name):
+            problem = "has another dtype"
+        if problem:
+            raise InputError(
+                f"{origin} declares {one.name!r} as {one.type}, but it {problem}: it is {one.array.dtype.name} "
+                f"{list(shape)}.",
+                hint="Correct the declared type, or the example.",
+            )
+
+
+def specs_of(
+    tensors: Sequence[Named], *, dynamic: bool, explicit: Explicit | None, only: Sequence[str] | None
+) -> tuple[TensorSpec, ...]:
+    """Every tensor with a symbol for each dynamic axis and the example's size for any other.
+
+    ``explicit`` replaces what the types tell; an axis that it names by number gets the declared name, or one made
+    from the tensor's. ``only`` limits the declared names that are dynamic.
+    """
+    return tuple(
+        TensorSpec(one.name, one.array.dtype.name, _shape(one, _symbols(one, dynamic, explicit, only)))
+        for one in tensors
+    )
+
+
+def _shape(one: Named, symbols: Mapping[int, str]) -> tuple[int | str, ...]:
+    return tuple(symbols.get(axis, size) for axis, size in enumerate(one.array.shape))
+
+
+def _symbols(one: Named, dynamic: bool, explicit: Explicit | None, only: Sequence[str] | None) -> dict[int, str]:
+    declared = {axis: name for axis, name in enumerate(one.type.axes or ()) if isinstance(name, str)}
+    if explicit is None:
+        return {axis: name for axis, name in declared.items() if dynamic and (only is None or name in only)}
+    asked = explicit.get(one.name)
+    if asked is None:
+        return {}
+    rank = one.array.ndim
+    if isinstance(asked, Mapping):
+        return {_axis(one.name, axis, rank): str(name) for axis, name in asked.items()}
+    axes = [_axis(one.name, axis, rank) for axis in asked]
+    return {axis: declared.get(axis, f"{one.name}_dynamic_axes_{number}") for number, axis in enumerate(axes, 1)}
+
+
+def _axis(name: str, axis: Any, rank: int) -> int:
+    if not isinstance(axis, int) or not -rank <= axis < rank:
+        raise OptionError(
+            f"dynamic_axes names axis {axis!r} of {name!r}, which has {rank} axes.",
+            hint=f"They are numbered from 0 to {rank - 1}." if rank else "A scalar has no axis that could move.",
+        )
+    return axis % rank
+
+
+def check_explicit(explicit: Explicit | None, names: Sequence[str]) -> None:
+    """Raise :class:`OptionError` for a tensor in ``dynamic_axes`` that does not exist."""
+    strangers = [name for name in explicit or {} if name not in names]
+    if strangers:
+        raise OptionError(
+            f"dynamic_axes names {', '.join(map(repr, strangers))}, which is neither an input nor an output.",
+            hint=f"They are: {', '.join(names)}.",
+        )
+
+
+def sizes_of(specs: Sequence[TensorSpec], arrays: Feeds, taken: Mapping[str, int] | None = None) -> dict[str, int]:
+    """The size of every symbol. Raises :class:`InputError` where one symbol has two sizes.
+
+    ``taken`` are sizes that are known already.
+    """
+    sizes = dict(taken or {})
+    first: dict[str, str] = {}
+    for spec in specs:
+        for axis, symbol in enumerate(spec.shape):
+            if not isinstance(symbol, str):
+                continue
+            size = arrays[spec.name].shape[axis]
+            if sizes.setdefault(symbol, size) != size:
+                other = first.get(symbol, "another tensor")
+                raise InputError(
+                    f"Axis {symbol!r} is {sizes[symbol]} long in {other} and {size} in {spec.name!r}.",
+                    hint="Equal names mean equal sizes: name axes apart that can differ.",
+                )
+            first.setdefault(symbol, repr(spec.name))
+    return sizes
+
+
+def axes_of(sizes: Mapping[str, int], ranges: Mapping[str, Any] | None) -> tuple[Axis, ...]:
+    """Every symbol as a declared axis.
+
+    Without a range an axis only has to move at all: from the example's size to the next. Raises :class:`OptionError`
+    for a range of an unknown axis, or one that leaves the example out.
+    """
+    strangers = [symbol for symbol in ranges or {} if symbol not in sizes]
+    if strangers:
+        raise OptionError(
+            f"axis_ranges names {', '.join(map(repr, strangers))}, which is no dynamic axis of an input.",
+            hint=f"Dynamic axes: {', '.join(sizes) or 'none'}.",
+        )
+    axes = []
+    for symbol, size in sizes.items():
+        given = (ranges or {}).get(symbol)
+        if given is None:
+            axes.append(Axis(symbol, size, size, size + 1, declared=True))
+            continue
+        if not isinstance(given, Sequence) or len(given) != 3 or not all(isinstance(one, int) for one in given):
+            raise OptionError(
+                f"The range of axis {symbol!r} is {given!r}.", hint="Give (minimum, typical, maximum) in rising order."
+            )
+        low, typical, high = given
+        axis = Axis(symbol, low, typical, high, declared=True)
+        if not axis.minimum <= size <= axis.maximum:
+            raise OptionError(
+                f"Axis {symbol!r} is {size} long in the example, outside of its range {tuple(given)}.",
+                hint="Widen the range, or give another example.",
+            )
+        axes.append(axis)
+    return tuple(axes)
+
+
+def other_sizes(sizes: Mapping[str, int], ranges: Mapping[str, Any] | None) -> list[dict[str, int]]:
+    """Sizes at which to check, the most telling first, each different from the example's along every axis it can be.
+
+    One more for the batch and the double for anything else, which keeps multiples; else half. Inside a given range.
+    """
+    grown = {symbol: size + 1 if symbol == BATCH else max(2 * size, 2) for symbol, size in sizes.items()}
+    shrunk = {symbol: (size + 1) // 2 for symbol, size in sizes.items()}
+    tries = [_clamped(one, sizes, ranges) for one in (grown, shrunk)]
+    return [one for one in tries if one != dict(sizes)]
+
+
+def _clamped(wanted: Mapping[str, int], now: Mapping[str, int], ranges: Mapping[str, Any] | None) -> dict[str, int]:
+    clamped = {}
+    for symbol, size in wanted.items():
+        given = (ranges or {}).get(symbol)
+        if given is None:
+            clamped[symbol] = size
+            continue
+        inside = min(max(size, given[0]), given[2])
+        clamped[symbol] = given[0] if inside == now[symbol] else inside
+    return clamped
+
+
+def resized(specs: Sequence[TensorSpec], feeds: Feeds, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
+    """The inputs at other sizes. Values are repeated or cut, so that ids and lengths stay valid ones."""
+    import numpy as np
+
+    arrays = {}
+    for spec in specs:
+        array = feeds[spec.name]
+        for axis, symbol in enumerate(spec.shape):
+            if not isinstance(symbol, str) or symbol not in sizes:
+                continue
+            if array.shape[axis] == 0:
+                array = np.zeros((*array.shape[:axis], sizes[symbol], *array.shape[axis + 1 :]), array.dtype)
+            else:
+                array = np.take(array, np.arange(sizes[symbol]) % array.shape[axis], axis=axis)
+        arrays[spec.name] = array
+    return arrays
+
+
+def told_sizes(sizes: Mapping[str, Any]) -> str:
+    """``batch 3, time 24`` for a sentence."""
+    return ", ".join(f"{symbol} {size}" for symbol, size in sizes.items())

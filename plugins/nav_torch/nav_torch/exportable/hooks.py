@@ -1,0 +1,80 @@
+"""Read the hooks of an exportable class, whether they are properties, methods or plain attributes."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+from navcore.errors import InputError, NavcoreError, SourceError, first_line
+
+MISSING: Final = object()
+
+
+def class_name(model: object) -> str:
+    """How messages call the model."""
+    return type(model).__name__
+
+
+def has_hook(owner: object, name: str) -> bool:
+    """Whether the class, or the instance itself, brings the hook."""
+    return inspect.getattr_static(owner, name, MISSING) is not MISSING
+
+
+def read_hook(owner: object, name: str, default: Any = MISSING, **arguments: Any) -> Any:
+    """The hook's value; a method is called with those of ``arguments`` that it takes.
+
+    An error inside a property of a ``torch.nn.Module`` would come out as "object has no attribute"; here it is told as
+    what it is. Raises :class:`InputError` for a missing hook without a default, and :class:`SourceError` for one that
+    fails.
+    """
+    static = inspect.getattr_static(owner, name, MISSING)
+    if static is MISSING:
+        if default is not MISSING:
+            return default
+        raise InputError(f"{class_name(owner)} has no {name}.", hint=f"Define {name} in the class.")
+    with blaming(owner, name):
+        value = static.__get__(owner, type(owner)) if isinstance(static, property) else getattr(owner, name)
+        return value(**taken(value, arguments)) if inspect.isroutine(value) else value
+
+
+@contextmanager
+def blaming(owner: object, name: str) -> Iterator[None]:
+    """Raise whatever goes wrong inside as :class:`SourceError` naming class and hook; navcore's errors pass."""
+    try:
+        yield
+    except NavcoreError:
+        raise
+    except Exception as error:
+        raise SourceError(
+            f"{class_name(owner)}.{name} failed: {type(error).__name__}: {first_line(error)}".rstrip(".") + "."
+        ) from error
+
+
+def taken(function: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the keyword arguments that the function takes."""
+    parameters = inspect.signature(function).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return dict(arguments)
+    named = {
+        name
+        for name, parameter in parameters.items()
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    }
+    return {name: value for name, value in arguments.items() if name in named}
+
+
+def input_module(model: Any) -> Any:
+    """The module whose example and input types count: ``input_module``, else the model itself."""
+    return read_hook(model, "input_module", model)
+
+
+def output_module(model: Any) -> Any:
+    """The module whose output types count: ``output_module``, else the model itself."""
+    return read_hook(model, "output_module", model)
+
+
+def forward_name(model: Any) -> str:
+    """The method that is exported."""
+    return "forward_for_export" if has_hook(model, "forward_for_export") else "forward"

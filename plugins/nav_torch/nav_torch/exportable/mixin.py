@@ -1,0 +1,162 @@
+"""The mix-in that gives a PyTorch module an ``export`` method and the hooks that shape it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from nav_torch.exportable.replacing import replace_for_export
+from nav_torch.exportable.request import Exporter, Request
+from nav_torch.exportable.result import ExportResult
+
+if TYPE_CHECKING:
+    from navcore.formats import Format
+
+
+class Exportable:
+    """Makes a module exportable: ``class Encoder(torch.nn.Module, Exportable)``.
+
+    The mix-in has no state and needs no ``__init__``. Hooks that a class may bring, as a property, method or plain
+    attribute:
+
+    * ``input_example``: a tuple of tensors, one per parameter of the exported method; the last element may be a dict
+      of arguments by name. A method may take ``max_batch`` and ``max_dim``, from which a second example is made.
+    * ``input_types``, ``output_types``: name → :class:`TensorType` (or what :func:`as_tensor_type` accepts), in order.
+      ``input_types_for_export`` and ``output_types_for_export`` come before them; ``input_names`` and ``output_names``
+      choose among the names.
+    * ``forward_for_export``: exported in place of ``forward``.
+    * ``axis_ranges``: axis → (minimum, typical, maximum); ``dynamic_axis_names``: the only names that are dynamic.
+    * ``export_replacements``: class name → function, see :func:`replace_for_export`.
+
+    The other hooks are the members of this class.
+    """
+
+    # TorchScript compiles every property of a class that is not listed here, used or not; hooks are not for it.
+    __jit_unused_properties__ = (
+        "axis_ranges",
+        "disabled_deployment_input_names",
+        "disabled_deployment_output_names",
+        "dynamic_axis_names",
+        "export_replacements",
+        "input_example",
+        "input_module",
+        "input_names",
+        "input_types",
+        "input_types_for_export",
+        "output_module",
+        "output_names",
+        "output_types",
+        "output_types_for_export",
+        "supported_export_formats",
+    )
+
+    @property
+    def input_module(self) -> Any:
+        """The module whose ``input_example`` and ``input_types`` count: this one."""
+        return self
+
+    @property
+    def output_module(self) -> Any:
+        """The module whose ``output_types`` count: this one."""
+        return self
+
+    @property
+    def disabled_deployment_input_names(self) -> Iterable[str]:
+        """Names in ``input_types`` that are not exported: none."""
+        return set()
+
+    @property
+    def disabled_deployment_output_names(self) -> Iterable[str]:
+        """Names in ``output_types`` that are not exported: none."""
+        return set()
+
+    @property
+    def supported_export_formats(self) -> Iterable[Format | str] | None:
+        """The formats that this class may be exported to, by name (``"onnx"``, ``"torchscript"``); ``None``: all."""
+        return None
+
+    def _prepare_for_export(self, **kwargs: Any) -> None:
+        """Modify the module in place for the export; called once, before anything is named or run.
+
+        ``kwargs`` are all arguments of :meth:`export` by name, with ``input_example`` resolved. An override does its
+        own work and calls this one, which makes the common replacements: :func:`replace_for_export`, with
+        ``replace_1D_2D``. On a module inside an exported one it is called with ``noreplace=True`` and does nothing.
+        """
+        if not kwargs.get("noreplace", False):
+            replace_for_export(self, kwargs.get("replace_1D_2D", False))  # type: ignore[arg-type]
+
+    def _export_teardown(self) -> None:
+        """Undo what should not outlast the export; called after it, whatever happened."""
+
+    def export(
+        self,
+        output: str | os.PathLike[str],
+        input_example: Any = None,
+        output_example: Any = None,
+        verbose: bool = False,
+        export_params: bool = True,
+        do_constant_folding: bool = True,
+        keep_initializers_as_inputs: bool = False,
+        onnx_opset_version: int = 13,
+        try_script: bool = False,
+        set_eval: bool = True,
+        check_trace: bool | Sequence[Any] = False,
+        use_dynamic_axes: bool = True,
+        dynamic_axes: Mapping[str, Mapping[int, str] | Sequence[int]] | None = None,
+        check_tolerance: float = 0.01,
+        *,
+        exporter: Exporter = "auto",
+        inplace: bool = True,
+        axis_ranges: Mapping[str, tuple[int, int, int]] | None = None,
+        replace_1D_2D: bool = False,  # noqa: N803  (the page's name)
+    ) -> ExportResult:
+        """Export this module to one file.
+
+        Args:
+            output: the file; ``.onnx`` is ONNX, ``.pt`` and ``.ts`` TorchScript, ``.pt2`` an ExportedProgram.
+            input_example: tensors for the exported method, the last element may be a dict of arguments by name; by
+                default what ``input_example`` of the input module gives.
+            output_example: what the file has to return for the example; by default what the module returns.
+            verbose: log the written graph, or TorchScript's code, to the logger ``nav_torch``.
+            export_params: ``False`` leaves the weights out of an ONNX file; they become inputs.
+            do_constant_folding: compute constants of an ONNX graph beforehand.
+            keep_initializers_as_inputs: list the weights of an ONNX file as inputs, too.
+            onnx_opset_version: the ONNX opset to write, exactly.
+            try_script: try ``torch.jit.script`` before ``torch.jit.trace``; for TorchScript only.
+            set_eval: export in evaluation mode. ``False`` exports the mode that the module is in, to ONNX (by the
+                TorchScript-based exporter) or TorchScript.
+            check_trace: run the file and compare it with the module, on the example and, with dynamic axes, at other
+                sizes; a list gives further examples to compare on.
+            use_dynamic_axes: ``False`` fixes every axis at the example's size.
+            dynamic_axes: ``{tensor: {axis: name}}`` or ``{tensor: [axes]}``, in place of what the types declare.
+            check_tolerance: numbers agree when |file − module| ≤ check_tolerance · (1 + |module|); integers have
+                to be equal.
+            exporter: ``"torchscript"`` or ``"dynamo"`` in place of whichever writes the opset and passes the check.
+            inplace: ``False`` exports a deep copy, so that hooks do not change this module.
+            axis_ranges: axis → (minimum, typical, maximum), the sizes that a dynamic axis has to take.
+            replace_1D_2D: passed to ``_prepare_for_export``.
+
+        Returns:
+            A pair of the files written and their descriptions; see :class:`ExportResult` for what it tells besides.
+
+        Raises:
+            InputError: the file's name, the example, a hook or an argument cannot be used.
+            ExportError: no exporter could write the file; as CheckFailed, what it wrote returns something else.
+
+        Afterwards, whatever happened, class, ``forward``, training flags and ``requires_grad`` are as before, and
+        there is either the whole file or none. What ``_prepare_for_export`` changed stays.
+        """
+        from nav_torch.exportable.writing import export_file
+
+        return export_file(
+            self,
+            Request(
+                output=os.fspath(output), input_example=input_example, output_example=output_example,
+                verbose=bool(verbose), export_params=bool(export_params), do_constant_folding=bool(do_constant_folding),
+                keep_initializers_as_inputs=bool(keep_initializers_as_inputs), onnx_opset_version=onnx_opset_version,
+                try_script=bool(try_script), set_eval=bool(set_eval), check_trace=check_trace,
+                use_dynamic_axes=bool(use_dynamic_axes), dynamic_axes=dynamic_axes, check_tolerance=check_tolerance,
+                exporter=exporter, inplace=bool(inplace), axis_ranges=axis_ranges, replace_1D_2D=bool(replace_1D_2D),
+            ),
+        )  # fmt: skip

@@ -1,0 +1,142 @@
+"""Prepare a model for its export in the order of the reference page, and bring its modes back whatever happens."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from nav_torch.exportable.hooks import blaming, class_name, has_hook, input_module, output_module, read_hook, taken
+from nav_torch.restoring import LOGGER_NAME
+from navcore.errors import ExportError, NavcoreError, first_line
+
+if TYPE_CHECKING:
+    import torch
+
+_PREPARE = "_prepare_for_export"
+_TEARDOWN = "_export_teardown"
+
+
+@contextmanager
+def stage(model: Any, name: str) -> Iterator[None]:
+    """Put ``Class.export (stage)`` before every error; what is not navcore's becomes an :class:`ExportError`."""
+    who = f"{class_name(model)}.export ({name})"
+    try:
+        yield
+    except NavcoreError as error:
+        error.who = error.who or who
+        raise
+    except Exception as error:
+        raise ExportError(f"{type(error).__name__}: {first_line(error)}", who=who) from error
+
+
+@contextmanager
+def prepared(model: Any, arguments: Mapping[str, Any], *, set_eval: bool) -> Iterator[None]:
+    """The model in evaluation mode without gradients (``set_eval``), after ``_prepare_for_export``.
+
+    Nested modules with the hook come first, children before their parents, each once and with ``noreplace=True``; the
+    model's own hook is called last and once. A hook is passed those of ``arguments`` that it takes. What hooks change
+    in the model stays, training flags and ``requires_grad`` come back, and ``_export_teardown`` is called on every
+    module whose hook was begun, last first.
+    """
+    begun: list[Any] = []
+    failed = True
+    with _modes_kept(model):
+        try:
+            if set_eval:
+                with stage(model, "prepare"):
+                    _freeze(model)
+            with stage(model, "prepare"):
+                for module in _nested(model):
+                    begun.append(module)
+                    _call(module, _PREPARE, {**arguments, "noreplace": True})
+                begun.append(model)
+                _call(model, _PREPARE, arguments)
+                if set_eval:
+                    _freeze(model)  # modules that the hook brought
+            yield
+            failed = False
+        finally:
+            _tear_down(model, begun, quietly=failed)
+
+
+def _nested(model: Any) -> list[Any]:
+    """The modules below the model that have the hook, children before their parents."""
+    found: dict[int, Any] = {}
+
+    def visit(module: Any) -> None:
+        for child in module.children():
+            visit(child)
+            if has_hook(child, _PREPARE):
+                found.setdefault(id(child), child)
+
+    visit(model)
+    found.pop(id(model), None)
+    return list(found.values())
+
+
+def _call(module: Any, name: str, arguments: Mapping[str, Any]) -> None:
+    hook = getattr(module, name)
+    with blaming(module, name):
+        hook(**taken(hook, arguments))
+
+
+def _tear_down(model: Any, begun: list[Any], *, quietly: bool) -> None:
+    """Call every teardown, also after one that fails; raise the first failure unless ``quietly``."""
+    problem: NavcoreError | None = None
+    for module in reversed(begun):
+        if not has_hook(module, _TEARDOWN):
+            continue
+        try:
+            with stage(model, "teardown"), blaming(module, _TEARDOWN):
+                getattr(module, _TEARDOWN)()
+        except NavcoreError as error:
+            logging.getLogger(LOGGER_NAME).warning("%s", error)
+            problem = problem or error
+    if problem is not None and not quietly:
+        raise problem
+
+
+def _parts(model: Any) -> list[torch.nn.Module]:
+    """The model and, where they are not inside it, its input and output modules."""
+    import torch
+
+    ends = [
+        read_hook(model, name, model) if has_hook(model, name) else model for name in ("input_module", "output_module")
+    ]
+    return [part for part in dict.fromkeys((model, *ends)) if isinstance(part, torch.nn.Module)]
+
+
+def _freeze(model: Any) -> None:
+    for part in dict.fromkeys((model, input_module(model), output_module(model))):
+        part.eval()
+        for parameter in part.parameters():
+            if parameter.requires_grad:
+                parameter.requires_grad_(False)
+
+
+@contextmanager
+def _modes_kept(model: Any) -> Iterator[None]:
+    """Bring back the training flags, ``requires_grad`` and whether gradients are recorded.
+
+    A module that came meanwhile gets the model's flag.
+    """
+    import torch
+
+    with stage(model, "prepare"):
+        parts = _parts(model)
+    flags = {id(module): (module, module.training) for part in parts for module in part.modules()}
+    wanted = [(parameter, parameter.requires_grad) for part in parts for parameter in part.parameters()]
+    try:
+        with torch.set_grad_enabled(torch.is_grad_enabled()):
+            yield
+    finally:
+        newcomers = [module for part in parts for module in part.modules() if id(module) not in flags]
+        for module, flag in flags.values():
+            module.training = flag
+        for module in newcomers:
+            module.training = model.training
+        for parameter, flag in wanted:
+            if parameter.requires_grad != flag:
+                parameter.requires_grad_(flag)

@@ -1,0 +1,108 @@
+"""Lend an exportable model to a run that was given no data: its own example, names and axes."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from nav_torch.exportable.axes import BATCH
+from nav_torch.exportable.checking import other_example
+from nav_torch.exportable.hooks import class_name, input_module
+from nav_torch.exportable.inputs import example_of
+from nav_torch.exportable.mixin import Exportable
+from nav_torch.exportable.preparing import prepared
+from nav_torch.exportable.request import Request, export_parameters
+from nav_torch.exportable.understanding import Understood, Wishes, understood
+from nav_torch.live import from_array
+from nav_torch.restoring import LOGGER_NAME
+from navcore.errors import InputError, SourceError
+from navcore.formats import Provided
+from navcore.tensors import Feeds, Signature, TensorSpec
+
+
+@contextmanager
+def provide(model: Any) -> Iterator[Provided | None]:
+    """What an :class:`Exportable` brings to a run, prepared as for an export meanwhile; ``None`` for other models.
+
+    The data are its ``input_example`` and, where axes are dynamic and the model takes it, one of other sizes.
+    """
+    if not isinstance(model, Exportable):
+        yield None
+        return
+    example = example_of(model)
+    with prepared(model, _arguments(example), set_eval=True):
+        case = understood(model, example, f"{class_name(input_module(model))}.input_example", Wishes())
+        signature = case.signature
+        yield Provided(
+            model=case.stand,
+            dataloader=[_item(model, signature, feeds) for feeds in _samples(case)],
+            input_names=_names_in_call_order(signature),
+            output_names=signature.output_names,
+            dynamic_axes={spec.name: _dynamic(spec) for spec in (*signature.inputs, *signature.outputs)},
+            axis_ranges=dict(case.ranges) if case.ranges else None,
+            batch_dim=batch_axis(signature),
+        )
+
+
+def _arguments(example: Any) -> dict[str, Any]:
+    """The arguments of ``export`` with their defaults, for the hook; there is no file."""
+    parameters = inspect.signature(Exportable.export).parameters
+    given = {name: parameters[name].default for name in export_parameters(Exportable.export)}
+    return Request(**{**given, "output": "", "input_example": example}).hook_arguments()
+
+
+def _samples(case: Understood) -> list[Feeds]:
+    if not case.sizes:
+        return [case.example]
+    try:
+        return [case.example, other_example(case).feeds]
+    except SourceError as error:
+        logging.getLogger(LOGGER_NAME).warning("%s", error)
+        return [case.example]
+
+
+def _item(model: Any, signature: Signature, feeds: Feeds) -> Any:
+    """The feeds as an item of a dataloader: keywords where the method takes them, else positions."""
+    args, kwargs = signature.bind(feeds, from_array)
+    if args and kwargs:
+        raise InputError(
+            f"{class_name(model)} takes some arguments by position only and others by name only.",
+            hint="Give it a forward_for_export that takes all by name, or pass a dataloader.",
+        )
+    return kwargs or tuple(args)
+
+
+def _names_in_call_order(signature: Signature) -> tuple[str, ...]:
+    """The inputs' names in the order in which their tensors stand in the call."""
+    found: list[str] = []
+
+    def walk(node: Any) -> None:
+        kind, content = next(iter(node.items()))
+        if kind == "tensor":
+            found.append(content)
+        elif kind == "dict":
+            for _, part in content:
+                walk(part)
+        elif kind != "constant":
+            for part in content:
+                walk(part)
+
+    for node in [*signature.call["args"], *(node for _, node in signature.call["kwargs"])]:
+        walk(node)
+    return tuple(found)
+
+
+def _dynamic(spec: TensorSpec) -> dict[int, str]:
+    return {axis: size for axis, size in enumerate(spec.shape) if isinstance(size, str)}
+
+
+def batch_axis(signature: Signature) -> int | None:
+    """Along which axis samples are stacked: the one called "batch", else the first if all inputs name it alike."""
+    places = {axis for spec in signature.inputs for axis, size in enumerate(spec.shape) if size == BATCH}
+    if places:
+        return places.pop() if len(places) == 1 else None
+    firsts = {spec.shape[0] if spec.shape else 0 for spec in signature.inputs}
+    return 0 if len(firsts) == 1 and isinstance(next(iter(firsts)), str) else None

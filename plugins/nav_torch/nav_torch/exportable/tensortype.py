@@ -1,0 +1,127 @@
+"""Say what a tensor looks like: its axes by name, number or example, and its dtype."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+from navcore.errors import InputError
+
+Dim = str | int | None
+_MOVING_KINDS = ("batch", "time", "width", "height")
+
+
+@attrs.frozen(init=False)
+class TensorType:
+    """The axes of a tensor, and its dtype: ``TensorType("batch", 80, "time", dtype="float32")``.
+
+    A name is a dynamic axis, and equal names in one model mean equal sizes; a number is a fixed size; ``None`` is a
+    fixed size that the example tells. ``dtype`` is a name such as ``"int64"``; ``None`` takes the example's.
+    ``optional`` says that an example may go without this input. ``axes=None`` (of a type that tells no axes) takes all
+    sizes from the example.
+
+    Raises :class:`InputError` for an axis that is none of these.
+    """
+
+    axes: tuple[Dim, ...] | None = None
+    dtype: str | None = None
+    optional: bool = False
+
+    def __init__(self, *axes: Dim, dtype: Any = None, optional: bool = False) -> None:
+        for axis in axes:
+            _check_axis(axis)
+        self.__attrs_init__(axes, _dtype_name(dtype), bool(optional))
+
+    def __str__(self) -> str:
+        axes = "of any shape" if self.axes is None else f"[{', '.join(_told(axis) for axis in self.axes)}]"
+        return f"{self.dtype} {axes}" if self.dtype else axes
+
+
+def _told(axis: Dim) -> str:
+    return "?" if axis is None else str(axis)
+
+
+def _check_axis(axis: Any) -> None:
+    number = isinstance(axis, int) and not isinstance(axis, bool) and axis >= 0
+    if axis is None or number or (isinstance(axis, str) and axis.isidentifier()):
+        return
+    raise InputError(
+        f"An axis of a TensorType is {axis!r}.",
+        hint="Give a name such as 'batch' for a dynamic axis, a size for a fixed one, or None for the example's.",
+    )
+
+
+def _dtype_name(dtype: Any) -> str | None:
+    """``"float32"`` for that text, ``torch.float32`` and ``numpy.float32`` alike."""
+    if dtype is None:
+        return None
+    name = dtype.__name__ if isinstance(dtype, type) else getattr(dtype, "name", None) or str(dtype)
+    return str(name).removeprefix("torch.")
+
+
+def as_tensor_type(value: Any, tensor: str = "") -> TensorType | tuple[TensorType, ...]:
+    """What a value of ``input_types`` or ``output_types`` means; a tuple of types for a nested structure of tensors.
+
+    Accepted are a :class:`TensorType`, axes as a tuple ``("batch", 80, "time")`` or as text ``"batch 80 time"``
+    (``?`` is the example's size), a sequence of types, and any object with ``axes`` whose items have ``kind.name``, as
+    NeMo's NeuralType. Such types say nothing about which axes are equal, so their axes other than the batch get names
+    of their own, made with ``tensor``.
+
+    Raises :class:`InputError` for anything else.
+    """
+    if isinstance(value, TensorType):
+        return value
+    if isinstance(value, str):
+        return TensorType(*(_axis_of_text(part) for part in value.split()))
+    if isinstance(value, Sequence):
+        if all(axis is None or (isinstance(axis, int | str) and not _has_blank(axis)) for axis in value):
+            return TensorType(*value)
+        parts = [as_tensor_type(part, f"{tensor}_{number}") for number, part in enumerate(value, 1)]
+        return tuple(one for part in parts for one in ((part,) if isinstance(part, TensorType) else part))
+    if hasattr(value, "axes"):
+        return _type_of_kinds(value, tensor)
+    raise InputError(
+        f"The type of {tensor or 'a tensor'!r} is a {type(value).__name__}.",
+        hint="Give a nav_torch.TensorType, a tuple of axes, or text such as 'batch 80 time'.",
+    )
+
+
+def _has_blank(axis: Any) -> bool:
+    return isinstance(axis, str) and len(axis.split()) > 1
+
+
+def _axis_of_text(part: str) -> Dim:
+    if part == "?":
+        return None
+    return int(part) if part.isdecimal() else part
+
+
+def _type_of_kinds(value: Any, tensor: str) -> TensorType:
+    optional = bool(getattr(value, "optional", False))
+    if not value.axes:
+        unknown = TensorType(optional=optional)
+        return attrs_without_axes(unknown)
+    names: list[Dim] = []
+    for axis in value.axes:
+        kind = str(axis.kind.name).lower()
+        name = kind if kind == "batch" else f"{tensor}_{kind}".lstrip("_")
+        if kind not in _MOVING_KINDS:
+            names.append(None)
+            continue
+        while name != "batch" and name in names:
+            name += "_"
+        names.append(name)
+    return TensorType(*names, optional=optional)
+
+
+def attrs_without_axes(known: TensorType) -> TensorType:
+    """The same type, silent about the axes."""
+    silent = TensorType(dtype=known.dtype, optional=known.optional)
+    object.__setattr__(silent, "axes", None)
+    return silent
+
+
+UNTYPED = attrs_without_axes(TensorType())
+"""The type of a tensor of which nothing was said."""

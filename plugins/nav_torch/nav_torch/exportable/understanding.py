@@ -1,0 +1,151 @@
+"""Learn from a prepared model and an example what its file will be called with, and what it has to return."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from nav_torch.exportable.axes import (
+    Explicit,
+    axes_of,
+    check_explicit,
+    checked_shapes,
+    sizes_of,
+    specs_of,
+    told_sizes,
+)
+from nav_torch.exportable.hooks import class_name, forward_name, input_module, output_module, read_hook
+from nav_torch.exportable.inputs import bind_example
+from nav_torch.exportable.naming import Named, name_inputs, name_outputs
+from nav_torch.exportable.standing import stand_in
+from nav_torch.live import from_array, to_array
+from nav_torch.restoring import exporting
+from navcore.errors import InputError, NavcoreError, SourceError, first_line
+from navcore.structures import Template, fill_call, rename
+from navcore.tensors import Feeds, Signature
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@attrs.frozen(eq=False)
+class Wishes:
+    """What the caller wants of the axes: whether any is dynamic, which instead of the declared ones, how far."""
+
+    dynamic: bool = True
+    explicit: Explicit | None = None
+    ranges: Mapping[str, Any] | None = None
+    training: bool = False
+
+
+@attrs.frozen(eq=False)
+class Understood:
+    """A model as an exporter needs it: a stand-in, how it is called, an example, and what it returns for that."""
+
+    model: Any
+    stand: Any
+    signature: Signature
+    example: Feeds
+    expected: Mapping[str, np.ndarray]
+    wishes: Wishes
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The example's size of every dynamic axis of an input."""
+        return sizes_of(self.signature.inputs, self.example)
+
+    @property
+    def ranges(self) -> Mapping[str, Any] | None:
+        """The ranges of axes by name that the caller gave, or else the class."""
+        return ranges_of(self.model, self.wishes)
+
+    def returned(self, feeds: Feeds) -> dict[str, np.ndarray]:
+        """What the exported method returns for other inputs. Raises :class:`SourceError` when it fails."""
+        result = _result(self.model, self.stand, self.signature.call, feeds, training=self.wishes.training)
+        return self.signature.name_outputs(result, to_array)
+
+    def bound(self, example: Any, origin: str) -> dict[str, np.ndarray]:
+        """Another example as named inputs. Raises :class:`InputError` when it does not look like the first."""
+        named = name_inputs(self.model, bind_example(self.model, example, origin).arguments)
+        feeds = {one.name: one.array for one in named}
+        if tuple(feeds) != self.signature.input_names:
+            raise InputError(
+                f"{origin} has the inputs {', '.join(feeds)} where the first example has "
+                f"{', '.join(self.signature.input_names)}."
+            )
+        sizes_of(self.signature.inputs, feeds)
+        return feeds
+
+
+def ranges_of(model: Any, wishes: Wishes) -> Mapping[str, Any] | None:
+    """The caller's ranges, or else those of the class that speak of a declared axis."""
+    if wishes.ranges is not None or not wishes.dynamic:
+        return wishes.ranges
+    given: Mapping[str, Any] | None = read_hook(model, "axis_ranges", None)
+    return given
+
+
+def understood(model: Any, example: Any, origin: str, wishes: Wishes) -> Understood:
+    """Bind the example, run the exported method on it once, and name all tensors as the class declares.
+
+    ``origin`` is what messages call the example. Raises :class:`InputError` for what does not fit together, and
+    :class:`SourceError` when the model fails on its own example.
+    """
+    bound = bind_example(model, example, origin)
+    inputs = name_inputs(model, bound.arguments)
+    _check_names(inputs, model)
+    checked_shapes(inputs, f"{class_name(input_module(model))}.input_types")
+    stand = stand_in(model)
+    call = rename(bound.call, {one.place: one.name for one in inputs})
+    feeds = {one.name: one.array for one in inputs}
+    result = _result(model, stand, call, feeds, training=wishes.training)
+    outputs = name_outputs(model, result, feeds)
+    _check_names(outputs, model)
+    checked_shapes(outputs, f"{class_name(output_module(model))}.output_types")
+    check_explicit(wishes.explicit, [one.name for one in (*inputs, *outputs)])
+    expected = {one.name: one.array for one in outputs}
+    _check_equal_sizes(inputs, outputs, feeds, expected)
+    only = read_hook(model, "dynamic_axis_names", None)
+    specs = specs_of(inputs, dynamic=wishes.dynamic, explicit=wishes.explicit, only=only)
+    returned = specs_of(outputs, dynamic=wishes.dynamic, explicit=wishes.explicit, only=only)
+    sizes = sizes_of(specs, feeds)
+    sizes_of(returned, expected, sizes)
+    signature = Signature(specs, returned, axes_of(sizes, ranges_of(model, wishes)), call, batch_dim=None)
+    return Understood(model, stand, signature, feeds, expected, wishes)
+
+
+def _check_equal_sizes(
+    inputs: list[Named], outputs: list[Named], feeds: Feeds, expected: Mapping[str, np.ndarray]
+) -> None:
+    """Declared names are held to mean equal sizes, whether or not they are exported as dynamic axes."""
+    declared = specs_of(inputs, dynamic=True, explicit=None, only=None)
+    sizes = sizes_of(declared, feeds)
+    sizes_of(specs_of(outputs, dynamic=True, explicit=None, only=None), expected, sizes)
+
+
+def _check_names(named: list[Named], model: Any) -> None:
+    names = [one.name for one in named]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"{class_name(model)} has two tensors called {twice!r}.", hint="Declare different names.")
+
+
+def _result(model: Any, stand: Any, call: Template, feeds: Feeds, *, training: bool) -> Any:
+    """What the exported method returns, in the mode in which it is exported; the model's buffers stay as they are."""
+    try:
+        with exporting(stand, None, None, training=training) as device:
+            tensors = {name: from_array(array, device) for name, array in feeds.items()}
+            args, kwargs = fill_call(call, tensors)
+            return stand(*args, **kwargs)
+    except NavcoreError:
+        raise
+    except Exception as error:
+        shapes = told_sizes({name: list(array.shape) for name, array in feeds.items()})
+        raise SourceError(
+            f"{class_name(model)}.{forward_name(model)} failed on {shapes}: {type(error).__name__}: "
+            f"{first_line(error)}".rstrip(".")
+            + ".",
+            hint="Call it with the example to see the whole error.",
+        ) from error
