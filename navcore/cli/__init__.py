@@ -15,8 +15,8 @@ COMMANDS = {
     "report": ("packages", "Print the table of a package or workspace, or its results as JSON."),
     "verify": ("packages", "Test a package on this machine, against the samples it carries."),
     "profile": ("packages", "Measure the models of a package or workspace again."),
-    "new-plugin": ("newplugin", "Write the project of a new plugin, to start from."),
     "doctor": ("listings", "Examine this machine: Python, plugins, and every runtime with the reason why not."),
+    "new-plugin": ("newplugin", "Write the project of a new plugin, to start from."),
 }
 """Name → the module of :mod:`navcore.cli` that has it, and its line in ``navcore --help``."""
 
