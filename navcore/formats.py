@@ -103,6 +103,7 @@ class Format:
     (``torchscript-script`` and ``torchscript-trace`` are of the family ``torchscript``); ``jit_type`` and
     ``precision`` are the traits that tell them apart. ``filename`` is the file (or folder) that a step writes.
     ``load`` opens such a file as the object its framework's users expect; without one a model is given out as a path.
+    ``recognises`` looks at a file or folder whose name says nothing (a SavedModel may have any).
     ``files`` lists a model file together with the files that it refers to, and ``copy`` copies them all; without them
     the file stands alone.
     ``data_only`` says that loading such a file cannot execute code; without the promise a loaded package needs
@@ -119,6 +120,7 @@ class Format:
     summary: str = attrs.field(eq=False, default="")
     live: Live | None = attrs.field(eq=False, default=None)
     load: Callable[[Path], Any] | None = attrs.field(eq=False, default=None)
+    recognises: Callable[[Path], bool] | None = attrs.field(eq=False, default=None)
     files: Callable[[Path], Sequence[Path]] | None = attrs.field(eq=False, default=None)
     copy: Callable[[Path, Path], None] | None = attrs.field(eq=False, default=None)
 
@@ -137,7 +139,7 @@ class Format:
 
     def description(self) -> dict[str, object]:
         """Everything that two plugins must agree on to share the format's name."""
-        skipped = {"summary", "live", "load", "files", "copy"}
+        skipped = {"summary", "live", "load", "recognises", "files", "copy"}
         return {field.name: getattr(self, field.name) for field in attrs.fields(Format) if field.name not in skipped}
 
 

@@ -145,9 +145,8 @@ def _retest(
         reason = "the package holds no samples, so nothing was tested again here"
         return attrs.evolve(record, results=tuple(elsewhere(row, reason) for row in record.results))
     settings = settings_here(record.settings, registry)
-    reasons = {row.format.name: _why_not(row, record, registry, trust) for row in record.results}
+    reasons, wanted = _sorted_out(record, registry, trust)
     again = [row for row in record.results if not reasons[row.format.name]]
-    wanted = tuple(row.format.name for row in again if _is_converted(row, record))
     session = Session(
         registry=registry,
         workspace=workspace,
@@ -159,7 +158,7 @@ def _retest(
         observer=observer,
         executor=executor,
     )
-    kept = [_kept(session, row) for row in again if not _is_converted(row, record)]
+    kept = [_kept(session, row) for row in again if row.format.name not in wanted]
     fresh = {row.format.name: row for row in execute(session, kept, lambda _rows: None)}
     results = [merged(row, fresh.get(row.format.name), reasons[row.format.name]) for row in record.results]
     known = {row.format.name for row in record.results}
@@ -175,6 +174,25 @@ def _retest(
 def _is_converted(row: FormatResult, record: Record) -> bool:
     """Made from another file, so that it can be made again without the live source."""
     return bool(row.made_from) and not (record.live and row.made_from == record.source.name)
+
+
+def _sorted_out(record: Record, registry: Registry, trust: bool) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Why each row cannot be redone here (``""``: it can), and the formats to be made again from another file.
+
+    A converted file whose own source is out of reach is tested as it is, where loading it needs no trust.
+    """
+    reasons: dict[str, str] = {}
+    wanted = []
+    for row in record.results:  # a row stands behind the one that it was made from
+        reason = _why_not(row, record, registry, trust)
+        blocked = reasons.get(row.made_from, "")
+        if not reason and _is_converted(row, record):
+            if not blocked:
+                wanted.append(row.format.name)
+            elif row.path is None or not (trust or registry.is_data(row.format)):
+                reason = f"its source, {row.made_from}, cannot be used here: {blocked}"
+        reasons[row.format.name] = reason
+    return reasons, tuple(wanted)
 
 
 def _why_not(row: FormatResult, record: Record, registry: Registry, trust: bool) -> str:

@@ -149,6 +149,7 @@ def _merged(known: Format | None, other: Format) -> Format:
         known,
         live=known.live or other.live,
         load=known.load or other.load,
+        recognises=known.recognises or other.recognises,
         files=known.files or other.files,
         copy=known.copy or other.copy,
         summary=known.summary or other.summary,

@@ -53,6 +53,9 @@ def _identify_file(path: Path, registry: Registry) -> Source:
         key=lambda pair: pair[0],
         default=None,
     )
+    looked = next((form for form in registry.formats if form.recognises is not None and form.recognises(path)), None)
+    if fitting is None and looked is not None:
+        return Source(looked, path=path.absolute())
     if fitting is None:
         known = sorted({suffix for form in registry.formats for suffix in form.suffixes})
         raise InputError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import io
 import os
 import sys
 from collections.abc import Iterator
@@ -125,16 +124,21 @@ def captured_output(log: Path) -> Iterator[None]:
     flush_output()
     kept = [os.dup(1), os.dup(2)]
     with open(log, "ab", buffering=0) as stream:
-        text = io.TextIOWrapper(stream, encoding="utf-8", errors="backslashreplace", line_buffering=True)
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)
-        try:
-            with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
-                yield
-        finally:
-            text.flush()
-            flush_output()
-            for descriptor, saved in zip((1, 2), kept, strict=True):
-                os.dup2(saved, descriptor)
-                os.close(saved)
-            text.detach()
+    # On the descriptors, not on the log: a log handler that is made meanwhile keeps its stream, and then reaches the
+    # terminal again when the block has ended.
+    out, err = (
+        open(descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+        for descriptor in (1, 2)
+    )
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            yield
+    finally:
+        out.flush()
+        err.flush()
+        flush_output()
+        for descriptor, saved in zip((1, 2), kept, strict=True):
+            os.dup2(saved, descriptor)
+            os.close(saved)

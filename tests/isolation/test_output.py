@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
@@ -50,3 +52,25 @@ def test_the_beginning_is_on_disk_at_once(tmp_path: Path) -> None:
         assert (tmp_path / "log").read_bytes() == b"alive"
     os.close(reader)
     os.close(writer)
+
+
+def test_work_in_this_process_is_captured_and_what_it_leaves_behind_speaks_again(tmp_path: Path) -> None:
+    script = """
+import logging, os, sys
+from pathlib import Path
+from navcore.isolation import captured_output
+
+with captured_output(Path(sys.argv[1])):
+    print("inside, by Python")
+    os.write(1, b"inside, past Python\\n")
+    logging.basicConfig()  # a handler that keeps the stream of the moment
+    logging.warning("inside, logged")
+logging.warning("outside, logged")
+print("outside")
+"""
+    log = tmp_path / "captured.log"
+    done = subprocess.run([sys.executable, "-c", script, str(log)], capture_output=True, text=True, check=True)
+
+    assert log.read_text().splitlines() == ["inside, by Python", "inside, past Python", "WARNING:root:inside, logged"]
+    assert done.stdout == "outside\n"
+    assert done.stderr == "WARNING:root:outside, logged\n"

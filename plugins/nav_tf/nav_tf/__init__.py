@@ -1,0 +1,30 @@
+"""TensorFlow for navcore: its formats, the routes between them, and ``nav.tensorflow.export``."""
+
+from __future__ import annotations
+
+from nav_tf.conformance_model import conformance_model as conformance_model
+from nav_tf.eager import run_tensorflow
+from nav_tf.face import export
+from nav_tf.formats import TENSORFLOW, TF_SAVEDMODEL, TF_TRT_FP16, TF_TRT_FP32
+from nav_tf.onnx_file import onnx_from_tf_savedmodel
+from nav_tf.opset import OnnxOptions
+from nav_tf.running import run_savedmodel, run_tf_trt
+from nav_tf.savedmodel import tf_savedmodel_from_tensorflow
+from nav_tf.trt import TrtOptions, tf_trt_fp16_from_tf_savedmodel, tf_trt_fp32_from_tf_savedmodel
+
+__all__ = [
+    "TENSORFLOW",
+    "TF_SAVEDMODEL",
+    "TF_TRT_FP16",
+    "TF_TRT_FP32",
+    "OnnxOptions",
+    "TrtOptions",
+    "export",
+    "onnx_from_tf_savedmodel",
+    "run_savedmodel",
+    "run_tensorflow",
+    "run_tf_trt",
+    "tf_savedmodel_from_tensorflow",
+    "tf_trt_fp16_from_tf_savedmodel",
+    "tf_trt_fp32_from_tf_savedmodel",
+]

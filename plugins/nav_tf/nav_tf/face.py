@@ -1,0 +1,171 @@
+"""``nav.tensorflow.export``: the reference page's signature, translated into one call of :func:`navcore.run`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import attrs
+
+from navcore.formats import Format, RuntimeProvider, TensorRTPrecision, matching
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+    from pathlib import Path
+
+    from navcore.package import PackageDescriptor
+    from navcore.profiling import ProfilerConfig
+    from navcore.progress import Observer
+    from navcore.registry import Registry
+
+PAGE_FORMATS = tuple(str(one) for one in (Format.TF_SAVEDMODEL, Format.TF_TRT, Format.ONNX, Format.TENSORRT))
+"""What the reference page exports a TensorFlow model to when it is not told."""
+_ENGINES = (Format.TENSORRT.family, Format.TF_TRT.family)
+_SMALLEST_SEGMENT = 3
+
+
+class SizedDataLoader(Protocol):
+    """A dataloader: has a length and can be iterated several times, always in the same order."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+def export(
+    model: Any,
+    dataloader: SizedDataLoader,
+    target_precisions: str | TensorRTPrecision | tuple[str | TensorRTPrecision, ...] | None = None,
+    max_workspace_size: int | None = None,
+    minimum_segment_size: int = 3,
+    model_name: str | None = None,
+    target_formats: str | Format | tuple[str | Format, ...] | None = None,
+    workdir: Path | None = None,
+    override_workdir: bool = False,
+    sample_count: int | None = None,
+    opset: int | None = None,
+    atol: float | None = None,
+    rtol: float | None = None,
+    input_names: tuple[str, ...] | None = None,
+    output_names: tuple[str, ...] | None = None,
+    disable_git_info: bool = False,
+    batch_dim: int | None = 0,
+    onnx_runtimes: str | RuntimeProvider | tuple[str | RuntimeProvider, ...] | None = None,
+    run_profiling: bool = True,
+    profiler_config: ProfilerConfig | None = None,
+    *,
+    dynamic_axes: dict[str, dict[int, str] | list[int]] | None = None,
+    trt_dynamic_axes: dict[str, dict[int, tuple[int, int, int]]] | None = None,
+    target_device: str | None = None,
+    progress: Observer | None = None,
+    executor: Executor | None = None,
+) -> PackageDescriptor:
+    """Export a TensorFlow model to all supported formats, prove and measure each, and return the package.
+
+    Args:
+        model: a Keras model, ``tf.Module`` or ``tf.function``, or the path of a SavedModel; its variables are the same
+            afterwards.
+        dataloader: has to implement ``len()`` and ``iter()``.
+        target_precisions: limits the TensorRT variants to these precisions.
+        max_workspace_size: bytes that a TensorRT builder may use.
+        minimum_segment_size: the smallest number of operators that TF-TRT makes an engine of.
+        model_name: names the workspace, by default ``navigator_model``.
+        target_formats: formats or families, by default those of the reference page:
+            SavedModel, TF-TRT, ONNX and TensorRT; what is out of reach is a row with the reason.
+        workdir: by default ``navigator_workdir`` in the current folder.
+        override_workdir: start with an empty workspace.
+        sample_count: samples kept from the dataloader, by default 100.
+        opset: the ONNX opset, by default the newest that tf2onnx writes and ONNX Runtime supports.
+        atol: absolute tolerance of the correctness test, by default computed.
+        rtol: relative tolerance of the correctness test, by default computed.
+        input_names: names of the inputs, in the order of the samples.
+        output_names: names of the outputs, in order.
+        disable_git_info: leave repository and commit out of the record.
+        batch_dim: the batch axis, ``None`` for a model that does not batch.
+        onnx_runtimes: limits the runtimes of ONNX, by default all that are available.
+        run_profiling: measure what verified.
+        profiler_config: how to measure.
+        dynamic_axes: ``{tensor: {axis: symbol}}`` or ``{tensor: [axes]}``, by default what varies in the data.
+        trt_dynamic_axes: ``{input: {axis: (min, opt, max)}}``, by default from the data.
+        target_device: the device to run on, by default where TensorFlow puts the model.
+        progress: receives an event whenever something begins or ends.
+        executor: where steps that need no live model run.
+
+    Raises what :func:`navcore.run` raises.
+    """
+    import navcore
+    from navcore.registry import load_registry
+
+    registry = load_registry()
+    precisions = _texts(target_precisions)
+    given: dict[str, Any] = {} if max_workspace_size is None else {"max_workspace_size": max_workspace_size}
+    if minimum_segment_size != _SMALLEST_SEGMENT:
+        given["minimum_segment_size"] = minimum_segment_size
+    options = _engine_options(registry, given)
+    if opset is not None:
+        options["onnx"] = {"opset": opset}
+    return navcore.run(
+        model,
+        dataloader,
+        targets=_targets(registry, _texts(target_formats), precisions),
+        options=options,
+        model_name=model_name or "navigator_model",
+        workdir=workdir,
+        override_workdir=override_workdir,
+        sample_count=100 if sample_count is None else sample_count,
+        atol=atol,
+        rtol=rtol,
+        input_names=input_names,
+        output_names=output_names,
+        dynamic_axes=dynamic_axes,
+        axis_ranges=trt_dynamic_axes,
+        batch_dim=batch_dim,
+        device=target_device,
+        runtimes=None if onnx_runtimes is None else {"onnx": _texts(onnx_runtimes)},
+        run_profiling=run_profiling,
+        profiler_config=profiler_config,
+        executor=executor,
+        git_info=not disable_git_info,
+        progress=progress,
+    )
+
+
+def _texts(given: str | Format | Sequence[str | Format] | None) -> tuple[str, ...] | None:
+    """One name or several, as a tuple of text; ``None`` stays."""
+    if given is None:
+        return None
+    return (str(given),) if isinstance(given, str | Format) else tuple(str(one) for one in given)
+
+
+def _targets(registry: Registry, wanted: tuple[str, ...] | None, precisions: tuple[str, ...] | None) -> tuple[str, ...]:
+    """The wanted formats without the TensorRT variants of other precisions.
+
+    A name that no plugin knows passes, so that ``run`` can say so.
+    """
+    wanted = PAGE_FORMATS if wanted is None else wanted
+    if precisions is None:
+        return wanted
+    chosen: list[str] = []
+    for name in wanted:
+        found = matching(name, registry.formats)
+        fitting = [one.name for one in found if one.family not in _ENGINES or one.precision in (None, *precisions)]
+        chosen += fitting if found else [name]
+    return tuple(dict.fromkeys(chosen))
+
+
+def _engine_options(registry: Registry, given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The options of TensorRT, for the formats of those installed routes that take them."""
+    options: dict[str, dict[str, Any]] = {}
+    for route in registry.routes:
+        if route.target is None or route.target.family not in _ENGINES or route.options is None:
+            continue
+        taken = {field.name for field in attrs.fields(route.options)} & set(given)
+        if taken:
+            options.setdefault(route.target.name, {}).update({name: given[name] for name in sorted(taken)})
+    unused = set(given) - {name for values in options.values() for name in values}
+    if unused:
+        logging.getLogger("nav_tf").warning(
+            "%s concerns TensorRT, and no installed plugin takes it: it has no effect.", " and ".join(sorted(unused))
+        )
+    return options

@@ -1,0 +1,170 @@
+"""Finish what tf2onnx made: stable names for axes, the opset asked for, and a check that lists what is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from nav_tf.blame import blamed, cause_line
+from nav_tf.opset import CONVERTED
+from navcore.errors import ConversionError
+from navcore.tensors import Signature, TensorSpec
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto
+
+_UNNAMED = re.compile(r"unk__\d+")
+
+
+def graphs(graph: GraphProto) -> Iterator[GraphProto]:
+    """The graph and those inside its nodes (branches, loop bodies)."""
+    yield graph
+    for node in graph.node:
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                if inner.node:
+                    yield from graphs(inner)
+
+
+def refuse_unknown_operators(model: ModelProto) -> None:
+    """Raise :class:`ConversionError` listing every operator that ONNX does not have; tf2onnx only logs them."""
+    from onnx import defs
+
+    opsets = {entry.domain: entry.version for entry in model.opset_import}
+    unknown: dict[str, str] = {}
+    for graph in graphs(model.graph):
+        for node in graph.node:
+            if node.domain not in opsets or not _has_schema(defs, node, opsets[node.domain]):
+                unknown.setdefault(node.op_type, node.name)
+    if unknown:
+        told = ", ".join(f"{kind} (at {name!r})" for kind, name in sorted(unknown.items()))
+        raise ConversionError(
+            f"ONNX has no operator for what the model computes: {told}.",
+            hint="Write that part with other operations; tf2onnx's support_status.md lists those it converts.",
+        )
+
+
+def _has_schema(defs: Any, node: NodeProto, version: int) -> bool:
+    try:
+        defs.get_schema(node.op_type, version, node.domain)
+    except defs.SchemaError:
+        return False
+    return True
+
+
+def rename_tensors(model: ModelProto, names: Mapping[str, str]) -> None:
+    """Give tensors other names wherever they occur, in inner graphs too. ``names`` maps the old to the new."""
+    changed = {old: new for old, new in names.items() if old != new}
+    if not changed:
+        return
+    inner = {
+        name: f"{name}__inner"
+        for graph in graphs(model.graph)
+        for node in graph.node
+        for name in node.output
+        if name in changed.values() and name not in changed
+    }
+    both = {**inner, **changed}
+    for graph in graphs(model.graph):
+        for node in graph.node:
+            node.input[:] = [both.get(name, name) for name in node.input]
+            node.output[:] = [both.get(name, name) for name in node.output]
+        for value in (*graph.input, *graph.output, *graph.value_info, *graph.initializer):
+            value.name = both.get(value.name, value.name)
+
+
+def name_axes(model: ModelProto, signature: Signature) -> None:
+    """Axes are called as in the signature; those that it does not know, and all inside the graph, have no name.
+
+    tf2onnx calls each open axis ``unk__`` and a number that differs from run to run.
+    """
+    known = {spec.name: spec for spec in (*signature.inputs, *signature.outputs)}
+    for value in (*model.graph.input, *model.graph.output):
+        if value.name in known:
+            _name_axes(value, known[value.name])
+    for graph in graphs(model.graph):
+        for value in (*graph.input, *graph.output, *graph.value_info):
+            for dimension in value.type.tensor_type.shape.dim:
+                if _UNNAMED.fullmatch(dimension.dim_param):
+                    dimension.ClearField("dim_param")
+
+
+def _name_axes(value: ValueInfoProto, spec: TensorSpec) -> None:
+    shape = value.type.tensor_type.shape
+    if len(shape.dim) != len(spec.shape):
+        return
+    for dimension, size in zip(shape.dim, spec.shape, strict=True):
+        if isinstance(size, str) and not dimension.HasField("dim_value"):
+            dimension.dim_param = size
+
+
+def at_opset(model: ModelProto, opset: int) -> ModelProto:
+    """The model at ``opset``, by ONNX's own version converter where tf2onnx does not reach."""
+    if opset <= CONVERTED:
+        return model
+    from onnx import version_converter
+
+    with blamed(ConversionError, f"Raising the model from opset {CONVERTED} to {opset}", hint="Ask for opset 18."):
+        converted: ModelProto = version_converter.convert_version(model, opset)
+    return converted
+
+
+def check(model: ModelProto, opset: int) -> None:
+    """Raise :class:`ConversionError` when the model is not valid ONNX, or of another opset than asked for."""
+    import onnx
+
+    try:
+        onnx.checker.check_model(model)
+    except Exception as error:
+        raise ConversionError(
+            f"tf2onnx made a model that ONNX's checker refuses: {cause_line(error)}", hint="Try another opset."
+        ) from error
+    written = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+    if written != opset:
+        raise ConversionError(f"tf2onnx wrote opset {written} where {opset} was asked for.")
+
+
+@attrs.frozen
+class Settled:
+    """The signature that the model really has, and what to tell the user about the difference."""
+
+    signature: Signature
+    notes: tuple[str, ...] = ()
+
+
+def settled(model: ModelProto, signature: Signature) -> Settled:
+    """Read back which inputs and outputs there are, and which axes do not move any more.
+
+    Raises :class:`ConversionError` when inputs appeared that the SavedModel does not have, outputs are missing, or an
+    axis is fixed that the signature has open.
+    """
+    weights = {tensor.name for tensor in model.graph.initializer}
+    inputs = {value.name: value for value in model.graph.input if value.name not in weights}
+    outputs = [value.name for value in model.graph.output]
+    strange = [name for name in inputs if signature.inputs and name not in signature.input_names]
+    if strange:
+        raise ConversionError(f"tf2onnx made inputs that the SavedModel does not have: {', '.join(strange)}.")
+    lost = [name for name in signature.output_names if name not in outputs]
+    if lost:
+        raise ConversionError(f"tf2onnx lost the outputs {', '.join(lost)}; the model has {', '.join(outputs)}.")
+    kept = tuple(spec for spec in signature.inputs if spec.name in inputs)
+    frozen = [told for spec in kept for told in _frozen_axes(inputs[spec.name], spec)]
+    if frozen:
+        raise ConversionError(f"tf2onnx does not keep what moves in the source: {', '.join(frozen)}.")
+    dropped = [spec.name for spec in signature.inputs if spec not in kept]
+    notes = (f"The graph does not use {', '.join(dropped)}, so it has no such input.",) if dropped else ()
+    return Settled(attrs.evolve(signature, inputs=kept), notes)
+
+
+def _frozen_axes(value: ValueInfoProto, spec: TensorSpec) -> Sequence[str]:
+    dims = value.type.tensor_type.shape.dim
+    if len(dims) != len(spec.shape):
+        return []
+    return [
+        f"axis {size!r} of {spec.name!r} is fixed at {dimension.dim_value}"
+        for dimension, size in zip(dims, spec.shape, strict=True)
+        if isinstance(size, str) and dimension.HasField("dim_value")
+    ]

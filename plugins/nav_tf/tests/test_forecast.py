@@ -1,0 +1,62 @@
+"""What will not fit is known before it starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nav_tf.forecast import (
+    LARGE,
+    LIMIT,
+    _control_group,
+    available_memory,
+    check_memory,
+    expected_peak,
+    weight_bytes,
+)
+from navcore.errors import ConversionError, Unavailable
+
+
+def test_weights_are_the_variables_and_the_constants_of_the_graph(tmp_path: Path) -> None:
+    (tmp_path / "variables").mkdir()
+    (tmp_path / "saved_model.pb").write_bytes(b"x" * 10)
+    (tmp_path / "variables" / "variables.index").write_bytes(b"x" * 5)
+    (tmp_path / "variables" / "variables.data-00000-of-00001").write_bytes(b"x" * 300)
+    assert weight_bytes(tmp_path) == 310
+
+
+def test_a_large_model_takes_less_per_byte_than_a_small_one() -> None:
+    assert expected_peak(LARGE) < expected_peak(LARGE - 1)
+    assert 2e9 < expected_peak(250_000_000) < 3e9
+
+
+def test_what_fits_passes() -> None:
+    check_memory(250_000_000, available=4_000_000_000)
+
+
+@pytest.mark.parametrize(("weights", "available"), [(250_000_000, 2_000_000_000), (10, 500_000_000)])
+def test_too_little_memory_is_unavailable_because_it_may_be_there_later(weights: int, available: int) -> None:
+    with pytest.raises(Unavailable, match=r"takes about \d+\.\d GB of memory, and \d\.\d GB are free"):
+        check_memory(weights, available)
+
+
+def test_beyond_two_gigabytes_is_refused_whatever_there_is() -> None:
+    with pytest.raises(ConversionError, match=r"has 2\.0 GB of weights"):
+        check_memory(LIMIT + 10**8, available=10**12)
+
+
+def test_this_machine_has_memory() -> None:
+    found = available_memory()
+    assert found is not None
+    assert found > 10**8
+
+
+def test_a_control_group_with_a_limit_counts(tmp_path: Path) -> None:
+    (tmp_path / "memory.current").write_text("700\n")
+    (tmp_path / "memory.stat").write_text("anon 500\ninactive_file 200\n")
+    (tmp_path / "memory.max").write_text("1000\n")
+    assert _control_group(tmp_path) == 500
+    (tmp_path / "memory.max").write_text("max\n")
+    assert _control_group(tmp_path) is None
+    assert _control_group(tmp_path / "nowhere") is None

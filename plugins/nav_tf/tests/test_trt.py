@@ -1,0 +1,47 @@
+"""What can be known of TF-TRT where no TensorFlow has it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import navcore
+from nav_tf import TF_SAVEDMODEL, TF_TRT_FP16, TrtOptions, tf_trt_fp16_from_tf_savedmodel
+from nav_tf.trt import _profile_inputs
+from navcore.errors import OptionError
+from navcore.formats import Format
+from navcore.jobs import Artifact, ConvertJob
+from navcore.tensors import Axis, Signature, TensorSpec
+
+
+def job(folder: Path) -> ConvertJob[TrtOptions]:
+    signature = Signature(
+        (TensorSpec("b", "float32", ("batch", 3)), TensorSpec("a", "int32", ("batch",))),
+        axes=(Axis("batch", 1, 2, 8),),
+    )
+    example = {"b": np.ones((2, 3), np.float32), "a": np.ones(2, np.int32)}
+    artifact = Artifact(TF_SAVEDMODEL, signature, folder)
+    return ConvertJob(artifact, TF_TRT_FP16, folder / "made", signature, example, TrtOptions())
+
+
+def test_profiles_span_the_smallest_and_the_largest_sizes_in_the_order_of_the_keys(tmp_path: Path) -> None:
+    smallest, largest = list(_profile_inputs(job(tmp_path)))
+    assert [tuple(one.shape) for one in smallest] == [(1,), (1, 3)]
+    assert [tuple(one.shape) for one in largest] == [(8,), (8, 3)]
+    assert [one.dtype.name for one in largest] == ["int32", "float32"]
+
+
+@pytest.mark.parametrize("name", ["minimum_segment_size", "max_workspace_size"])
+def test_options_are_checked(name: str) -> None:
+    with pytest.raises(OptionError, match=f"{name} is 0"):
+        TrtOptions(**{name: 0})
+
+
+def test_the_rows_are_planned_and_say_why_not() -> None:
+    if tf_trt_fp16_from_tf_savedmodel.__navcore_routes__[0].available() is None:  # type: ignore[attr-defined]
+        pytest.skip("this TensorFlow has TensorRT")
+    missing = {one.target.name: one.reason for one in navcore.plan("tensorflow", targets=Format.TF_TRT).missing}
+    assert set(missing) == {"tf-trt-fp16", "tf-trt-fp32"}
+    assert all("use SavedModel → ONNX → TensorRT" in reason for reason in missing.values())
