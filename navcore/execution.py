@@ -17,37 +17,13 @@ from navcore.planning import Missing, Plan, Request, Step, make_plan
 from navcore.progress import Event, Stage
 from navcore.results import Attempt, Failure, FormatResult, RuntimeResult, Status
 from navcore.runtimes import check_runtime, is_refused
-from navcore.session import Session, processors
+from navcore.session import Kept, Session, processors
 from navcore.steps import run_step
 from navcore.tensors import Signature
 from navcore.workspace import size_of_model
 
 Publish = Callable[[tuple[FormatResult, ...]], None]
 SIDE_BY_SIDE = 4
-
-
-@attrs.frozen
-class Kept:
-    """A format that exists before the run: the source, or what a loaded package brought. ``row`` is what is known."""
-
-    artifact: Artifact
-    key: str
-    row: FormatResult
-
-
-def the_source(session: Session) -> Kept:
-    """The source as the first row, on which everything else is built."""
-    artifact, source = session.source_artifact(), session.source
-    row = FormatResult(
-        source.format,
-        Status.UNVERIFIED,
-        None if artifact.path is None else session.workspace.relative(artifact.path),
-        live=source.is_live,
-        calling=artifact.calling,
-        size=None if artifact.path is None else size_of_model(artifact.path.parent),
-        notes=session.samples.notes,
-    )
-    return Kept(artifact, session.source_key, row)
 
 
 def execute(session: Session, kept: Sequence[Kept], publish: Publish) -> tuple[FormatResult, ...]:

@@ -11,7 +11,7 @@ import attrs
 from navcore.archive import Manifest, extract_archive, read_manifest
 from navcore.environment import describe_environment
 from navcore.errors import NavcoreError, OptionError, PackageError, WorkspaceExists
-from navcore.execution import Kept, execute
+from navcore.execution import execute
 from navcore.jobs import Artifact
 from navcore.journal import Journal
 from navcore.keys import digest, digest_of_bytes, digest_of_file
@@ -22,7 +22,7 @@ from navcore.profiling import ProfilerConfig
 from navcore.progress import Observer
 from navcore.registry import Registry, load_registry
 from navcore.results import FormatResult, Status
-from navcore.session import Session, settings_here
+from navcore.session import Kept, Session, settings_here
 from navcore.sources import Source
 from navcore.status import Record, read_status
 from navcore.workspace import (

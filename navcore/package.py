@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from navcore.errors import InputError, PackageIncomplete, TrustRequired, Unavailable, UnknownFormat
+from navcore.choosing import Choice, best_of, fastest_runtime, is_measured, median_latency
+from navcore.errors import PackageIncomplete, TrustRequired, Unavailable, UnknownFormat
 from navcore.formats import Format, matching, the_one
 from navcore.jobs import Artifact, Runner, RunnerJob
 from navcore.options import settle_options
@@ -25,21 +26,6 @@ from navcore.workspace import Workspace, opened
 
 if TYPE_CHECKING:
     from polygraphy.backend.base import BaseRunner
-
-
-@attrs.frozen
-class Choice:
-    """The best row: format, runtime, median latency in milliseconds at ``batch_size``, samples per second.
-
-    ``stable`` is false when the windows of its measurement did not agree.
-    """
-
-    format: Format
-    runtime: str
-    latency: float
-    batch_size: int
-    throughput: float
-    stable: bool
 
 
 class PackageDescriptor:
@@ -92,7 +78,9 @@ class PackageDescriptor:
 
     def get_formats_performance(self) -> dict[Format, float]:
         """For every measured format: the median latency in ms, at the smallest batch, of its fastest runtime."""
-        fastest = {row.format: [_latency(one) for one in row.runtimes if _is_measured(one)] for row in self._stored()}
+        fastest = {
+            row.format: [median_latency(one) for one in row.runtimes if is_measured(one)] for row in self._stored()
+        }
         return {format: min(latencies) for format, latencies in fastest.items() if latencies}
 
     def get_status(
@@ -216,18 +204,7 @@ class PackageDescriptor:
         Never one that failed, is unverified, was recorded elsewhere, or could not be measured at that batch; never the
         source itself. ``None`` when there is no such row.
         """
-        candidates = [
-            _choice(row, one)
-            for row in self.results
-            for one in row.runtimes
-            if not row.live and _is_measured(one) and not one.elsewhere
-        ]
-        smallest = min((choice.batch_size for choice in candidates), default=0)
-        return min(
-            (choice for choice in candidates if choice.batch_size == smallest),
-            key=lambda choice: choice.latency,
-            default=None,
-        )
+        return best_of(self.results)
 
     def save(self, path: Path | str, keep_workdir: bool = True, override: bool = False, save_data: bool = True) -> None:
         """See :func:`navcore.save`."""
@@ -303,7 +280,7 @@ class PackageDescriptor:
             if route.hook == "make_runner" and route.source == row.format.name
         }
         if runtime is None:
-            runtime = _fastest(row, offered)
+            runtime = fastest_runtime(row, offered)
         route = offered.get(str(runtime))
         if route is None:
             names = ", ".join(sorted(offered)) or "none: the plugin is not installed"
@@ -346,36 +323,6 @@ class PackageDescriptor:
         known |= {name for row in self.results for name in (row.format.name, row.format.family)}
         if not isinstance(format, Format) and str(format) not in known:
             raise unknown_target(str(format), known)
-
-
-def _is_measured(row: RuntimeResult) -> bool:
-    return row.status == Status.OK and bool(row.performance)
-
-
-def _latency(row: RuntimeResult) -> float:
-    """Median latency at the smallest batch, in milliseconds."""
-    return min(row.performance, key=lambda performance: performance.batch_size).p50_latency
-
-
-def _choice(row: FormatResult, runtime: RuntimeResult) -> Choice:
-    first = min(runtime.performance, key=lambda performance: performance.batch_size)
-    return Choice(row.format, runtime.runtime, first.p50_latency, first.batch_size, first.throughput, first.stable)
-
-
-def _fastest(row: FormatResult, offered: Sequence[str] | dict[str, Route]) -> str:
-    """The ok runtime of lowest latency among those installed, else any ok one, else the first that is offered."""
-    ok = [one for one in row.runtimes if one.status == Status.OK and one.runtime in offered]
-    measured = [one for one in ok if one.performance]
-    if measured:
-        return min(measured, key=_latency).runtime
-    if ok:
-        return ok[0].runtime
-    if not offered:
-        raise Unavailable(f"Nothing installed here runs {row.format.name}.", hint="Install the plugin that brings it.")
-    raise InputError(
-        f"No runtime of {row.format.name} is ok.",
-        hint=f"Name one to run it all the same: {', '.join(sorted(offered))}.",
-    )
 
 
 def _with_verified(record: Record, format: Format, runtime: str) -> Record:

@@ -16,7 +16,7 @@ import attrs
 import navcore
 from navcore.environment import describe_environment, describe_git
 from navcore.errors import NavcoreError, OptionError, StepError
-from navcore.execution import execute, the_source
+from navcore.execution import execute
 from navcore.formats import Format
 from navcore.isolation import reap_orphans
 from navcore.jobs import Artifact, RunnerJob
@@ -33,7 +33,7 @@ from navcore.routes import Route
 from navcore.sampling import Samples, SampleStore, SamplingRequest, take_samples
 from navcore.serial import to_data
 from navcore.serving import Call, served
-from navcore.session import Session, processors
+from navcore.session import Session, processors, the_source
 from navcore.settings import Settings
 from navcore.sources import Source, key_of
 from navcore.status import Record, read_status, write_status

@@ -17,12 +17,13 @@ from navcore.keys import digest
 from navcore.options import settle_options
 from navcore.progress import Event, Observer, announce
 from navcore.registry import Registry
+from navcore.results import FormatResult, Status
 from navcore.routes import Route
 from navcore.sampling import Samples, SampleStore
 from navcore.serial import to_data
 from navcore.settings import Settings
 from navcore.sources import Source
-from navcore.workspace import Workspace
+from navcore.workspace import Workspace, size_of_model
 
 
 @attrs.frozen(eq=False)
@@ -71,6 +72,30 @@ class Session:
 
     def limits(self) -> dict[str, Any]:
         return {"timeout": self.settings.timeout, "memory_limit": self.settings.memory_limit}
+
+
+@attrs.frozen
+class Kept:
+    """A format that exists before the run: the source, or what a loaded package brought. ``row`` is what is known."""
+
+    artifact: Artifact
+    key: str
+    row: FormatResult
+
+
+def the_source(session: Session) -> Kept:
+    """The source as the first row, on which everything else is built."""
+    artifact, source = session.source_artifact(), session.source
+    row = FormatResult(
+        source.format,
+        Status.UNVERIFIED,
+        None if artifact.path is None else session.workspace.relative(artifact.path),
+        live=source.is_live,
+        calling=artifact.calling,
+        size=None if artifact.path is None else size_of_model(artifact.path.parent),
+        notes=session.samples.notes,
+    )
+    return Kept(artifact, session.source_key, row)
 
 
 def settings_here(settings: Settings, registry: Registry) -> Settings:

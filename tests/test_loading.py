@@ -206,3 +206,51 @@ def test_what_fails_here_is_not_ok_because_it_was_elsewhere() -> None:
         ROW.format, Status.FAILED, ROW.path, runtimes=(RuntimeResult("b", Status.FAILED),), failure=failure
     )
     assert merged(ROW, fresh, "").status == Status.FAILED
+
+
+BEHIND_A_LOCK = '''"""A data format that is made from one whose files can execute code."""
+
+import json
+
+from navcore import ConvertJob, ExportJob, Format, Runner, RunnerJob, converter, exporter, runner
+from navcore.testing.toy import TOY
+
+LOCKED = Format("toy-locked", filename="model.locked")
+OPEN = Format("toy-open", filename="model.open", data_only=True)
+
+
+@exporter(TOY, LOCKED)
+def locked_from_toy(job: ExportJob[None]) -> None:
+    job.output.write_text(json.dumps(job.source.model.factor))
+
+
+@converter(LOCKED, OPEN)
+def open_from_locked(job: ConvertJob[None]) -> None:
+    job.output.write_text(job.source.file.read_text())
+
+
+@runner(LOCKED, OPEN, runtime="lock-runtime")
+def run_either(job: RunnerJob[None]) -> Runner:
+    factor = json.loads(job.artifact.file.read_text())
+    return Runner(lambda feeds: {"y": (feeds["x"] * factor).astype(feeds["x"].dtype)})
+'''
+
+
+def test_data_whose_own_source_needs_trust_is_tested_as_it_is(
+    toy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "behind_a_lock.py").write_text(BEHIND_A_LOCK)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("NAVCORE_EXTRA_PLUGINS", "toy=navcore.testing.toy,lock=behind_a_lock")
+    package = nav.run(
+        toy.ToyModel(), toy.dataloader(), targets=["toy-open"], workdir=tmp_path / "here", run_profiling=False
+    )
+    package.save(tmp_path / "x.nav")
+
+    loaded = nav.load(tmp_path / "x.nav", workdir=tmp_path / "there", run_profiling=False)
+
+    rows = {row.format.name: row for row in loaded.results}
+    assert rows["toy-locked"].elsewhere
+    assert "needs trust=True" in rows["toy-locked"].notes[-1]
+    assert not rows["toy-open"].elsewhere
+    assert [one.status for one in rows["toy-open"].runtimes] == ["ok"]

@@ -6,6 +6,7 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import attrs
@@ -168,3 +169,16 @@ def test_a_dataloader_and_a_model_without_data_leave_all_as_it_is(dataloader: An
     with own_data(*before) as after:
         assert after == before
     assert bool(events) == (dataloader is None)
+
+
+def test_a_folder_whose_name_says_nothing_is_recognised_by_what_is_in_it(tmp_path: Path) -> None:
+    saved = Format("saved", filename="model.saved", recognises=lambda path: (path / "graph.pb").is_file())
+    route = Route("run_saved", "make_runner", lambda job: None, "saved", runtime="r", formats=(saved,))
+    registry = Registry((Plugin("p", "p", "1", "p", module=ModuleType("p"), routes=(route,)),), hooks=None)
+    (tmp_path / "anything").mkdir()
+
+    with pytest.raises(InputError, match="No installed plugin reads 'anything'"):
+        identify(tmp_path / "anything", registry)
+    (tmp_path / "anything" / "graph.pb").write_bytes(b"graph")
+
+    assert identify(tmp_path / "anything", registry).format == saved
