@@ -80,7 +80,7 @@ def check(
         provider=runner.provider, precision=runner.precision, threads=runner.threads, notes=runner.notes
     )
     if verifying is not None:
-        sieve = _Sieve(signature)
+        sieve = _Sieve(signature, reference)
         verification = verify(
             runner,
             sieve.fitting(store.comparisons(reference)),
@@ -90,7 +90,11 @@ def check(
             atol=verifying.atol,
             rtol=verifying.rtol,
         )
-        verification = attrs.evolve(verification, notes=(*verification.notes, *sieve.notes()))
+        verification = attrs.evolve(
+            verification,
+            notes=(*verification.notes, *sieve.notes()),
+            frozen_axes=tuple(dict.fromkeys((*verification.frozen_axes, *sorted(sieve.symbols)))),
+        )
         result = attrs.evolve(result, verification=verification)
         if verification.failure is not None:
             return result
@@ -112,23 +116,26 @@ def check(
 class _Sieve:
     """Lets through the comparisons that fit an artifact which is known to have fixed an axis, and counts the others."""
 
-    def __init__(self, signature: Signature) -> None:
+    def __init__(self, signature: Signature, reference: Signature) -> None:
         self.signature = signature
+        self.moving = {spec.name: spec.shape for spec in reference.inputs}
         self.left_out = 0
         self.fixed: set[str] = set()
+        self.symbols: set[str] = set()
 
     def fitting(self, comparisons: Iterable[Comparison]) -> Iterator[Comparison]:
         for comparison in comparisons:
             misfits = self._misfits(comparison)
             if misfits:
                 self.left_out += 1
-                self.fixed |= misfits
+                self.fixed |= {f"axis {axis} of {name!r} at {size}" for name, axis, size in misfits}
+                self.symbols |= {str(self.moving[name][axis]) for name, axis, _ in misfits}
             else:
                 yield comparison
 
-    def _misfits(self, comparison: Comparison) -> set[str]:
+    def _misfits(self, comparison: Comparison) -> set[tuple[str, int, int]]:
         return {
-            f"axis {axis} of {spec.name!r} at {size}"
+            (spec.name, axis, size)
             for spec in self.signature.inputs
             for axis, (size, found) in enumerate(zip(spec.shape, comparison.feeds[spec.name].shape, strict=True))
             if isinstance(size, int) and size != found

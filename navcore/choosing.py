@@ -32,7 +32,7 @@ def best_of(results: Sequence[FormatResult]) -> Choice | None:
         _choice(row, one)
         for row in results
         for one in row.runtimes
-        if not row.live and is_measured(one) and not one.elsewhere
+        if not row.live and is_measured(one) and not one.elsewhere and not _fixes_an_axis(one)
     ]
     smallest = min((choice.batch_size for choice in candidates), default=0)
     comparable = [choice for choice in candidates if choice.batch_size == smallest]
@@ -42,6 +42,11 @@ def best_of(results: Sequence[FormatResult]) -> Choice | None:
 def _choice(row: FormatResult, runtime: RuntimeResult) -> Choice:
     first = min(runtime.performance, key=lambda performance: performance.batch_size)
     return Choice(row.format, runtime.runtime, first.p50_latency, first.batch_size, first.throughput, first.stable)
+
+
+def _fixes_an_axis(runtime: RuntimeResult) -> bool:
+    """Whether it takes only some of the sizes that the data have."""
+    return runtime.verification is not None and bool(runtime.verification.frozen_axes)
 
 
 def is_measured(row: RuntimeResult) -> bool:

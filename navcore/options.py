@@ -80,4 +80,6 @@ def _build(route: Route, values: Mapping[str, Any]) -> Any:
         raise
     except Exception as error:
         told = ", ".join(f"{name}={value!r}" for name, value in values.items())
-        raise OptionError(f"It refuses the options {told}: {first_line(error)}", who=route.who) from error
+        # A validator of attrs puts its whole inventory behind the sentence.
+        why = str(error.args[0]) if isinstance(error, TypeError) and error.args else first_line(error)
+        raise OptionError(f"It refuses the options {told}: {why}", who=route.who) from error

@@ -201,8 +201,8 @@ class PackageDescriptor:
     def best(self) -> Choice | None:
         """The row of lowest median latency, at the smallest batch measured, among those verified ok here.
 
-        Never one that failed, is unverified, was recorded elsewhere, or could not be measured at that batch; never the
-        source itself. ``None`` when there is no such row.
+        Never one that failed, is unverified, fixes an axis that moves in the data, was recorded elsewhere, or could not
+        be measured at that batch; never the source itself. ``None`` when there is no such row.
         """
         return best_of(self.results)
 

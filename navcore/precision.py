@@ -53,6 +53,8 @@ BOUNDS: Mapping[str, Bound] = MappingProxyType(
 )
 NOISE_FACTOR = 10.0
 """An export may differ by this many times what the source differs from itself; one rerun underestimates the noise."""
+HOPELESS_NOISE = 0.01
+"""Beyond this the factor would allow a tenth of the output and more, and a wrong export could no longer be told."""
 
 _BY_DTYPE = MappingProxyType(
     {

@@ -12,7 +12,7 @@ from navcore.comparisons import Comparison
 from navcore.differences import Gap, gap_between, relatives, summarise
 from navcore.errors import PluginError
 from navcore.limits import Limit, Reading, beyond, beyond_precision
-from navcore.precision import coarsest, known_precision, precision_for, precision_of
+from navcore.precision import HOPELESS_NOISE, coarsest, known_precision, precision_for, precision_of
 from navcore.results import Failure, Status, Verification
 from navcore.tensors import Feeds, Signature
 
@@ -77,6 +77,9 @@ def verify(
     status = Status.OK if failure is None else Status.FAILED
     if failure is None and not readings:
         status, failure = Status.UNVERIFIED, _nothing_compared(trials)
+    shaky = [output for output, limit in limits.items() if not limit.given and limit.noise > HOPELESS_NOISE]
+    if failure is None and shaky:
+        status, failure = Status.UNVERIFIED, _unprovable(shaky[0], limits[shaky[0]].noise)
     if failure is None:
         notes += _accepted(readings, limits)
     if precision is not None and known is None:
@@ -110,6 +113,15 @@ def _nothing_compared(trials: Sequence[_Trial]) -> Failure:
     if trials:
         return _failure("nothing could be compared: every sample moves an axis that this export keeps fixed")
     return _failure("there was no sample to compare on", "Give a dataloader, or keep the samples in the package.")
+
+
+def _unprovable(output: str, noise: float) -> Failure:
+    """A source that differs from itself explains any difference: neither right nor wrong can be told."""
+    return _failure(
+        f"the source does not repeat itself: output {output!r} differs by {noise:.2g} (relative L2) between two runs "
+        "on the same input, so nothing can be proved about the export",
+        "Take randomness such as dropout out of the model, or give atol and rtol.",
+    )
 
 
 def _try(runner: Callable[[Feeds], Mapping[str, np.ndarray]], comparison: Comparison) -> _Trial:

@@ -416,3 +416,22 @@ def test_an_export_of_which_only_frozen_axes_were_asked_is_unverified() -> None:
     verdict = verify(fixed_at_8, probes(), signature=SIGNATURE)
     assert verdict.status is Status.UNVERIFIED
     assert "nothing could be compared" in cause(verdict).lower()
+
+
+def test_a_source_that_does_not_repeat_itself_proves_nothing() -> None:
+    """Ten times its noise would explain a doubled output, and all zeros as well."""
+    verdict = verify(
+        lambda feeds: {name: 0 * value for name, value in linear(feeds).items()},
+        samples(),
+        signature=SIGNATURE,
+        noise={"y": 0.3},
+    )
+    assert verdict.status == Status.UNVERIFIED
+    assert "does not repeat itself" in cause(verdict)
+    assert verdict.failure is not None
+    assert "dropout" in verdict.failure.hint
+
+
+def test_tolerances_of_the_user_judge_a_noisy_source_all_the_same() -> None:
+    verdict = verify(linear, samples(), signature=SIGNATURE, noise={"y": 0.3}, atol=1e-6)
+    assert verdict.status == Status.OK

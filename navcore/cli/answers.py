@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import shutil
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from navcore.results import FormatResult
 
 NOT_OK = 1
+_DISK_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 WRONG_USAGE = 2
 _DEBUG = "navcore.debug"
 WORDS = "navcore.words"
@@ -90,6 +92,9 @@ def _told(error: Exception) -> Refused:
         return (Misused if isinstance(error, OptionError | UnknownFormat) else Refused)(sentence)
     if isinstance(error, BrokenPipeError):
         return Refused("Nobody reads the output any more.")
+    if isinstance(error, OSError) and error.errno in _DISK_TROUBLE:
+        place = f" at {error.filename}" if error.filename else ""
+        return Refused(f"The disk cannot be written{place}: {error.strerror}. Free space, or give another --workdir.")
     return Refused(f"{type(error).__name__}: {error} (--debug shows where; this is a fault of navcore or of a plugin)")
 
 

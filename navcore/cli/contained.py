@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from navcore.cli.answers import Refused, tell
+from navcore.isolation import die_with
 from navcore.making import blame_crash
 from navcore.workspace import Workspace
 
@@ -17,8 +18,11 @@ _INSIDE = "NAVCORE_SOURCE_CHILD"
 
 
 def is_inside() -> bool:
-    """Whether this is that process already."""
-    return _INSIDE in os.environ
+    """Whether this is that process already; if so, its life is bound to that of the one that started it."""
+    parent = os.environ.get(_INSIDE)
+    if parent is not None:
+        die_with(int(parent))
+    return parent is not None
 
 
 def run_contained(words: Sequence[str], root: Path) -> int:
@@ -44,7 +48,7 @@ def run_contained(words: Sequence[str], root: Path) -> int:
 def _run_once(words: Sequence[str]) -> int:
     command = [sys.executable, "-P", "-m", "navcore.cli", "run", *words]
     search_path = os.pathsep.join(entry for entry in sys.path if entry)
-    child = subprocess.Popen(command, env={**os.environ, _INSIDE: "1", "PYTHONPATH": search_path})
+    child = subprocess.Popen(command, env={**os.environ, _INSIDE: str(os.getpid()), "PYTHONPATH": search_path})
     while True:
         try:
             return child.wait()

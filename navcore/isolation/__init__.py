@@ -6,7 +6,7 @@ Its answer is a file with a digest, never an exit status. Linux only: this room 
 
 from __future__ import annotations
 
-from navcore.isolation.childhood import enter_child
+from navcore.isolation.childhood import die_with, enter_child
 from navcore.isolation.forking import run_forked
 from navcore.isolation.output import captured_output
 from navcore.isolation.records import kill_children, reap_orphans
@@ -18,6 +18,7 @@ __all__ = [
     "ChildReport",
     "Limits",
     "captured_output",
+    "die_with",
     "enter_child",
     "kill_children",
     "read_request",

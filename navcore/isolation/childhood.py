@@ -31,7 +31,7 @@ def enter_child() -> None:
 def settle(parent: int | None) -> None:
     """Do the work of `enter_child` for a child of the process numbered ``parent``."""
     if parent is not None:
-        _die_with(parent)
+        die_with(parent)
     faulthandler.enable(file=2)
     # A child that is out of time is asked with SIGTERM: say where it hangs, then die of it.
     faulthandler.register(signal.SIGTERM, file=2, chain=True)
@@ -42,7 +42,7 @@ def settle(parent: int | None) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, set())
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """Have the kernel send SIGKILL when the thread that started this process ends (prctl(2), PR_SET_PDEATHSIG)."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL), 0, 0, 0)
     # A parent that went before the call sends no signal any more; by then this process has another parent.

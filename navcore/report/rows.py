@@ -84,7 +84,9 @@ def _checked(result: FormatResult, runtime: RuntimeResult, reference: RuntimeRes
     head = {
         "format": _format_cell(result),
         "runtime": printable(runtime.runtime),
-        "result": _result_words(runtime.status, runtime.performance, runtime.verified, elsewhere),
+        "result": _result_words(
+            runtime.status, runtime.performance, runtime.verified, elsewhere, _fixed_axes(runtime.verification)
+        ),
         "size": size_text(result.size),
     }
     differences = _difference_cells(runtime.verification)
@@ -123,14 +125,24 @@ def _format_cell(result: FormatResult) -> str:
 
 
 def _result_words(
-    status: Status, performance: Sequence[BatchPerformance], verified: bool, recorded_elsewhere: bool
+    status: Status,
+    performance: Sequence[BatchPerformance],
+    verified: bool,
+    recorded_elsewhere: bool,
+    fixed_axes: bool = False,
 ) -> str:
     words = [str(status)]
+    if status == Status.OK and fixed_axes:
+        words.append("fixed axis")
     if not all(measured.stable for measured in performance):
         words.append("unstable")
     if recorded_elsewhere:
         words.append("recorded elsewhere")
     return ", ".join(words) + (" ✓ verified" if verified else "")
+
+
+def _fixed_axes(verification: Verification | None) -> bool:
+    return verification is not None and bool(verification.frozen_axes)
 
 
 def _difference_cells(verification: Verification | None) -> dict[str, str]:

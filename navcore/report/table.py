@@ -178,6 +178,8 @@ def _legend(results: Sequence[FormatResult], left_out: Sequence[str]) -> Iterato
         )
     if any(not one.stable for runtime in measured for one in runtime.performance):
         yield "unstable: no three windows in a row agreed; the numbers pool all windows."
+    if any(runtime.verification is not None and runtime.verification.frozen_axes for runtime in rows):
+        yield "fixed axis: the export takes only one size of an axis that moves in the data; the notes name it."
     if any(result.elsewhere for result in results) or any(runtime.elsewhere for runtime in rows):
         yield "recorded elsewhere: the row is another machine's, and could not be redone on this one."
     if left_out:

@@ -95,7 +95,7 @@ def _run(source: Source, signature: Signature, feeds: Mapping[str, Array], label
     except Exception as error:
         told = ", ".join(f"{name!r}: {array.dtype.name}{list(array.shape)}" for name, array in feeds.items())
         raise SourceError(
-            f"The source model failed on {label} ({told}): {cause_of(error)}",
+            f"The source model failed on {label} ({told}): {cause_of(error).rstrip('.')}.",
             hint=hint or "Call the model with an item of the dataloader to see the whole error.",
         ) from error
     found = {name: native(np.array(array)) for name, array in returned.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from nav_torch.formats import TORCH
-from nav_torch.restoring import evaluating, placed
+from nav_torch.restoring import evaluating, placed, untouched
 from nav_torch.running import opened
 from navcore.formats import RuntimeProvider
 from navcore.jobs import Runner, RunnerJob
@@ -14,9 +14,13 @@ from navcore.routes import runner
 
 @runner(TORCH, runtime=RuntimeProvider.PYT)
 def run_torch(job: RunnerJob[None]) -> Runner:
-    """Call the module in evaluation mode, as its dataloader's items say; its modes and device come back on closing."""
+    """Call the module in evaluation mode, as its dataloader's items say.
+
+    Its modes, buffers and device come back on closing.
+    """
     model = job.artifact.model
     with ExitStack() as opening:
         opening.enter_context(evaluating(model))
+        opening.enter_context(untouched(model))
         device = opening.enter_context(placed(model, job.device))
         return opened(job, model, model, stack=opening.pop_all(), device=device)

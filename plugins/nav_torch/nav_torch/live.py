@@ -48,11 +48,50 @@ def from_array(array: np.ndarray, device: str | None = None) -> Any:
 
 
 def state(model: Any) -> Iterator[tuple[str, np.ndarray]]:
-    """The module's parameters and buffers by name, shared ones under each name, one array in memory at a time."""
+    """The module's parameters and buffers by name, shared ones under each name, one array in memory at a time.
+
+    Then what each submodule does with them, as bytes.
+    """
+    import numpy as np
+
     for name, tensor in model.named_parameters(remove_duplicate=False):
         yield name, _host_array(tensor)
     for name, tensor in model.named_buffers(remove_duplicate=False):
         yield name, _host_array(tensor)
+    for name, module in model.named_modules(remove_duplicate=False):
+        yield f"{name}()", np.frombuffer(_behaviour(module).encode("utf-8", "surrogateescape"), np.uint8)
+
+
+def _behaviour(module: Any) -> str:
+    """What a module does beside its weights: the code of its ``forward``, and its plain attributes.
+
+    Neither shows in the outputs on the samples when they take another branch.
+    """
+    kind = type(module)
+    code = getattr(getattr(kind, "forward", None), "__code__", None)
+    told = "" if code is None else f"{code.co_code.hex()} {code.co_names} {_constants(code)}"
+    plain = {key: value for key, value in sorted(vars(module).items()) if key != "training" and _is_plain(value)}
+    return f"{kind.__module__}.{kind.__qualname__} {told} {plain!r}"
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is spelt alike in every process."""
+    if isinstance(value, tuple):
+        return all(_is_plain(part) for part in value)
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+def _constants(code: Any) -> str:
+    """The constants of a function's code; functions inside it by their own code, not by where they lie in memory."""
+    return repr([_constant(part) for part in code.co_consts])
+
+
+def _constant(part: Any) -> str:
+    if hasattr(part, "co_code"):
+        return f"{part.co_code.hex()} {_constants(part)}"
+    if isinstance(part, frozenset):
+        return repr(sorted(map(repr, part)))  # its own order differs from process to process
+    return repr(part)
 
 
 def _host_array(tensor: Any) -> np.ndarray:

@@ -86,7 +86,7 @@ def test_state_names_every_weight_once_per_name() -> None:
     found = dict(state(model))
     assert set(found) == {name for name, _ in model.named_parameters(remove_duplicate=False)} | {
         name for name, _ in model.named_buffers()
-    }
+    } | {f"{name}()" for name, _ in model.named_modules(remove_duplicate=False)}
     assert found["0.weight"].dtype == ml_dtypes.bfloat16
     assert found["1.num_batches_tracked"].shape == ()
 
@@ -115,3 +115,23 @@ def test_tensors_on_cuda() -> None:
     assert array is not None
     assert array.tolist() == tensor.tolist()
     assert from_array(array, "cuda").device.type == "cuda"
+
+
+class Branching(torch.nn.Module):
+    """Its constant shows only beyond a threshold that samples may never reach."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.where(x > 100, x * self.factor, x)
+
+
+def test_what_a_module_does_beside_its_weights_is_part_of_its_state() -> None:
+    def spelled(model: torch.nn.Module) -> list[bytes]:
+        return [array.tobytes() for _, array in state(model)]
+
+    assert spelled(Branching(2.0)) == spelled(Branching(2.0))
+    assert spelled(Branching(2.0)) != spelled(Branching(5.0))
+    assert spelled(Branching(2.0).eval()) == spelled(Branching(2.0).train())

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from nav_torch import (
+    TORCH,
     exportedprogram_from_torch,
     run_exported,
     run_torch,
@@ -18,6 +19,8 @@ from nav_torch import (
     torchscript_script_from_torch,
     torchscript_trace_from_torch,
 )
+from navcore.formats import RuntimeProvider
+from navcore.jobs import Artifact, RunnerJob
 
 PAIRS = [
     (torchscript_script_from_torch, run_torchscript),
@@ -132,3 +135,28 @@ def test_on_cuda(route: Any, run: Any, subject: Any, export: Any, open_runner: A
     with open_runner(run_torch, subject, device="cuda") as runner:
         runner(feeds)
     assert next(subject.model.parameters()).device.type == "cpu"
+
+
+class Counting(nn.Module):
+    """Changes a buffer with every call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        return x * self.calls
+
+
+def test_the_live_runner_leaves_the_buffers_as_they_were(case: Any) -> None:
+    model = Counting()
+    subject = case(model, torch.ones(2, 3))
+    model.calls.zero_()
+    job = RunnerJob(Artifact(TORCH, subject.signature, None, model, "structure"), RuntimeProvider.PYT, None)
+
+    with run_torch(job) as runner:
+        runner(subject.example)
+        runner(subject.example)
+
+    assert float(model.calls) == 0
