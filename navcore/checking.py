@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -68,13 +69,14 @@ def check(
     *,
     verifying: VerifyRequest | None,
     measuring: MeasureRequest | None,
+    log_dir: Path,
     on_progress: Callable[[CheckResult], None] = lambda _result: None,
 ) -> CheckResult:
     """Verify first; measure only what did not fail.
 
-    ``signature`` is the artifact's own, ``reference`` the source's, by which the samples are read. ``on_progress``
-    receives what is known before each batch size is measured, which may be the end of the process. A batch size that
-    cannot be measured does not keep the others from it.
+    ``signature`` is the artifact's own, ``reference`` the source's, by which the samples are read. ``log_dir`` is what
+    the profiler is told. ``on_progress`` receives what is known before each batch size is measured, which may be the
+    end of the process. A batch size that cannot be measured does not keep the others from it.
     """
     result = CheckResult(
         provider=runner.provider, precision=runner.precision, threads=runner.threads, notes=runner.notes
@@ -103,7 +105,7 @@ def check(
         on_progress(attrs.evolve(result, at=batch_size))
         try:
             feeds = store.profiling_feeds(reference, batch_size)
-            performance = _measure(runner, feeds, batch_size, measuring, registry)
+            performance = _measure(runner, feeds, batch_size, measuring, registry, log_dir)
         except Exception as error:
             told = describe(error)
             failure = attrs.evolve(told, cause=f"at batch size {batch_size}: {told.cause}")
@@ -155,10 +157,11 @@ def _measure(
     batch_size: int,
     request: MeasureRequest,
     registry: Registry,
+    log_dir: Path,
 ) -> BatchPerformance:
     config = request.config
     route = registry.route(request.profiler)
-    job = ProfileJob(runner, feeds, seconds=config.seconds, calls=config.calls)
+    job = ProfileJob(runner, feeds, seconds=config.seconds, calls=config.calls, log_dir=log_dir)
 
     def window() -> Any:
         return registry.ask("profile", job, route)

@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 
+from navcore.errors import StepError, first_line
 from navcore.formats import Format
 from navcore.isolation import kill_children
 from navcore.jobs import Artifact
@@ -330,7 +331,13 @@ def _runner_of_steps(executor: Executor | None) -> Callable[[Mapping[str, Any]],
         return run_step
 
     def submitted(step: Mapping[str, Any]) -> dict[str, Any]:
-        answer: dict[str, Any] = executor.submit(run_step, dict(step)).result()
+        try:
+            answer: dict[str, Any] = executor.submit(run_step, dict(step)).result()
+        except Exception as error:  # a step itself never raises
+            raise StepError(
+                f"The executor could not run a step: {type(error).__name__}: {first_line(error)}",
+                hint="Each of its workers needs the same packages, and the workspace folder at the same path.",
+            ) from error
         return answer
 
     return submitted

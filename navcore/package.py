@@ -296,7 +296,7 @@ class PackageDescriptor:
         settings = settings_here(self._record.settings, self._registry)
         options = settle_options(settings.options, self._registry.routes, self._registry.formats)
         device = settings.device
-        job: RunnerJob[Any] = RunnerJob(artifact, route.runtime, options[route.id], device, threads)
+        job: RunnerJob[Any] = RunnerJob(artifact, route.runtime, options[route.id], device, threads, self.workspace)
         runner: Runner = self._registry.ask("make_runner", job, route)
         return runner
 

@@ -206,7 +206,7 @@ def source_call(
 
         def call(signature: Signature, feeds: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
             artifact = Artifact(source.format, signature, None, source.model, "structure")
-            job: RunnerJob[Any] = RunnerJob(artifact, route.runtime, options, settings.device)
+            job: RunnerJob[Any] = RunnerJob(artifact, route.runtime, options, settings.device, log_dir=workspace.root)
             with registry.ask("make_runner", job, route) as runner:
                 answer: Mapping[str, np.ndarray] = runner(feeds)
                 return answer

@@ -238,6 +238,7 @@ def _check_live(
         options=session.options.get(planned.route.id),
         device=session.device,
         threads=processors(),
+        log_dir=session.workspace.root,  # a live model has no folder of its own
     )
     try:
         with session.registry.ask("make_runner", job, planned.route) as runner:
@@ -249,6 +250,7 @@ def _check_live(
                 session.registry,
                 verifying=None,
                 measuring=measuring,
+                log_dir=job.log_dir,
             )
     except Exception as error:
         outcome = Outcome(Status.FAILED, time.monotonic() - started, None, "", describe(error), contained=False)

@@ -103,6 +103,7 @@ def check_artifact(request: Mapping[str, Any], registry: Registry, folder: Path)
             registry,
             verifying=None if verifying is None else from_data(verifying, VerifyRequest),
             measuring=None if measuring is None else from_data(measuring, MeasureRequest),
+            log_dir=job.log_dir,
             on_progress=keep,
         )
     return {"check": to_data(result)}

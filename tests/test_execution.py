@@ -252,3 +252,12 @@ def test_steps_run_in_the_users_executor(run_toy: Run, toy: Any, kind: str) -> N
     row = row_of(package, "toy-beta")
     assert row.status == Status.OK
     assert_told(package, row.attempts[0].outcome, "segfault", "conversion")
+
+
+def test_an_executor_that_is_gone_is_one_sentence(run_toy: Any, toy: Any) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    closed = ThreadPoolExecutor(1)
+    closed.shutdown()
+    with pytest.raises(nav.StepError, match="The executor could not run a step: RuntimeError"):
+        run_toy(toy.ToyModel(), executor=closed)

@@ -22,6 +22,7 @@ from navcore.isolation.procfs import (
 )
 
 RECORD = ".running.json"
+STOP = ".stop"
 
 
 @attrs.frozen
@@ -66,9 +67,15 @@ def reap_orphans(folder: Path) -> list[int]:
 def kill_children(folder: Path) -> list[int]:
     """Kill the children that this very process is running below ``folder`` and return the numbers killed.
 
-    For a program that is interrupted while its threads supervise: their runs return at once, as crashes.
+    For a program that is interrupted while its threads supervise: their runs return at once, as crashes. Those that
+    another process supervises for it, perhaps on another machine, are asked to end by a file beside their record.
     """
-    return _kill_recorded(folder, lambda record: record.parent == identify(os.getpid()))
+    ourselves = identify(os.getpid())
+    for path, record in _records(folder):
+        if record.machine != machine_name() or record.parent != ourselves:
+            with contextlib.suppress(OSError):
+                path.with_name(STOP).touch()
+    return _kill_recorded(folder, lambda record: record.parent == ourselves)
 
 
 def _kill_recorded(folder: Path, is_meant: Callable[[ChildRecord], bool]) -> list[int]:

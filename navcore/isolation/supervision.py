@@ -16,7 +16,7 @@ from navcore.errors import OptionError
 from navcore.isolation.family import Family
 from navcore.isolation.output import CappedLog
 from navcore.isolation.procfs import identify, machine_name, resident_memory
-from navcore.isolation.records import ChildRecord, remove_record, write_record
+from navcore.isolation.records import STOP, ChildRecord, remove_record, write_record
 from navcore.isolation.resultfile import ResultWatch, WrittenResult, read_written, remove_half_written, remove_results
 
 _LOOK_EVERY = 0.05  # seconds between two looks at memory and result
@@ -95,6 +95,7 @@ def prepare(folder: Path, log: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     log.parent.mkdir(parents=True, exist_ok=True)
     remove_results(folder)
+    (folder / STOP).unlink(missing_ok=True)
 
 
 def supervise(child: StartedChild, *, folder: Path, log: Path, limits: Limits) -> ChildReport:
@@ -151,6 +152,7 @@ class _Watch(contextlib.ExitStack):
         self._family = family
         self._child = child
         self._limits = limits
+        self._stop = folder / STOP
         self._capture = capture
         self._result = ResultWatch(folder)
         self._selector = self.enter_context(selectors.DefaultSelector())
@@ -168,7 +170,7 @@ class _Watch(contextlib.ExitStack):
             self._has_exit_event = True
 
     def until_over(self) -> str:
-        """Return when the child has ended or has to: ``"timeout"``, ``"memory"``, or ``""`` for neither."""
+        """Return when the child has ended or has to: ``"timeout"``, ``"memory"``, ``"stopped"`` or ``""``."""
         seconds = self._limits.seconds
         deadline = self._child.began + seconds if seconds is not None else float("inf")
         leave_at = float("inf")
@@ -180,6 +182,8 @@ class _Watch(contextlib.ExitStack):
                     leave_at = now + _FAREWELL
                 if self._uses_too_much():
                     return "memory"
+                if self._stop.exists():
+                    return "stopped"
                 next_look = now + (_SECOND_LOOK if self._in_excess else _LOOK_EVERY)
             if now >= leave_at:
                 return ""
@@ -229,6 +233,8 @@ def _conclude(written: WrittenResult | None, overrun: str, code: int | None, lim
         return overrun, f"ran longer than {limits.seconds:g} s"
     if overrun == "memory":
         return overrun, f"used more than {(limits.memory_bytes or 0) / (1 << 20):.6g} MiB"
+    if overrun == "stopped":
+        return "crash", "stopped, because the run was interrupted"
     if code is not None and code < 0:
         return "crash", f"killed by {_signal_name(-code)}"
     status = f"exited with status {code}" if code is not None else "exited with a status that somebody else took"

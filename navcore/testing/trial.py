@@ -74,7 +74,9 @@ class Trial:
 def try_live(session: Session, artifact: Artifact, route: Route) -> Trial:
     """Try the runner of a live model, where the model lives."""
     options = session.options.get(route.id)
-    job: RunnerJob[Any] = RunnerJob(artifact, route.runtime, options, session.device, processors())
+    job: RunnerJob[Any] = RunnerJob(
+        artifact, route.runtime, options, session.device, processors(), session.workspace.root
+    )
     small, large = _feeds(session.store, session.samples.signature)
     try:
         return observe(lambda: session.registry.ask("make_runner", job, route), small, large)

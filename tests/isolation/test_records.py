@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import attrs
 import pytest
 
-from navcore.isolation import reap_orphans
+from navcore.isolation import kill_children, reap_orphans
 from navcore.isolation.family import kill_exactly
 from navcore.isolation.procfs import Process, identify, is_running, machine_name, session_members
 from navcore.isolation.records import ChildRecord, write_record
@@ -132,3 +134,26 @@ def test_a_file_that_is_no_record_is_nobodys_orphan(content: str, tmp_path: Path
     (tmp_path / ".running.json").write_text(content)
 
     assert reap_orphans(tmp_path) == []
+
+
+def test_a_child_that_another_process_supervises_is_asked_to_end(tmp_path: Path) -> None:
+    """On a cluster the supervisor is a worker; an interrupted caller reaches it through the folder that both share."""
+    supervisor = """
+import sys
+from pathlib import Path
+from navcore.isolation import Limits, run_forked
+
+folder = Path(sys.argv[1])
+report = run_forked(lambda: __import__("time").sleep(60), folder=folder, log=folder / "log", limits=Limits())
+print(report.ended, report.cause)
+"""
+    folder = tmp_path / "step"
+    other = subprocess.Popen([sys.executable, "-c", supervisor, str(folder)], stdout=subprocess.PIPE, text=True)
+    while not (folder / ".running.json").exists():
+        assert other.poll() is None
+        time.sleep(0.01)
+
+    assert kill_children(tmp_path) == []
+
+    told, _ = other.communicate(timeout=20)
+    assert told.strip() == "crash stopped, because the run was interrupted"

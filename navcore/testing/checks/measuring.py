@@ -26,7 +26,8 @@ def window_is_measured(ground: Ground, route: Route) -> None:
         told = f"{calls} calls" if calls else f"{seconds} s"
         with Runner(lambda given: {"y": given["x"] + 1}) as runner:
             try:
-                answer = ground.registry.ask("profile", ProfileJob(runner, feeds, seconds, calls), route)
+                job = ProfileJob(runner, feeds, seconds, calls, ground.folder)
+                answer = ground.registry.ask("profile", job, route)
             except Exception as error:
                 raise NotMet(f"a window of {told} failed: {describe(error).cause}") from error
         if not isinstance(answer, np.ndarray) or answer.dtype != np.float64 or answer.ndim != 1:

@@ -225,7 +225,7 @@ def _runner(case: Understood, target: Format, file: Path, made: Made) -> Any:
     artifact = Artifact(target, made.signature or case.signature, file, calling=made.calling)
     options = route.options() if route.options else None
     place = None if route.runtime == RuntimeProvider.CPU else device
-    job: RunnerJob[Any] = RunnerJob(artifact, route.runtime, options, place, threads=torch.get_num_threads())
+    job: RunnerJob[Any] = RunnerJob(artifact, route.runtime, options, place, torch.get_num_threads(), file.parent)
     return registry.ask("make_runner", job, route)
 
 
