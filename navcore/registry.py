@@ -126,6 +126,16 @@ class Registry:
             raise PluginError(f"No plugin answered the hook {hook}.", who=route.who, hint="Reinstall the plugin.")
         return answer
 
+    def useless(self, plugin: Plugin) -> str:
+        """Why nothing that the plugin brings can be used on this machine (its framework is missing, say), or ``""``."""
+        reasons = []
+        for route in plugin.routes if plugin.loaded else ():
+            reason = self.unavailable(route)
+            if not reason:
+                return ""
+            reasons.append(reason)
+        return reasons[0] if reasons else ""
+
     def unavailable(self, route: Route) -> str:
         """The reason why the route cannot be used on this machine, or ``""``."""
         if route.available is None:

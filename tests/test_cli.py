@@ -297,6 +297,20 @@ def test_plugins_are_listed_also_the_broken(tmp_path: Path) -> None:
     assert (status["toy"], status["broken"], status["navcore"]) == ("ok", "broken", "ok")
 
 
+def test_a_plugin_whose_framework_is_missing_says_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "nav_frameless.py").write_text(
+        "from navcore import Format, runner\n"
+        "@runner(Format('frameless'), runtime='r', available=lambda: \"pip install 'nav-frameless[cpu]'\")\n"
+        "def run_it(job): ...\n"
+    )
+    extra = {"NAVCORE_EXTRA_PLUGINS": "frameless=nav_frameless"}
+    environment = {**os.environ, **extra, "PYTHONPATH": os.pathsep.join((str(tmp_path), *sys.path))}
+    command = [sys.executable, "-m", "navcore.cli", "plugins", "--json"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    row = next(row for row in json.loads(done.stdout) if row["name"] == "frameless")
+    assert (row["status"], row["problem"]) == ("unavailable", "pip install 'nav-frameless[cpu]'")
+
+
 def test_formats_say_who_makes_and_runs_them_and_what_is_missing(shell: Shell) -> None:
     told = shell.navcore("formats").stdout
     assert "toy-alpha  (family toy)  toy file" in told

@@ -22,36 +22,40 @@ def plugins(as_json: bool) -> None:
     """List the installed plugins, also those that cannot be used, and why."""
     from navcore.registry import load_registry
 
-    found = load_registry().plugins
+    registry = load_registry()
+    reasons = [(plugin, registry.useless(plugin)) for plugin in registry.plugins]
     if as_json:
-        print_json([_plugin_data(plugin) for plugin in found])
+        print_json([_plugin_data(plugin, reason) for plugin, reason in reasons])
         return
-    rows = [(one.name, one.distribution, one.version or "–", _status(one), _said(one)) for one in found]
+    rows = [
+        (one.name, one.distribution, one.version or "–", _status(one, reason), _said(one, reason))
+        for one, reason in reasons
+    ]
     print_columns([("name", "distribution", "version", "status", "summary"), *rows])
 
 
-def _status(plugin: Plugin) -> str:
+def _status(plugin: Plugin, reason: str) -> str:
     from navcore.announcements import DISABLE
 
     if plugin.loaded:
-        return "ok"
+        return "unavailable" if reason else "ok"
     return "left out" if plugin.problem.endswith(DISABLE) else "broken"
 
 
-def _said(plugin: Plugin) -> str:
+def _said(plugin: Plugin, reason: str) -> str:
     """What it is, or on one line what is wrong with it."""
-    return " ".join((plugin.problem or plugin.summary).split())
+    return " ".join((plugin.problem or reason or plugin.summary).split())
 
 
-def _plugin_data(plugin: Plugin) -> dict[str, Any]:
+def _plugin_data(plugin: Plugin, reason: str) -> dict[str, Any]:
     return {
         "name": plugin.name,
         "distribution": plugin.distribution,
         "version": plugin.version,
         "module": plugin.target,
-        "status": _status(plugin),
+        "status": _status(plugin, reason),
         "summary": plugin.summary,
-        "problem": plugin.problem or None,
+        "problem": plugin.problem or reason or None,
         "routes": [route.id for route in plugin.routes] if plugin.loaded else [],
     }
 
