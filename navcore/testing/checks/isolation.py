@@ -114,7 +114,7 @@ def _converted_garbage(ground: Ground, ready: Ready, route: Route) -> Failure | 
     if making.made is None:
         return making.outcome.failure
     path = session.workspace.format_folder(route.goal.name) / route.goal.filename
-    product = Artifact(route.goal, artifact.signature, path, None, making.made.calling)
+    product = Artifact(route.goal, artifact.signature, path, None, making.made.calling, making.made.facts)
     failures = [
         check_runtime(session, product, key, Check(route.goal, one.runtime, one)).row
         for one in runners_of(ground, route.goal)
