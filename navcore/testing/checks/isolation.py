@@ -83,6 +83,8 @@ def crash_is_contained(ground: Ground, route: Route) -> None:
             failure = making.outcome.failure
     if failure is None:
         raise NotMet("a segmentation fault in the step was reported as a success")
+    if failure.category == "unavailable":
+        raise NotHere(failure.cause)  # the model of the trial lacks what the route needs
     if failure.category != "crash" or (route.distribution or route.owner) not in failure.cause:
         raise NotMet(f"a segmentation fault in the step was reported as: {failure.cause}")
 
