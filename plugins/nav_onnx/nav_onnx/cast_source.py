@@ -85,7 +85,7 @@ def inlined(light: ModelProto, rules: CastRules) -> tuple[ModelProto, str]:
     whole = [(f.domain, f.name) for f in light.functions if (f.domain, f.name) in called]
     result: ModelProto = inliner.inline_selected_functions(light, whole, exclude=True)
     gone = len(light.functions) - len(result.functions)
-    return result, f"{gone} local functions were inlined" if gone else ""
+    return result, f"local functions were inlined, {gone} in all" if gone else ""
 
 
 def element_types(light: ModelProto) -> Mapping[str, int | None]:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from onnx import NodeProto, TensorProto
 
 _TOLERATED_LOSS = 0.01  # share of the nonzero elements that may vanish; a lone epsilon of 1e-12 is all of its tensor
+_PIECE = 1 << 18  # numbers
+_WITHOUT_SIGN = np.uint16(0x7FFF)  # of either 16-bit type: only zeros have no other bit
 
 
 @attrs.frozen
@@ -38,42 +40,53 @@ def low_weights(weights: Iterable[TensorProto], low: Low, max_magnitude: float |
     refused: dict[str, str] = {}
     beyond: set[str] = set()
     for weight in weights:
-        values = _array(weight)
-        rounded = _rounded(values, low)
-        largest = float(np.max(np.abs(values), where=np.isfinite(values), initial=0.0))
-        overflows = bool(np.any(np.isfinite(values) & ~np.isfinite(rounded)))
-        if overflows or (max_magnitude is not None and largest > max_magnitude):
-            limit = f"{low}'s range" if overflows else f"the limit of {max_magnitude:g}"
-            refused[weight.name] = f"the weight {weight.name!r} reaches {largest:.3g}, beyond {limit}"
-            if overflows:
+        rounded, fit = _round(weight, low)
+        if fit.overflows or (max_magnitude is not None and fit.largest > max_magnitude):
+            limit = f"{low}'s range" if fit.overflows else f"the limit of {max_magnitude:g}"
+            refused[weight.name] = f"the weight {weight.name!r} reaches {fit.largest:.3g}, beyond {limit}"
+            if fit.overflows:
                 beyond.add(weight.name)
-        elif lost := _lost(values, rounded):
+        elif fit.vanished > fit.nonzero * _TOLERATED_LOSS:
+            lost = f"{fit.vanished} of {fit.nonzero} numbers" if fit.nonzero > 1 else f"{fit.largest:.3g}"
             refused[weight.name] = f"{lost} in the weight {weight.name!r} would become zero in {low}"
         else:
             tensors[weight.name] = _tensor(weight, rounded, low)
     return LowWeights(tensors, refused, frozenset(beyond))
 
 
-def _array(weight: TensorProto) -> np.ndarray[Any, np.dtype[np.float32]]:
+@attrs.frozen
+class _Fit:
+    """The largest finite absolute value, and how many numbers are not zero before, and zero only after rounding."""
+
+    largest: float
+    overflows: bool
+    nonzero: int
+    vanished: int
+
+
+def _round(weight: TensorProto, low: Low) -> tuple[np.ndarray[Any, Any], _Fit]:
+    """The numbers in ``low``, flat. Worked on in pieces: temporaries as large as a weight cost most of the time."""
+    import ml_dtypes
     from onnx import numpy_helper
 
-    values: np.ndarray[Any, np.dtype[np.float32]] = numpy_helper.to_array(weight)
-    return values
-
-
-def _rounded(values: np.ndarray[Any, Any], low: Low) -> np.ndarray[Any, Any]:
-    import ml_dtypes
-
+    dtype = np.dtype(np.float16 if low == "float16" else ml_dtypes.bfloat16)
+    values = numpy_helper.to_array(weight).reshape(-1)
+    rounded = np.empty(values.shape, dtype)
+    largest, nonzero, left = 0.0, 0, 0
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        return values.astype(np.float16 if low == "float16" else ml_dtypes.bfloat16)
-
-
-def _lost(values: np.ndarray[Any, Any], rounded: np.ndarray[Any, Any]) -> str:
-    nonzero = int(np.count_nonzero(values))
-    vanished = nonzero - int(np.count_nonzero(rounded))
-    if vanished <= nonzero * _TOLERATED_LOSS:
-        return ""
-    return f"{vanished} of {nonzero} numbers" if nonzero > 1 else f"{float(values[values != 0].item()):.3g}"
+        for start in range(0, values.size, _PIECE):
+            piece = values[start : start + _PIECE]
+            lowered = rounded[start : start + _PIECE]
+            lowered[...] = piece.astype(dtype)
+            magnitudes = np.abs(piece)
+            top = float(magnitudes.max())
+            if not np.isfinite(top):
+                top = float(magnitudes.max(where=np.isfinite(piece), initial=0.0))
+            largest = max(largest, top)
+            nonzero += int(np.count_nonzero(piece))
+            left += int(np.count_nonzero(lowered.view(np.uint16) & _WITHOUT_SIGN))
+        overflows = not np.isfinite(np.float32(largest).astype(dtype))  # rounding never changes an order
+    return rounded, _Fit(largest, bool(overflows), nonzero, nonzero - left)
 
 
 def _tensor(weight: TensorProto, rounded: np.ndarray[Any, Any], low: Low) -> TensorProto:
