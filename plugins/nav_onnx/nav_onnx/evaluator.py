@@ -29,7 +29,8 @@ def run_by_reference(job: RunnerJob[None]) -> Runner:
         raise StepError(f"onnx's reference evaluator does not take this model: {first_line(error)}.") from error
     known = job.signature.input_names
     names = tuple(name for name in evaluator.input_names if name)
-    positional = job.artifact.calling == "positional" and len(names) == len(known)
+    by_name = all(name in known for name in names)
+    positional = not by_name and job.artifact.calling == "positional" and len(names) == len(known)
     fed_from = dict(zip(names, known if positional else names, strict=True))
     outputs = tuple(evaluator.output_names)
     declared = job.signature.output_names

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import attrs
 
+from nav_onnx.cast_rules import BITS, TYPED_BY_HAND
+from nav_onnx.cast_source import element_types, inlined, set_aside
 from nav_onnx.casting import Cast, CastRules, Low, write_cast
-from nav_onnx.model_file import ONNX
+from nav_onnx.model_file import ONNX, copy_model, load_model
+from navcore.errors import StepError
 from navcore.formats import Format
 from navcore.jobs import ConvertJob, Made
 from navcore.routes import converter
@@ -43,9 +47,31 @@ def onnx_bf16_from_onnx(job: ConvertJob[CastRules]) -> Made:
 
 
 def _made(job: ConvertJob[CastRules], low: Low) -> Made:
-    cast = write_cast(job.source.file, job.output, low, job.options)
+    try:
+        cast = write_cast(job.source.file, job.output, low, job.options)
+    except StepError:
+        if not computes_already(job.source.file, low):
+            raise
+        copy_model(job.source.file, job.output)
+        return Made(calling=job.source.calling, notes=(f"The model computes in {low} already: it is used as it is.",))
     facts = {"lowered": str(len(cast.lowered)), "kept": str(len(cast.kept))}
     return Made(calling=job.source.calling, notes=(*_told(cast), *cast.notes), facts=facts)
+
+
+def computes_already(path: Path, low: Low) -> bool:
+    """Whether the ONNX file has computations in ``low``, and none in float32 or float64.
+
+    Casts and constants are not computations. Raises as :func:`nav_onnx.casting.cast_floats` does for a file that
+    cannot be understood.
+    """
+    from onnx import TensorProto
+
+    light, _ = inlined(set_aside(load_model(path))[0], CastRules())
+    types = element_types(light)
+    nodes = [node for node in light.graph.node if node.op_type not in TYPED_BY_HAND]
+    computed = {types.get(name) for node in nodes for name in (*node.input, *node.output)}
+    code = TensorProto.DataType.Value(BITS[low])
+    return code in computed and not computed & {TensorProto.FLOAT, TensorProto.DOUBLE}
 
 
 def _told(cast: Cast) -> tuple[str, ...]:

@@ -6,13 +6,13 @@ import logging
 from types import ModuleType
 from typing import Any
 
-from nav_trt.binding import inputs_by_name
+from nav_trt.binding import inputs_by_name, require_same_types
 from nav_trt.cuda_libraries import load_cuda_runtime, select_device
 from nav_trt.flavours import Flavour, import_flavour
 from nav_trt.options import EngineOptions
 from nav_trt.parsing import parse
 from nav_trt.profiles import add_profile, profile_shapes, written
-from nav_trt.typed import computing_types, require_quantised, require_type
+from nav_trt.typed import computing_types, layers, narrowed, require_quantised, require_type
 from navcore.errors import ConversionError
 from navcore.jobs import ConvertJob, Made
 
@@ -36,19 +36,19 @@ def build(job: ConvertJob[EngineOptions], flavour: Flavour, precision: str) -> M
     builder = trt.Builder(logger)
     network = builder.create_network(_typed_flag(trt))
     parse(trt, network, logger, job.source.file)
-    require_quantised(trt, network, precision)
+    _let_attention_decompose(trt, network)
     counts = computing_types(trt, network)
-    require_type(counts, precision)
+    require_quantised(counts, precision)
     names = [network.get_input(index).name for index in range(network.num_inputs)]
-    shapes = profile_shapes(network, job.signature, inputs_by_name(names, job.source))
+    fed_from = inputs_by_name(names, job.source)
+    require_same_types(network, job.signature, fed_from)
+    require_type(counts, precision)
+    shapes = profile_shapes(network, job.signature, fed_from)
     config = _configured(trt, builder, job.options, tf32=precision == "tf32")
     add_profile(builder, config, shapes)
     plan = builder.build_serialized_network(network, config)
     if plan is None:
-        raise ConversionError(
-            f"{flavour.title} {trt.__version__} could not build the engine: {logger.last_error() or 'no reason given'}",
-            hint="The step's log has the builder's own words.",
-        )
+        raise _not_built(f"{flavour.title} {trt.__version__}", logger.last_error(), job.options)
     job.output.write_bytes(plan)
     facts = {
         "flavour": flavour.name,
@@ -57,12 +57,39 @@ def build(job: ConvertJob[EngineOptions], flavour: Flavour, precision: str) -> M
         "layers": ", ".join(f"{count} {name}" for name, count in sorted(counts.items())),
         "tf32": "on" if precision == "tf32" else "off",
     }
-    return Made(calling=job.source.calling, facts={name: value for name, value in facts.items() if value})
+    return Made(
+        calling=job.source.calling,
+        notes=narrowed(job.source.file),
+        facts={name: value for name, value in facts.items() if value},
+    )
+
+
+def _not_built(who: str, reason: str, options: EngineOptions) -> ConversionError:
+    limited = options.max_workspace_size is not None and "workspace" in reason
+    return ConversionError(
+        f"{who} could not build the engine: {reason or 'no reason given'}",
+        hint=f"max_workspace_size is {options.max_workspace_size} bytes: give more, or no limit."
+        if limited
+        else "The step's log has the builder's own words.",
+    )
 
 
 def _typed_flag(trt: ModuleType) -> int:
     """Strong typing: asked for up to TensorRT 10, the only kind there is since 11, where the flag is ignored."""
     return 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
+
+
+def _let_attention_decompose(trt: ModuleType, network: Any) -> None:
+    """Let an Attention operator (opset 23) be computed by its parts where no fused kernel fits its shapes and types.
+
+    Unless it is allowed to, the builder gives up on the whole network. A fused kernel is still preferred.
+    """
+    boundary = getattr(trt.LayerType, "ATTENTION_INPUT", None)
+    for layer in layers(network) if boundary is not None else ():
+        if layer.type == boundary:
+            # The bindings hand out every layer as the general kind; NVIDIA's samples narrow it in this way.
+            layer.__class__ = trt.IAttentionInputLayer
+            layer.attention.decomposable = True
 
 
 def _configured(trt: ModuleType, builder: Any, options: EngineOptions, *, tf32: bool) -> Any:

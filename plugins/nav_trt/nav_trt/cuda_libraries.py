@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import site
 import sys
 from collections.abc import Iterator
@@ -51,3 +52,33 @@ def select_device(device: str | None) -> int:
     if code:
         raise Unavailable(f"cuda:{index} cannot be used: the CUDA runtime answers with error {code}.")
     return index
+
+
+def lend_runtime_to_polygraphy() -> None:
+    """Let Polygraphy use the CUDA runtime that is loaded here: by itself it knows no folder of CUDA 13's wheels.
+
+    It looks once per process, through ``LD_LIBRARY_PATH``, which is set for that moment only.
+    """
+    from polygraphy import cuda
+
+    folder = _runtime_folder()
+    if folder is None:
+        return
+    before = os.environ.get("LD_LIBRARY_PATH")
+    os.environ["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, (str(folder), before)))
+    try:
+        cuda.wrapper()
+    finally:
+        if before is None:
+            del os.environ["LD_LIBRARY_PATH"]
+        else:
+            os.environ["LD_LIBRARY_PATH"] = before
+
+
+def _runtime_folder() -> Path | None:
+    """The folder of the CUDA runtime that :func:`load_cuda_runtime` gives, read from the process's own memory map."""
+    runtime = load_cuda_runtime()
+    name = "" if runtime is None else Path(str(runtime._name)).name
+    lines = Path("/proc/self/maps").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    files = (Path(parts[5]) for parts in (line.split(maxsplit=5) for line in lines) if len(parts) == 6)
+    return next((file.parent for file in files if name and file.name.startswith(name)), None)

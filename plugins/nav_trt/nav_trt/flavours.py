@@ -49,10 +49,10 @@ RTX = Flavour("tensorrt-rtx", "TensorRT-RTX", "tensorrt_rtx", "rtx", (1, 4), (2,
 def why_not_installed(flavour: Flavour) -> str | None:
     """``None`` where the flavour is installed in a version that is supported, else the reason. Imports nothing."""
     try:
-        found = importlib.util.find_spec(flavour.module) is not None
+        spec = importlib.util.find_spec(flavour.module)
     except (ImportError, ValueError):
-        found = False
-    if not found:
+        spec = None
+    if spec is None or spec.origin is None:  # a folder of that name is no package
         return f"{flavour.title} is not installed; {flavour.install}"
     version = recorded_version(flavour)
     return None if version is None else _unsupported(flavour, version)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 from navcore.errors import ConversionError
 
 SHOWN = 5
+_LONGEST = 300  # characters of what the parser itself says
+_QUOTED = re.compile(r'&& "(.+)"', re.DOTALL)
+_NO_PLUGIN = "Plugin not found"
 _NO_OPERATOR = "TensorRT has no such operator, and no plugin of that name is loaded"
 _MEANINGS = (
     ("INVALID_NODE", "the node itself is not what TensorRT takes"),
@@ -46,7 +50,8 @@ def refused(trt: ModuleType, errors: list[Any]) -> ConversionError:
         if operators
         else "Check the ONNX file with onnx.checker."
     )
-    count = f"{len(told)} node{'s' if len(told) > 1 else ''}" if told else "the graph"
+    nodes = all(_operator(error) for error in errors) and len(told)
+    count = f"{nodes} node{'s' if nodes > 1 else ''}" if nodes else "the graph"
     listed = "; ".join(told[:SHOWN]) or "it gives no reason"
     return ConversionError(f"The parser refuses {count}: {listed}{more}.", hint=hint)
 
@@ -56,16 +61,26 @@ def _operator(error: Any) -> str:
 
 
 def _line(trt: ModuleType, error: Any) -> str:
-    name = error.node_name() or f"number {error.node()}"
-    where = f"node {name!r} ({_operator(error)})" if _operator(error) else "the graph"
-    described = str(error.desc()).strip()
-    # The parser's descriptions are often the C++ condition that did not hold; "false" says nothing to anybody.
-    detail = "" if described in ("", "false") or "&&" in described else f" ({described})"
-    return f"{where}: {_meaning(trt, error, described)}{detail}"
+    described = str(error.desc())
+    meaning = _meaning(trt, error, described)
+    detail = "" if meaning == _NO_OPERATOR else _detail(described)
+    told = f"{meaning} ({detail})" if detail else meaning
+    if not _operator(error):
+        return told
+    return f"node {error.node_name() or f'number {error.node()}'} ({_operator(error)}): {told}"
+
+
+def _detail(described: str) -> str:
+    """The parser's own words in one line; often they are the C++ condition that did not hold, with a text in it."""
+    quoted = _QUOTED.search(described)
+    text = " ".join((quoted[1] if quoted else described).split()).rstrip(".")
+    if text == "false" or (not quoted and "&&" in text):
+        return ""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _meaning(trt: ModuleType, error: Any, described: str) -> str:
-    if "Plugin not found" in described:
+    if _NO_PLUGIN in described:
         return _NO_OPERATOR
     for name, meaning in _MEANINGS:  # older versions lack some of the codes
         if error.code() == getattr(trt.ErrorCode, name, None):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nav_trt.availability import why_no_rtx, why_no_tensorrt
-from nav_trt.binding import inputs_by_name, outputs_by_position
-from nav_trt.cuda_libraries import select_device
+from nav_trt.binding import inputs_by_name, numpy_name, outputs_by_position
+from nav_trt.cuda_libraries import lend_runtime_to_polygraphy, select_device
 from nav_trt.flavours import RTX, TENSORRT, Flavour, import_flavour, refuse_foreign_plan
 from nav_trt.formats import RTX_FORMATS, TRT_FORMATS
-from navcore.errors import StepError
+from navcore.errors import InputError, StepError
 from navcore.formats import RuntimeProvider
 from navcore.jobs import Runner, RunnerJob
 from navcore.routes import runner
@@ -42,6 +42,7 @@ def _open(job: RunnerJob[None], flavour: Flavour) -> Runner:
     trt = import_flavour(flavour)
     refuse_foreign_plan(job.artifact.facts, flavour, str(trt.__version__))
     _choose_for_polygraphy(flavour)
+    lend_runtime_to_polygraphy()
     from polygraphy.backend.trt import EngineFromBytes, TrtRunner
     from polygraphy.exception import PolygraphyException
 
@@ -54,9 +55,19 @@ def _open(job: RunnerJob[None], flavour: Flavour) -> Runner:
             f"{flavour.title} {trt.__version__} does not load the engine{f' that {built} built' if built else ''}.",
             hint="Engines are for one version and one kind of device: build it again here.",
         ) from error
+    try:
+        return _bound(job, trt, running, index)
+    except BaseException:
+        running.deactivate()
+        raise
+
+
+def _bound(job: RunnerJob[None], trt: Any, running: Any, index: int) -> Runner:
     names = _tensor_names(trt, running.engine)
+    kinds = {name: numpy_name(running.engine.get_tensor_dtype(name)) for name in names["inputs"]}
+    fed = [(name, source, kinds[name]) for name, source in inputs_by_name(names["inputs"], job.artifact).items()]
     return Runner(
-        _call(running, inputs_by_name(names["inputs"], job.artifact), names["outputs"], job.signature.output_names),
+        _call(running, fed, names["outputs"], job.signature.output_names),
         close=running.deactivate,
         provider=f"cuda:{index}",
         precision=job.artifact.format.precision,
@@ -90,17 +101,19 @@ def _tensor_names(trt: Any, engine: Any) -> Mapping[str, list[str]]:
 
 
 def _call(
-    running: Any, fed_from: Mapping[str, str], outputs: list[str], known: tuple[str, ...]
+    running: Any, fed: Sequence[tuple[str, str, str]], outputs: Sequence[str], known: Sequence[str]
 ) -> Callable[[Feeds], Mapping[str, np.ndarray]]:
+    """``fed`` are for each of the engine's inputs its name, the name under which it is fed, and its dtype."""
     import numpy as np
     from polygraphy.exception import PolygraphyException
 
     named = dict(zip(outputs, outputs_by_position(outputs, known), strict=True))
 
     def call(feeds: Feeds) -> Mapping[str, np.ndarray]:
-        given = {name: np.ascontiguousarray(feeds[source]) for name, source in fed_from.items()}
+        given = {name: _taken(feeds, source, kind) for name, source, kind in fed}
         try:
-            results = running.infer(given, check_inputs=True)
+            # Polygraphy's own check asks the engine about every input at every call, and would be measured with it.
+            results = running.infer(given, check_inputs=False)
         except PolygraphyException as error:
             shapes = ", ".join(f"{name} {list(array.shape)}" for name, array in given.items())
             raise StepError(
@@ -111,3 +124,14 @@ def _call(
         return {named[name]: np.array(results[name]) for name in outputs}
 
     return call
+
+
+def _taken(feeds: Feeds, name: str, kind: str) -> np.ndarray:
+    import numpy as np
+
+    if name not in feeds:
+        raise InputError(f"The input {name!r} is missing.")
+    array = np.asarray(feeds[name], order="C")
+    if array.dtype.name != kind:  # its bytes would be taken for numbers of the engine's type
+        raise InputError(f"The input {name!r} is {array.dtype.name}, and the engine takes {kind}.")
+    return array

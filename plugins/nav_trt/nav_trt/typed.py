@@ -4,28 +4,32 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from navcore.errors import ConversionError, Unavailable
 
 _MOVES = ("CONSTANT", "CAST", "SHUFFLE", "IDENTITY", "CONCATENATION", "SLICE", "GATHER", "SHAPE", "SELECT")
-_NAMES = {"FLOAT": "fp32", "HALF": "fp16", "BF16": "bf16", "INT8": "int8", "FP8": "fp8"}
+_QUANTISING = ("QUANTIZE", "DEQUANTIZE", "DYNAMIC_QUANTIZE")  # older versions lack the last
+_NAMES = {"FLOAT": "fp32", "HALF": "fp16", "BF16": "bf16"}
 _QUANTISED = ("int8", "fp8")
 
 
 def computing_types(trt: ModuleType, network: Any) -> Counter[str]:
-    """How many layers compute in each of the floating-point types (``{"fp16": 12, "fp32": 3}``); moving data is not
-    computing."""
+    """How many layers compute in each type (``{"fp16": 12, "fp32": 3}``); moving data is not computing.
+
+    A layer that quantises or dequantises counts for the type that it quantises to: what stands between two of them is
+    computed in that.
+    """
     moves = {getattr(trt.LayerType, name) for name in _MOVES}
+    quantising = {getattr(trt.LayerType, name) for name in _QUANTISING if hasattr(trt.LayerType, name)}
     counts: Counter[str] = Counter()
     for layer in layers(network):
-        if layer.type in moves:
-            continue
-        for name in _output_types(layer):
-            if name in ("fp32", "fp16", "bf16"):
-                counts[name] += 1
-                break
+        if layer.type in quantising:
+            counts[_quantised_to(layer)] += 1
+        elif layer.type not in moves:
+            counts.update([name for name in map(_NAMES.get, _output_types(layer)) if name][:1])
     return counts
 
 
@@ -37,33 +41,27 @@ def layers(network: Any) -> Iterator[Any]:
 def _output_types(layer: Any) -> Iterator[str]:
     for index in range(layer.num_outputs):
         tensor = layer.get_output(index)
-        if tensor is not None and tensor.dtype.name in _NAMES:
-            yield _NAMES[tensor.dtype.name]
+        if tensor is not None:
+            yield str(tensor.dtype.name)
 
 
-def require_quantised(trt: ModuleType, network: Any, precision: str) -> None:
+def _quantised_to(layer: Any) -> str:
+    """The narrower side: what goes in of a layer that dequantises, else what comes out."""
+    inside, outside = str(layer.get_input(0).dtype.name), next(_output_types(layer))
+    return (inside if outside in _NAMES else outside).lower()
+
+
+def require_quantised(counts: Counter[str], precision: str) -> None:
     """Raise :class:`Unavailable` unless the graph holds quantisation to ``precision``.
 
     Since TensorRT 11 there is no calibration any more: 8-bit types come with the graph or not at all.
     """
-    if precision not in _QUANTISED:
-        return
-    kinds = (trt.LayerType.QUANTIZE, trt.LayerType.DEQUANTIZE)
-    found = {name for layer in layers(network) if layer.type in kinds for name in _types_around(layer)}
-    if precision not in found:
+    if precision in _QUANTISED and not counts[precision]:
         raise Unavailable(
             f"{precision} needs a quantized ONNX, and this graph has no QuantizeLinear or DequantizeLinear of "
             f"{precision}.",
             hint="Quantize the model first, for example with NVIDIA ModelOpt or torchao, and start from its ONNX file.",
         )
-
-
-def _types_around(layer: Any) -> Iterator[str]:
-    yield from _output_types(layer)
-    for index in range(layer.num_inputs):
-        tensor = layer.get_input(index)
-        if tensor is not None and tensor.dtype.name in _NAMES:
-            yield _NAMES[tensor.dtype.name]
 
 
 def require_type(counts: Counter[str], precision: str) -> None:
@@ -80,8 +78,22 @@ def require_type(counts: Counter[str], precision: str) -> None:
             f"Asked for {precision}, and none of the graph's layers computes in it: {told}.",
             hint="The types are the ONNX graph's own: ask for the precision that it has.",
         )
-    if wanted == "fp32" and counts["fp16"] + counts["bf16"]:
+    if wanted == "fp32" and set(counts) != {"fp32"}:
         raise ConversionError(
             f"Asked for {precision}, and the graph itself computes in less: {told}.",
             hint="Export the model in float32, or ask for the precision that it has.",
         )
+
+
+def narrowed(path: Path) -> tuple[str, ...]:
+    """A sentence when the ONNX file computes in float64 somewhere, which the parser makes float32 without a word."""
+    from onnx import TensorProto
+
+    from nav_onnx.external_data import tensors_and_nodes
+    from nav_onnx.model_file import read_proto
+
+    tensors, nodes = tensors_and_nodes(read_proto(path))
+    casts = (one.i for node in nodes if node.op_type == "Cast" for one in node.attribute if one.name == "to")
+    if TensorProto.DOUBLE in (*casts, *(tensor.data_type for tensor in tensors)):
+        return ("TensorRT has no float64: what the graph computes in it is computed in float32.",)
+    return ()
