@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from nav_torch.axes import Reach
@@ -17,19 +19,52 @@ def captured(
 ) -> torch.export.ExportedProgram:
     """The graph of the flattened module, every axis of the signature as free as the model lets it be.
 
-    The relations between axes are left to the capture (``Dim.AUTO``): one ``Dim`` shared by two axes is an error as
-    soon as the model does not need them equal, and a ``Dim`` each as soon as it does. What became of each axis is read
-    back by :func:`reached`.
+    Non-strict, and with ``Dim.AUTO``, so that it is never refused for what a model does to its axes: a table of
+    positions bounds a sequence, a ``reshape`` fixes a width. Axes of one symbol are tied to each other, so they come
+    out as one symbol of the graph. What became of each is read back by :func:`reached`.
     """
     import torch
 
-    auto = torch.export.Dim.AUTO
-    shapes = tuple(
-        {index: auto for index, size in enumerate(spec.shape) if isinstance(size, str)} or None
+    hints = {axis: torch.export.Dim.AUTO for spec in signature.inputs for axis in spec.shape if isinstance(axis, str)}
+    with blamed("torch.export"), linked(flat, signature):
+        return torch.export.export(flat, tensors, dynamic_shapes=dynamic_shapes(signature, hints), strict=False)
+
+
+def dynamic_shapes(signature: Signature, dims: dict[str, Any]) -> tuple[dict[int, Any] | None, ...]:
+    """``torch.export``'s argument of that name: by input, the axes whose symbol has an entry in ``dims``."""
+    return tuple(
+        {index: dims[size] for index, size in enumerate(spec.shape) if isinstance(size, str) and size in dims} or None
         for spec in signature.inputs
     )
-    with blamed("torch.export"):
-        return torch.export.export(flat, tensors, dynamic_shapes=shapes, strict=False)
+
+
+@contextmanager
+def linked(flat: torch.nn.Module, signature: Signature) -> Iterator[None]:
+    """For the time of a capture, tell it that axes of one symbol are equal, as a ``Dim`` shared by them would.
+
+    A hook sees the tensors before the model does, and unlike a module around the model it renames no weights.
+    """
+    import torch
+
+    places: dict[str, list[tuple[int, int]]] = {}
+    for number, spec in enumerate(signature.inputs):
+        for index, size in enumerate(spec.shape):
+            if isinstance(size, str):
+                places.setdefault(size, []).append((number, index))
+    pairs = [(found[0], other) for found in places.values() for other in found[1:]]
+    if not pairs:
+        yield
+        return
+
+    def tie(_module: torch.nn.Module, tensors: tuple[torch.Tensor, ...]) -> None:
+        for (first, axis), (other, index) in pairs:
+            torch._check(tensors[first].shape[axis] == tensors[other].shape[index])  # type: ignore[no-untyped-call]
+
+    handle = flat.register_forward_pre_hook(tie)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def reached(program: torch.export.ExportedProgram, signature: Signature) -> dict[str, Reach]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from nav_torch.axes import settled
-from nav_torch.capture import captured, reached
+from nav_torch.capture import reached
 from nav_torch.flat import example_tensors, flattened
 from nav_torch.formats import TORCH, TORCH_EXPORTED, load_exported
 from nav_torch.restoring import exporting, home, hushed
 from nav_torch.running import opened
+from nav_torch.strict import captured_strictly
 from nav_torch.subject import subject
 from navcore.formats import RuntimeProvider
 from navcore.jobs import ExportJob, Made, Runner, RunnerJob
@@ -16,16 +17,19 @@ from navcore.routes import exporter, runner
 
 @exporter(TORCH, TORCH_EXPORTED, cost=1.0, isolation="fork")
 def exportedprogram_from_torch(job: ExportJob[None]) -> Made:
-    """Capture the model with torch.export; the result takes flat tensors and returns one tensor or a flat tuple."""
+    """Capture the model with torch.export; the result takes flat tensors and returns one tensor or a flat tuple.
+
+    Axes that move together share one ``Dim``. The capture is strict, and non-strict where strict mode fails.
+    """
     import torch
 
     model = subject(job.source.model)
     with exporting(model, job.device, job.threads if job.forked else None) as device:
         with flattened(model, job.signature) as flat:
-            program = captured(flat, example_tensors(job.example, job.signature, device), job.signature)
-        kept = settled(job.signature, reached(program, job.signature), "torch.export", strict=False)
-        torch.export.save(program, job.output)
-    return Made(calling="positional", signature=kept.signature, notes=kept.notes)
+            capture = captured_strictly(flat, example_tensors(job.example, job.signature, device), job.signature)
+        kept = settled(job.signature, reached(capture.program, job.signature), "torch.export", strict=False)
+        torch.export.save(capture.program, job.output)
+    return Made(calling="positional", signature=kept.signature, notes=(*kept.notes, *capture.notes))
 
 
 @runner(TORCH_EXPORTED, runtime=RuntimeProvider.PYT)

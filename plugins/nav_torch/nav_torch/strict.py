@@ -1,0 +1,114 @@
+"""Capture in strict mode with one ``Dim`` per symbol, and without it where that fails."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from nav_torch.axes import Reach
+from nav_torch.blame import cause_line
+from nav_torch.capture import captured, dynamic_shapes, reached
+from nav_torch.flat import python_signature
+from navcore.errors import ExportError
+from navcore.tensors import Signature
+
+if TYPE_CHECKING:
+    import torch
+
+_FIXES = "Suggested fixes:"
+
+
+@attrs.frozen(eq=False)
+class Capture:
+    """A program, and what to tell the user about how it was captured."""
+
+    program: torch.export.ExportedProgram
+    notes: tuple[str, ...] = ()
+
+
+def captured_strictly(flat: torch.nn.Module, tensors: tuple[torch.Tensor, ...], signature: Signature) -> Capture:
+    """The graph of the flattened module in strict mode; the non-strict one, with a note, where strict mode fails.
+
+    Strict mode refuses a ``Dim`` whose range is wider than the model allows (a sequence without bound over a table of
+    512 positions), and costs three to four times a non-strict capture. The cheap one therefore comes first: it learns
+    the bounds, so that the strict one is tried once only, and it is there already when that fails.
+
+    Raises :class:`ExportError` when neither mode captures the model.
+    """
+    import torch
+
+    refusal: ExportError | None = None
+    loose: torch.export.ExportedProgram | None = None
+    reach: dict[str, Reach] = {}
+    try:
+        loose = captured(flat, tensors, signature)
+        reach = reached(loose, signature)
+    except ExportError as error:
+        refusal = error
+    shapes = dynamic_shapes(signature, shared_dims(signature, reach))
+    try:
+        with _leaving_nothing():
+            return Capture(torch.export.export(flat, tensors, dynamic_shapes=shapes, strict=True))
+    except Exception as error:
+        if loose is None:
+            assert refusal is not None, "without a program there is an error"
+            raise refusal from error
+        return Capture(loose, (_told(error),))
+
+
+def shared_dims(signature: Signature, reach: Mapping[str, Reach]) -> dict[str, Any]:
+    """A ``Dim`` for every input axis symbol that moves, over all sizes that the model takes, not just the data's.
+
+    From 1, unless the axis was asked to reach 0. Symbols that are no Python names, or differ in nothing else, are
+    made into distinct identifiers.
+    """
+    import torch
+
+    symbols = dict.fromkeys(size for spec in signature.inputs for size in spec.shape if isinstance(size, str))
+    names = list(python_signature(tuple(symbols)).parameters)[1:]
+    dims: dict[str, Any] = {}
+    for symbol, name in zip(symbols, names, strict=True):
+        allowed = reach.get(symbol, Reach(0, None))
+        if allowed.size is None:
+            least = max(allowed.low, min(1, signature.axis(symbol).minimum))
+            dims[symbol] = torch.export.Dim(name, min=least, max=allowed.high)
+    return dims
+
+
+def _told(error: Exception) -> str:
+    """One sentence on why strict mode failed: the rule that the sizes follow, where that is the reason."""
+    _, found, fixes = str(error).partition(_FIXES)
+    rules = [line.strip() for line in fixes.strip().split("\n\n")[0].splitlines() if " = Dim(" not in line]
+    if found and rules:
+        return f"torch.export: captured without strict mode, because the model ties its sizes: {'; '.join(rules)}."
+    return f"torch.export: captured without strict mode, which fails: {cause_line(error)}"
+
+
+@contextmanager
+def _leaving_nothing() -> Iterator[None]:
+    """Keep a strict capture from printing the failure that is forgiven, and from holding on to the model.
+
+    What strict mode compiles stays in the globals of the function it compiled, a function of torch's own: with it the
+    weights would live as long as the process. A table of the last capture's graph, which may name the class of the
+    model, is emptied as the next capture would.
+    """
+    from torch._dynamo import functional_export
+    from torch.fx.experimental import proxy_tensor
+
+    kept = vars(functional_export)
+    before = set(kept)
+    log = logging.getLogger("torch._guards")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+        for name in set(kept) - before:
+            if name.startswith("__compiled_fn"):
+                del kept[name]
+        getattr(proxy_tensor, "_FAKE_TENSOR_ID_TO_PROXY_MAP_FOR_EXPORT", {}).clear()
