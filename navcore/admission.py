@@ -15,7 +15,8 @@ BASE = 512 << 20
 COPIES = 3
 """How often the weights are taken to be in memory while a model is loaded: as read, as built, as laid out anew."""
 
-_LOOK_EVERY = 0.2  # seconds; memory becomes free without anybody telling
+LOOK_EVERY = 0.2
+"""Seconds between two looks at what changes without anybody telling, as memory does."""
 
 
 class Abandoned(StepError):
@@ -53,7 +54,7 @@ class Admission:
         self._free = available_memory if free is None else free
         self._running: list[Place] = []
         self._changed = threading.Condition()
-        self._closed = False
+        self.closed = False
 
     @contextlib.contextmanager
     def place(self, needs: int | None, *, patient: bool = True, alone: bool = False) -> Iterator[Place]:
@@ -65,8 +66,8 @@ class Admission:
         """
         place = Place(needs, patient=patient, alone=alone)
         with self._changed:
-            while not self._closed and not self._has_room_for(place):
-                self._changed.wait(_LOOK_EVERY)
+            while not self.closed and not self._has_room_for(place):
+                self._changed.wait(LOOK_EVERY)
             self.check_open()
             for other in self._running:
                 other.crowded = place.crowded = True
@@ -81,12 +82,12 @@ class Admission:
     def close(self) -> None:
         """From now on nothing starts, and who waits is sent away."""
         with self._changed:
-            self._closed = True
+            self.closed = True
             self._changed.notify_all()
 
     def check_open(self) -> None:
         """Raise :class:`Abandoned` after :meth:`close`."""
-        if self._closed:
+        if self.closed:
             raise Abandoned("The run was interrupted.")
 
     def _has_room_for(self, place: Place) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, ParamSpec
 
 import attrs
 
-from navcore.admission import Admission, foreseen_memory
+from navcore.admission import LOOK_EVERY, Abandoned, Admission, foreseen_memory
 from navcore.errors import StepError, first_line
 from navcore.isolation import kill_children
 from navcore.jobs import Artifact
@@ -49,9 +49,9 @@ class Crew:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._run = _runner_of_steps(session.executor)
         self._pool = ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="navcore")
         self._admission = Admission(processors())
+        self._run = _runner_of_steps(session.executor, self._admission)
         self._checks: dict[tuple[str, str], Future[Checking]] = {}
         self._futures: list[Future[Any]] = []
 
@@ -185,19 +185,32 @@ def _was_ended(answer: Mapping[str, Any]) -> bool:
     return failure is not None and failure["category"] in ("timeout", "crash")
 
 
-def _runner_of_steps(executor: Executor | None) -> RunStep:
+def _runner_of_steps(executor: Executor | None, admission: Admission) -> RunStep:
     """How a step's plain data becomes its answer: here, or submitted to the user's executor."""
     if executor is None:
         return run_step
 
     def submitted(step: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            answer: dict[str, Any] = executor.submit(run_step, dict(step)).result()
+            return _awaited(executor.submit(run_step, dict(step)), admission)
+        except Abandoned:
+            raise
         except Exception as error:  # a step itself never raises
             raise StepError(
                 f"The executor could not run a step: {type(error).__name__}: {first_line(error)}",
                 hint="Each of its workers needs the same packages, and the workspace folder at the same path.",
             ) from error
-        return answer
 
     return submitted
+
+
+def _awaited(future: Future[dict[str, Any]], admission: Admission) -> dict[str, Any]:
+    """The answer, unless the run is stopped before the step has begun: it may stand in a long line."""
+    while True:
+        try:
+            return future.result(timeout=LOOK_EVERY)
+        except TimeoutError:
+            if future.done():
+                raise
+            if admission.closed and future.cancel():
+                admission.check_open()

@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,21 @@ def test_an_interrupt_ends_both_and_nothing_is_recorded_of_them(run_sides: Run, 
     for path in here:
         path.unlink()
     assert statuses(run_sides("meet", "meet")) == BOTH_OK
+
+
+def test_an_interrupt_does_not_wait_for_an_executor_without_a_free_worker(run_sides: Run) -> None:
+    def interrupt(event: Event) -> None:
+        if event.stage == Stage.CHECKING and event.subject == "toy-alpha/left":
+            raise Interrupted
+
+    released = threading.Event()
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(released.wait)
+        try:
+            with pytest.raises(Interrupted):
+                run_sides("", "", progress=interrupt, executor=executor)
+        finally:
+            released.set()
 
 
 def test_a_step_that_an_interrupt_ended_has_not_failed(run_toy: Run, toy: Any, workdir: Path) -> None:
