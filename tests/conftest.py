@@ -20,7 +20,7 @@ from navcore.serial import to_data
 
 ENVIRONMENT = {
     "NAVCORE_EXTRA_PLUGINS": "toy=navcore.testing.toy",
-    "NAVCORE_DISABLE_PLUGINS": "torch,onnx,tensorflow,openvino",
+    "NAVCORE_DISABLE_PLUGINS": "torch,onnx,tensorflow,openvino,trt",
 }
 QUICK = nav.ProfilerConfig(measurement_mode="count_windows", measurement_request_count=5)
 _OF_THE_MOMENT = {"seconds", "peak_memory", "cold_start", "cpu_share", "switches"}
