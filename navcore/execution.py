@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor, wait
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
 import attrs
 
-from navcore.errors import StepError, first_line
 from navcore.formats import Format
-from navcore.isolation import kill_children
 from navcore.jobs import Artifact
-from navcore.making import Making, make, making_key, recall
+from navcore.making import Making, making_key, recall
 from navcore.planning import Missing, Plan, Request, Step, make_plan
 from navcore.progress import Event, Stage
 from navcore.results import Attempt, Failure, FormatResult, RuntimeResult, Status
-from navcore.runtimes import check_runtime, is_refused
-from navcore.session import Kept, Session, processors
-from navcore.steps import run_step
+from navcore.runtimes import is_refused
+from navcore.session import Kept, Session
+from navcore.sidebyside import Crew, Task
 from navcore.tensors import Signature
 from navcore.workspace import size_of_model
 
 Publish = Callable[[tuple[FormatResult, ...]], None]
-SIDE_BY_SIDE = 4
 
 
 def execute(session: Session, kept: Sequence[Kept], publish: Publish) -> tuple[FormatResult, ...]:
@@ -32,20 +27,18 @@ def execute(session: Session, kept: Sequence[Kept], publish: Publish) -> tuple[F
 
     ``kept`` is what there is to start from: the source, or the formats of a loaded package.
 
-    Waves of steps that do not depend on each other are made side by side; checks follow one at a time, since
-    measuring has the machine to itself. A route that fails, in making or in verification, is left out and the plan is
+    Waves of steps that do not depend on each other are made side by side; how checks run beside them is in
+    :class:`navcore.sidebyside.Crew`. A route that fails, in making or in verification, is left out and the plan is
     made again from what exists, until nothing is left to do.
     """
-    board = _Board(session, kept, publish)
-    try:
+    with Crew(session) as crew:
+        board = _Board(session, kept, publish, crew)
         board.check_kept()
         while ready := board.ready():
             for step, making in board.make_all(ready):
                 board.settle(step, making)
+            crew.end_wave()
         return board.finish()
-    except BaseException:
-        kill_children(session.workspace.private)
-        raise
 
 
 def plan_request(session: Session) -> Request:
@@ -57,8 +50,9 @@ def plan_request(session: Session) -> Request:
 class _Board:
     """Where one run stands: rows that are done, what can be built on, and the routes that have failed."""
 
-    def __init__(self, session: Session, kept: Sequence[Kept], publish: Publish) -> None:
+    def __init__(self, session: Session, kept: Sequence[Kept], publish: Publish, crew: Crew) -> None:
         self.session = session
+        self.crew = crew
         self.kept = tuple(kept)
         self.publish = publish
         self.rows: dict[str, FormatResult] = {}
@@ -108,6 +102,7 @@ class _Board:
 
     def check_kept(self) -> None:
         """Check what was there before anything is made; a format that fails here is not built on."""
+        self.crew.begin_checks([(one.artifact, one.key, self.plan.checks_of(one.artifact.format)) for one in self.kept])
         for kept in self.kept:
             runtimes = tuple(self._check(kept.artifact, kept.key))
             status = _status_of(runtimes)
@@ -117,49 +112,19 @@ class _Board:
             self._put(attrs.evolve(kept.row, status=status, runtimes=runtimes, failure=failure))
 
     def make_all(self, ready: list[Step]) -> Iterable[tuple[Step, Making]]:
-        """Make the wave side by side; whatever must happen in the caller's own thread happens there, in turn."""
-        session = self.session
-        todo: list[tuple[Step, Artifact, str, int]] = []
-        done: dict[str, Making] = {}
+        """Make the wave, less what an earlier run has finished."""
+        tasks, known = [], {}
         for step in ready:
             origin, origin_key = self.artifacts[step.source.name]
-            key = making_key(session, step, origin_key)
-            known = recall(session, step, key)
-            if known is not None and not known.present and not self._was_refused(step, known):
-                known = None
-            if known is not None:
-                done[step.target.name] = known
-                continue
-            threads = max(1, processors() // min(len(ready), SIDE_BY_SIDE))
-            todo.append((step, origin, key, threads))
-        done.update(self._make_side_by_side(todo))
-        return [(step, done[step.target.name]) for step in ready]
-
-    def _make_side_by_side(self, todo: list[tuple[Step, Artifact, str, int]]) -> dict[str, Making]:
-        session = self.session
-        run = _runner_of_steps(session.executor)
-        made: dict[str, Making] = {}
-        in_caller = [one for one in todo if one[0].route.hook == "export_model" and one[0].route.isolation == "caller"]
-        aside = [one for one in todo if one not in in_caller]
-        for step, *_ in todo:
-            session.announce(Event(Stage.MAKING, step.target.name, f"by {step.route.name}"))
-        with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="navcore") as pool:
-            futures = {
-                step.target.name: pool.submit(make, session, step, origin, key, threads, run)
-                for step, origin, key, threads in aside
-            }
-            try:
-                for step, origin, key, threads in in_caller:
-                    made[step.target.name] = make(session, step, origin, key, threads, run)
-                made |= {name: future.result() for name, future in futures.items()}
-            except BaseException:
-                for future in futures.values():
-                    future.cancel()
-                while not all(future.done() for future in futures.values()):
-                    kill_children(session.workspace.private)  # or leaving the pool would wait for them
-                    wait(futures.values(), timeout=0.1)
-                raise
-        return made
+            key = making_key(self.session, step, origin_key)
+            tasks.append(Task(step, origin, key, self.plan.checks_of(step.target)))
+            before = recall(self.session, step, key)
+            if before is not None and (before.present or self._was_refused(step, before)):
+                known[step.target.name] = before
+            else:
+                self.session.announce(Event(Stage.MAKING, step.target.name, f"by {step.route.name}"))
+        made = self.crew.make_all(tasks, known, self._artifact)
+        return [(step, made[step.target.name]) for step in ready]
 
     def _was_refused(self, step: Step, known: Making) -> bool:
         """Whether a product that is gone need not come back, because verification refused it and would again."""
@@ -258,12 +223,11 @@ class _Board:
         return None if signature == self.session.samples.signature else signature
 
     def _check(self, artifact: Artifact, key: str) -> Iterable[RuntimeResult]:
-        run = _runner_of_steps(self.session.executor)
         for planned in self.plan.checks_of(artifact.format):
             subject = f"{artifact.format.name}/{planned.runtime}"
             if not planned.reason:
                 self.session.announce(Event(Stage.CHECKING, subject))
-            checking = check_runtime(self.session, artifact, key, planned, run)
+            checking = self.crew.check(artifact, key, planned)
             row = checking.row
             text = row.failure.cause if row.failure else ""
             seconds = row.outcome.seconds if row.outcome else None
@@ -323,21 +287,3 @@ def _status_of(runtimes: Sequence[RuntimeResult]) -> Status:
 
 def _listed(sizes: Iterable[int]) -> str:
     return ", ".join("unbatched" if size == -1 else str(size) for size in sizes)
-
-
-def _runner_of_steps(executor: Executor | None) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-    """How a step's plain data becomes its answer: here, or submitted to the user's executor."""
-    if executor is None:
-        return run_step
-
-    def submitted(step: Mapping[str, Any]) -> dict[str, Any]:
-        try:
-            answer: dict[str, Any] = executor.submit(run_step, dict(step)).result()
-        except Exception as error:  # a step itself never raises
-            raise StepError(
-                f"The executor could not run a step: {type(error).__name__}: {first_line(error)}",
-                hint="Each of its workers needs the same packages, and the workspace folder at the same path.",
-            ) from error
-        return answer
-
-    return submitted

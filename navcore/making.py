@@ -28,6 +28,7 @@ from navcore.steps import failed_result, run_step, run_step_forked
 from navcore.workspace import Workspace, fresh_folder, move_contents, remove, size_of, write_json
 
 RunStep = Callable[[Mapping[str, Any]], dict[str, Any]]
+RunForked = Callable[[Mapping[str, Any], Callable[[], dict[str, Any]]], dict[str, Any]]
 _IN_CALLER = "in-caller.json"
 
 
@@ -110,7 +111,15 @@ def _has_size(path: Path, size: int) -> bool:
     return path.exists() and size_of(path) == size
 
 
-def make(session: Session, step: Step, origin: Artifact, key: str, threads: int, run: RunStep = run_step) -> Making:
+def make(
+    session: Session,
+    step: Step,
+    origin: Artifact,
+    key: str,
+    threads: int,
+    run: RunStep = run_step,
+    run_forked: RunForked = run_step_forked,
+) -> Making:
     """Do the work of one step in a private folder, then move what it wrote into the format's own.
 
     Never raises for what the route did: a failure is an outcome.
@@ -128,7 +137,7 @@ def make(session: Session, step: Step, origin: Artifact, key: str, threads: int,
         answer = run({**plain, "request": request})
     elif _can_fork(session, step, origin):
         job = _export_job(session, step, origin, output, folder, threads=1, forked=True)
-        answer = run_step_forked(plain, lambda: _export(session, step, job))
+        answer = run_forked(plain, lambda: _export(session, step, job))
     else:
         job = _export_job(session, step, origin, output, folder, threads=threads, forked=False)
         with _marked(session, step, key):

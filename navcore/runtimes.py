@@ -34,9 +34,17 @@ class Checking:
 
 
 def check_runtime(
-    session: Session, artifact: Artifact, artifact_key: str, planned: Check, run: RunStep = run_step
+    session: Session,
+    artifact: Artifact,
+    artifact_key: str,
+    planned: Check,
+    run: RunStep = run_step,
+    threads: int | None = None,
 ) -> Checking:
-    """Verify, then measure, each unless the journal already knows. Never raises for what the runtime did."""
+    """Verify, then measure, each unless the journal already knows. Never raises for what the runtime did.
+
+    ``threads`` are the compute threads of a check that only verifies; ``None`` means all.
+    """
     if planned.reason:
         failure = Failure(planned.reason, "unavailable")
         outcome = Outcome(Status.UNAVAILABLE, failure=failure)
@@ -55,7 +63,7 @@ def check_runtime(
     if measured is not None and verified is not None:
         return Checking(_joined(verified, measured), reused=True)
     fresh = _run_check(
-        session, artifact, planned, None if verified else verifying, None if measured else measuring, run
+        session, artifact, planned, None if verified else verifying, None if measured else measuring, run, threads
     )
     if verified is None and not reference:
         _remember(session, "verified", verified_key, attrs.evolve(fresh, performance=(), profiling=None))
@@ -165,6 +173,7 @@ def _run_check(
     verifying: VerifyRequest | None,
     measuring: MeasureRequest | None,
     run: RunStep,
+    threads: int | None = None,
 ) -> RuntimeResult:
     if artifact.model is not None:
         return _check_live(session, artifact, planned, measuring)
@@ -178,7 +187,7 @@ def _run_check(
         "workspace": str(session.workspace.root),
         "options": to_data(session.options.get(planned.route.id)),
         "device": session.device,
-        "threads": processors(),
+        "threads": processors() if threads is None or measuring is not None else threads,
         "log_dir": str(folder),
         "verifying": to_data(verifying),
         "measuring": to_data(measuring),
