@@ -5,17 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from navcore.checking import CheckResult, MeasureRequest, VerifyRequest, check
 from navcore.isolation import enter_child, read_request, read_result, write_result
 from navcore.jobs import Artifact, ConvertJob, RunnerJob
 from navcore.registry import Registry, load_registry
 from navcore.sampling import SampleStore
 from navcore.serial import from_data, to_data
-from navcore.serving import serve
 from navcore.steps import failed_result
 from navcore.tensors import Signature
+
+if TYPE_CHECKING:
+    from navcore.checking import CheckResult
 
 
 def main(request_file: str) -> None:
@@ -30,6 +31,8 @@ def main(request_file: str) -> None:
         elif request["kind"] == "check":
             result = check_artifact(request, registry, folder)
         else:
+            from navcore.serving import serve
+
             result = serve(runner_job(request, registry), request, registry)
     except Exception as error:
         result = {**(read_result(folder) or {}), **failed_result(error)}  # what was verified before stays known
@@ -88,6 +91,8 @@ def runner_job(request: Mapping[str, Any], registry: Registry) -> RunnerJob[Any]
 
 def check_artifact(request: Mapping[str, Any], registry: Registry, folder: Path) -> dict[str, Any]:
     """Verify and measure an artifact; what is known is on disk before the next part begins."""
+    from navcore.checking import MeasureRequest, VerifyRequest, check
+
     job = runner_job(request, registry)
 
     def keep(result: CheckResult) -> None:
