@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from navcore.announcements import candidates
 from navcore.failures import describe, died
 from navcore.results import Failure, Outcome, Status
 from navcore.serial import from_data, to_data
@@ -28,7 +29,9 @@ def run_step(step: Mapping[str, Any]) -> dict[str, Any]:
     from navcore.isolation import run_module
 
     folder, log = Path(step["folder"]), Path(step["log"])
-    report = run_module(WORKER, step["request"], folder=folder, log=log, limits=_limits(step))
+    # To look for plugins is to import and read a lot: it is done here, not in each child.
+    request = {**step["request"], "announced": to_data(tuple(candidates()))}
+    report = run_module(WORKER, request, folder=folder, log=log, limits=_limits(step))
     return _conclude(report, step["who"])
 
 

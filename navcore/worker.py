@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from navcore.announcements import Candidate
 from navcore.isolation import enter_child, read_request, read_result, write_result
 from navcore.jobs import Artifact, ConvertJob, RunnerJob
 from navcore.registry import Registry, load_registry
@@ -24,7 +25,7 @@ def main(request_file: str) -> None:
     enter_child()
     folder = Path(request_file).parent
     request = read_request(Path(request_file))
-    registry = load_registry()
+    registry = load_registry(announced_in(request))
     try:
         if request["kind"] == "convert":
             result = convert(request, registry)
@@ -40,6 +41,12 @@ def main(request_file: str) -> None:
 
         traceback.print_exc()  # the log is where the whole story belongs
     write_result(folder, result, done=True)
+
+
+def announced_in(request: Mapping[str, Any]) -> tuple[Candidate, ...] | None:
+    """The plugins that the parent found announced, or ``None`` where it did not look."""
+    told = request.get("announced")
+    return None if told is None else from_data(told, tuple[Candidate, ...])
 
 
 def artifact_from(data: Mapping[str, Any], registry: Registry) -> Artifact:
