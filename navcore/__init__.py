@@ -41,7 +41,7 @@ _HOMES = {
     "planning": ("Plan",),
     "profiling": ("MeasurementMode", "ProfilerConfig"),
     "progress": ("Event",),
-    "routes": ("Route", "converter", "exporter", "profiler", "runner"),
+    "routes": ("Route", "SpotCheck", "converter", "exporter", "profiler", "runner"),
     "tensors": ("Axis", "Signature", "TensorSpec"),
 }
 _PUBLIC = {name: home for home, names in _HOMES.items() for name in names}
@@ -77,7 +77,7 @@ if TYPE_CHECKING:
     from navcore.planning import Plan
     from navcore.profiling import MeasurementMode, ProfilerConfig
     from navcore.progress import Event
-    from navcore.routes import Route, converter, exporter, profiler, runner
+    from navcore.routes import Route, SpotCheck, converter, exporter, profiler, runner
     from navcore.tensors import Axis, Signature, TensorSpec
 
 
@@ -142,6 +142,7 @@ __all__ = [
     "RuntimeProvider",
     "Signature",
     "SourceError",
+    "SpotCheck",
     "StepCrashed",
     "StepError",
     "TensorRTPrecision",

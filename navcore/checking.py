@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +27,16 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class VerifyRequest:
-    """What the outputs are held against; see :func:`navcore.verification.verify`."""
+    """What the outputs are held against; see :func:`navcore.verification.verify`.
+
+    ``at_most`` limits the number of comparisons.
+    """
 
     precision: str | None = None
     noise: Mapping[str, float] = attrs.field(factory=dict)
     atol: float | None = None
     rtol: float | None = None
+    at_most: int | None = None
 
 
 @attrs.frozen
@@ -85,7 +90,7 @@ def check(
         sieve = _Sieve(signature, reference)
         verification = verify(
             runner,
-            sieve.fitting(store.comparisons(reference)),
+            islice(sieve.fitting(store.comparisons(reference)), verifying.at_most),
             signature=signature,
             precision=runner.precision or verifying.precision,
             noise=verifying.noise,

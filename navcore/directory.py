@@ -10,6 +10,7 @@ _BRINGS = {
     "tf-trt": "nav-tf",
     "torch-trt": "nav-trt",
     "trt": "nav-trt",
+    "trt-rtx": '"nav-trt[rtx]"',
     "openvino": "nav-openvino",
 }
 

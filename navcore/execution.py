@@ -94,7 +94,7 @@ class _Board:
         sizes = resolve_batch_sizes(
             settings.profiler_config, batch_dim=settings.batch_dim, dataloader_batch=self.session.samples.batch_size
         )
-        runtimes = sum(not check.reason for check in self.plan.checks)
+        runtimes = sum(not check.reason and check.route.spot_check is None for check in self.plan.checks)
         least, most = estimate_seconds(settings.profiler_config, runtimes=runtimes, batch_sizes=len(sizes))
         told = f"{least:.0f} to {most:.0f} s" if math.isfinite(most) else "as long as its windows of calls take"
         text = f"measuring {runtimes} runtimes at batch sizes {_listed(sizes)} takes {told}"
@@ -220,7 +220,7 @@ class _Board:
         path = self.session.workspace.format_folder(step.target.name) / step.target.filename
         origin = self.artifacts[step.source.name][0]
         signature = making.made.signature or origin.signature
-        return Artifact(step.target, signature, path, None, making.made.calling)
+        return Artifact(step.target, signature, path, None, making.made.calling, making.made.facts)
 
     def _result(
         self,

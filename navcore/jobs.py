@@ -25,7 +25,8 @@ Calling = Literal["named", "positional", "structure"]
 class Artifact:
     """A model in one format: a file or folder at ``path``, or a live ``model``.
 
-    ``signature`` and ``calling`` say how to call it.
+    ``signature`` and ``calling`` say how to call it. ``facts`` are what the route that made it recorded
+    (:class:`Made`), empty for a source.
     """
 
     format: Format
@@ -33,6 +34,7 @@ class Artifact:
     path: Path | None = None
     model: Any = attrs.field(default=None, eq=False, repr=False)
     calling: Calling = "named"
+    facts: Mapping[str, str] = attrs.field(factory=dict)
 
     @property
     def file(self) -> Path:

@@ -215,7 +215,7 @@ def _kept(session: Session, row: FormatResult) -> Kept:
     path = session.workspace.root / row.path
     row = attrs.evolve(row, elsewhere=False, notes=_told_here(row.notes))
     known = session.registry.format(row.format.name)
-    artifact = Artifact(known, row.signature or session.samples.signature, path, None, row.calling)
+    artifact = Artifact(known, row.signature or session.samples.signature, path, None, row.calling, row.facts)
     return Kept(artifact, digest("kept", session.source_key, row.format.name, digest_of_file(path)), row)
 
 

@@ -270,7 +270,9 @@ class PackageDescriptor:
         if row.live:
             artifact = Artifact(known, samples.signature, None, self._live_model(), "structure")
         else:
-            artifact = Artifact(known, row.signature or samples.signature, self._file(row), None, row.calling)
+            artifact = Artifact(
+                known, row.signature or samples.signature, self._file(row), None, row.calling, row.facts
+            )
         return artifact, self._runner_route(row, runtime)
 
     def _runner_route(self, row: FormatResult, runtime: str | None) -> Route:

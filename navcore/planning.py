@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import heapq
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import attrs
 
@@ -103,7 +103,8 @@ def make_plan(
     ``reasons`` maps the id of a route to why this machine cannot use it, ``failed`` the id of a route that was tried
     to how it ended: both are left out, and named where they leave a target out of reach. ``kept`` are formats that
     exist already (in a loaded package), from which a way may start as from the source. A route declared with
-    ``default=False`` is used only to make a format that ``request.targets`` asks for.
+    ``default=False`` makes a format that ``request.targets`` asks for; a format that only such routes make is also
+    made on the way to another target, where there is no other way.
 
     Raises :class:`UnknownFormat` for a target, and :class:`OptionError` for a preference or a runtime, that nobody
     installed brings. With ``kept`` formats the request was made elsewhere, perhaps with other plugins: then
@@ -118,15 +119,18 @@ def make_plan(
     by_name = {format.name: format for format in (*kept, source, *formats)}
     wanted = _wanted(edges, formats, source, request.targets, kept)
     asked = {format.name for format in wanted} if request.targets is not None else set()
-    edges, optional = _parted(edges, lambda route: route.default or route.goal.name in asked)
-    usable = [route for route in edges if route.id not in reasons and route.id not in failed]
+    edges, detours = _parted(edges, asked)
     starts = [source.name, *(format.name for format in kept)]
-    paths = cheapest_paths(usable, starts)
+    blocks = {**failed, **reasons}
+    paths = {
+        **cheapest_paths(_usable((*edges, *detours), blocks), starts),
+        **cheapest_paths(_usable(edges, blocks), starts),
+    }
     steps: dict[str, Step] = {}
     missing = []
     for target in wanted:
         if target.name not in paths:
-            missing.append(Missing(target, _why_missing(edges, optional, starts, target, {**failed, **reasons})))
+            missing.append(Missing(target, _why_missing((*edges, *detours), starts, target, blocks)))
         for route in paths.get(target.name, ()):
             requested = any(route.goal == one for one in wanted)
             step = Step(route, by_name[route.source], by_name[route.goal.name], requested)
@@ -178,11 +182,15 @@ def _preferred(edges: Sequence[Route], prefer: Mapping[str, str]) -> list[Route]
     return [route for route in edges if route.goal.name not in pinned or is_preferred(route)]
 
 
-def _parted(edges: Iterable[Route], test: Callable[[Route], bool]) -> tuple[list[Route], list[Route]]:
-    parts: tuple[list[Route], list[Route]] = ([], [])
-    for route in edges:
-        parts[not test(route)].append(route)
-    return parts
+def _parted(edges: Sequence[Route], asked: Collection[str]) -> tuple[list[Route], list[Route]]:
+    """The routes to plan with, and those to formats that nobody asked for but other targets may be made from."""
+    ordinary = [route for route in edges if route.default or route.goal.name in asked]
+    made = {route.goal.name for route in ordinary}
+    return ordinary, [route for route in edges if route.goal.name not in made]
+
+
+def _usable(edges: Iterable[Route], blocks: Mapping[str, str]) -> list[Route]:
+    return [route for route in edges if route.id not in blocks]
 
 
 def _refuse_unknown_keys(runtimes: Mapping[str, tuple[str, ...]], formats: Sequence[Format]) -> None:
@@ -203,17 +211,26 @@ def _wanted(
 ) -> list[Format]:
     if targets is None:
         starts = [source.name, *(format.name for format in kept)]
-        reached = cheapest_paths([route for route in edges if route.default], starts)
+        by_default = {route.goal.name for route in edges if route.default}
+        reached = by_default & set(cheapest_paths(edges, starts))
         return sorted((format for format in formats if format.name in reached), key=lambda format: format.name)
     wanted: dict[str, Format] = {}
     for target in targets:
         found = matching(target, formats) or matching(target, REFERENCE_FORMATS)
         if not found:
             raise unknown_target(target, [format.name for format in formats] + [format.family for format in formats])
+        if all(format.name != target for format in found):
+            found = usual_variants(found, edges)
         for format in found:
             if format != source and format not in kept:  # those are there, and checked, anyway
                 wanted[format.name] = format
     return list(wanted.values())
+
+
+def usual_variants(family: tuple[Format, ...], routes: Sequence[Route]) -> tuple[Format, ...]:
+    """The variants of a family that are made by default; all of them where none is."""
+    by_default = {route.target.name for route in routes if route.default and route.target is not None}
+    return tuple(format for format in family if format.name in by_default) or family
 
 
 def unknown_target(target: str, known: Iterable[str]) -> UnknownFormat:
@@ -232,31 +249,20 @@ def unknown_target(target: str, known: Iterable[str]) -> UnknownFormat:
 
 def _why_missing(
     edges: Sequence[Route],
-    optional: Sequence[Route],
     starts: Sequence[str],
     target: Format,
     blocks: Mapping[str, str],
 ) -> str:
     """The reason on the cheapest path there would be: what keeps the target out of reach, in one line.
 
-    ``optional`` are routes that were left out because nobody asked for what they make, ``blocks`` maps the ids of
-    routes that cannot be used to the reason.
+    ``blocks`` maps the ids of routes that cannot be used to the reason.
     """
-    towards = sorted(
-        (route for route in (*edges, *optional) if route.goal == target), key=lambda route: (route.cost, route.id)
-    )
+    towards = sorted((route for route in edges if route.goal == target), key=lambda route: (route.cost, route.id))
     if not towards:
         plugin = bringer_of(target.name)
         return f"no installed plugin makes it; pip install {plugin}" if plugin else "no installed plugin makes it"
     best = cheapest_paths(edges, starts).get(target.name)
     if best is None:
-        left_out = set(optional)
-        asking = [
-            route for route in cheapest_paths((*edges, *optional), starts).get(target.name, ()) if route in left_out
-        ]
-        if asking:
-            names = " and ".join(route.goal.name for route in asking)
-            return f"the way leads over {names}, made only when asked for: add it to targets"
         sources = ", ".join(sorted({route.source for route in towards}))
         return f"it is made from {sources}, which cannot be reached from {', '.join(starts)}"
     blocked = [route for route in best if route.id in blocks]

@@ -70,7 +70,7 @@ def _measured(session: Session, row: FormatResult, runtime: RuntimeResult, trust
     else:
         assert row.path is not None
         known = session.registry.format(row.format.name)
-        artifact = Artifact(known, signature, session.workspace.root / row.path, None, row.calling)
+        artifact = Artifact(known, signature, session.workspace.root / row.path, None, row.calling, row.facts)
     route = session.registry.route(runtime.route)
     fresh = measure_runtime(session, artifact, Check(row.format, runtime.runtime, route))
     return attrs.evolve(

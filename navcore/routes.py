@@ -30,6 +30,20 @@ Hook = Literal["export_model", "convert", "make_runner", "profile"]
 Isolation = Literal["fork", "caller"]
 Probe = Callable[[], "str | None"]
 Options = TypeVar("Options")
+
+
+@attrs.frozen
+class SpotCheck:
+    """What a runtime that interprets a model, far too slowly to be used, is good for: proving numbers.
+
+    It is held against the first ``comparisons`` with the source, within ``seconds`` of wall time from its start, and is
+    never measured. What is not proven by then is unverified.
+    """
+
+    comparisons: int = 1
+    seconds: float = 60.0
+
+
 ROUTES_ATTRIBUTE = "__navcore_routes__"
 
 
@@ -38,9 +52,10 @@ class Route:
     """One way from a format to another, to run a format, or to measure.
 
     ``source`` is the name of the format it starts from or runs, ``target`` the format it makes. ``cost`` orders
-    alternatives, the cheapest first. ``default=False`` keeps it out of plans that did not ask for its target.
-    ``isolation`` says where a live model may be exported: in a fork of the caller, or only in the caller itself.
-    ``owner`` (the plugin's name), ``distribution`` and ``version`` are filled in by the registry.
+    alternatives, the cheapest first. ``default=False`` keeps its target out of plans that did not ask for it, unless
+    another target is made from it. ``isolation`` says where a live model may be exported: in a fork of the caller, or
+    only in the caller itself. ``spot_check`` is set for a runtime that only proves numbers. ``owner`` (the plugin's
+    name), ``distribution`` and ``version`` are filled in by the registry.
     """
 
     name: str
@@ -54,6 +69,7 @@ class Route:
     options: type | None = None
     available: Probe | None = attrs.field(eq=False, default=None, repr=False)
     isolation: Isolation = "caller"
+    spot_check: SpotCheck | None = None
     formats: tuple[Format, ...] = attrs.field(eq=False, default=(), repr=False)
     owner: str = ""
     distribution: str = ""
@@ -237,6 +253,7 @@ def runner(
     cost: float = ...,
     default: bool = ...,
     available: Probe | None = ...,
+    spot_check: SpotCheck | None = ...,
 ) -> Callable[
     [Callable[[RunnerJob[Options]], Runner | Callable[[Feeds], Mapping[str, np.ndarray]]]],
     Callable[[RunnerJob[Options]], Runner | Callable[[Feeds], Mapping[str, np.ndarray]]],
@@ -249,6 +266,7 @@ def runner(
     cost: float = ...,
     default: bool = ...,
     available: Probe | None = ...,
+    spot_check: SpotCheck | None = ...,
 ) -> Callable[
     [Callable[[RunnerJob[None]], Runner | Callable[[Feeds], Mapping[str, np.ndarray]]]],
     Callable[[RunnerJob[None]], Runner | Callable[[Feeds], Mapping[str, np.ndarray]]],
@@ -260,8 +278,12 @@ def runner(
     cost: float = 1.0,
     default: bool = True,
     available: Probe | None = None,
+    spot_check: SpotCheck | None = None,
 ) -> Callable[[Any], Any]:
-    """Declare a function that loads ``formats`` in ``runtime`` and returns a runner, or a plain callable."""
+    """Declare a function that loads ``formats`` in ``runtime`` and returns a runner, or a plain callable.
+
+    ``spot_check`` limits a slow reference interpreter to proving a few numbers; it is never measured.
+    """
     if not formats:
         raise PluginError(f"A runner for {str(runtime)!r} names no format.", hint="Give the formats that it loads.")
 
@@ -280,6 +302,7 @@ def runner(
                     default=default,
                     options=options,
                     available=available,
+                    spot_check=spot_check,
                     formats=_given(format),
                 ),
             )

@@ -42,8 +42,8 @@ def check_runtime(
         outcome = Outcome(Status.UNAVAILABLE, failure=failure)
         return Checking(RuntimeResult(planned.runtime, Status.UNAVAILABLE, planned.route.id, outcome=outcome))
     reference = artifact.model is not None
-    verifying = None if reference else _verify_request(session, artifact)
-    measuring = _measure_request(session)
+    verifying = None if reference else _verify_request(session, artifact, planned)
+    measuring = _measure_request(session, planned)
     verified_key = _verified_key(session, artifact_key, planned, verifying)
     verified = None if reference else _recall(session, "verified", verified_key)
     if verified is not None and (measuring is None or verified.status == Status.FAILED):
@@ -102,24 +102,30 @@ def _joined(verified: RuntimeResult, measured: RuntimeResult) -> RuntimeResult:
 
 def measure_runtime(session: Session, artifact: Artifact, planned: Check) -> RuntimeResult:
     """Measure alone, without verifying and without looking into the journal."""
-    return _measured_alone(_run_check(session, artifact, planned, None, _measure_request(session), run_step))
+    return _measured_alone(_run_check(session, artifact, planned, None, _measure_request(session, planned), run_step))
 
 
 def is_refused(session: Session, artifact: Artifact, artifact_key: str, planned: Check) -> bool:
     """Whether an earlier run recorded a failed verification: then the product itself is not needed any more."""
-    key = _verified_key(session, artifact_key, planned, _verify_request(session, artifact))
+    key = _verified_key(session, artifact_key, planned, _verify_request(session, artifact, planned))
     known = _recall(session, "verified", key)
     return known is not None and known.status == Status.FAILED
 
 
-def _verify_request(session: Session, artifact: Artifact) -> VerifyRequest:
-    settings = session.settings
-    return VerifyRequest(artifact.format.precision, dict(session.samples.noise), settings.atol, settings.rtol)
+def _verify_request(session: Session, artifact: Artifact, planned: Check) -> VerifyRequest:
+    settings, spot = session.settings, planned.route.spot_check
+    return VerifyRequest(
+        artifact.format.precision,
+        dict(session.samples.noise),
+        settings.atol,
+        settings.rtol,
+        at_most=None if spot is None else spot.comparisons,
+    )
 
 
-def _measure_request(session: Session) -> MeasureRequest | None:
+def _measure_request(session: Session, planned: Check) -> MeasureRequest | None:
     settings = session.settings
-    if not settings.run_profiling:
+    if not settings.run_profiling or planned.route.spot_check is not None:
         return None
     sizes = resolve_batch_sizes(
         settings.profiler_config, batch_dim=settings.batch_dim, dataloader_batch=session.samples.batch_size
@@ -182,11 +188,36 @@ def _run_check(
             "folder": str(private),
             "log": str(folder / f"{planned.runtime}.log"),
             "who": planned.route.who,
-            **session.limits(),
+            **_limits(session, planned),
             "request": request,
         }
     )
-    return _row(session, planned, answer)
+    return _spotted(planned, _row(session, planned, answer))
+
+
+def _limits(session: Session, planned: Check) -> dict[str, Any]:
+    limits = session.limits()
+    if planned.route.spot_check is not None:
+        given = limits["timeout"]
+        seconds = planned.route.spot_check.seconds
+        limits["timeout"] = seconds if given is None else min(given, seconds)
+    return limits
+
+
+def _spotted(planned: Check, row: RuntimeResult) -> RuntimeResult:
+    """A spot check says how little it saw; one that found no time to prove anything has disproved nothing."""
+    spot = planned.route.spot_check
+    if spot is None:
+        return row
+    failure = row.failure
+    if failure is not None and failure.category == "timeout":
+        told = Failure(f"{planned.runtime} did not answer within {spot.seconds:g} s", "unverified")
+        outcome = None if row.outcome is None else attrs.evolve(row.outcome, status=Status.UNVERIFIED, failure=told)
+        return attrs.evolve(row, status=Status.UNVERIFIED, outcome=outcome)
+    if row.verification is None or not row.verification.compared:
+        return row
+    note = f"A spot check: {planned.runtime} is too slow for more than {row.verification.compared} of the comparisons."
+    return attrs.evolve(row, notes=(*row.notes, note))
 
 
 def _row(session: Session, planned: Check, answer: Mapping[str, Any]) -> RuntimeResult:

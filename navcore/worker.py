@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from navcore.announcements import Candidate
 from navcore.isolation import enter_child, read_request, read_result, write_result
 from navcore.jobs import Artifact, ConvertJob, RunnerJob
@@ -53,9 +55,7 @@ def artifact_from(data: Mapping[str, Any], registry: Registry) -> Artifact:
     """The artifact of a request, with the format as the installed plugins know it."""
     artifact = from_data(dict(data), Artifact)
     known = {format.name: format for format in registry.formats}
-    return Artifact(
-        known.get(artifact.format.name, artifact.format), artifact.signature, artifact.path, None, artifact.calling
-    )
+    return attrs.evolve(artifact, format=known.get(artifact.format.name, artifact.format))
 
 
 def options_from(request: Mapping[str, Any], registry: Registry) -> Any:

@@ -22,7 +22,7 @@ from navcore.serial import to_data
 
 ENVIRONMENT = {
     "NAVCORE_EXTRA_PLUGINS": "toy=navcore.testing.toy",
-    "NAVCORE_DISABLE_PLUGINS": "torch,onnx,tensorflow,openvino",
+    "NAVCORE_DISABLE_PLUGINS": "torch,onnx,tensorflow,openvino,trt",
 }
 # A core test run is a matter of seconds; `--hypothesis-profile=default` looks twice as long. Machines under load are no
 # failure.

@@ -121,7 +121,6 @@ class TestOptIn:
     def test_it_is_not_planned_unless_asked_for(self) -> None:
         assert "ts-trace" not in {step.target.name for step in planned(routes=(EXPORT, self.OPT_IN)).steps}
         assert ways(planned("ts-trace", routes=(EXPORT, self.OPT_IN))) == ["ts_trace_from_live"]
-        assert ways(planned("ts", routes=(SCRIPTED, self.OPT_IN))) == ["ts_script_from_live", "ts_trace_from_live"]
 
     def test_it_is_no_shortcut_to_something_else(self) -> None:
         shortcut = way(TRACE, ENGINE, cost=0.0)
@@ -130,12 +129,30 @@ class TestOptIn:
             "engine_from_onnx",
         ]
 
-    def test_a_way_that_needs_it_says_what_to_ask_for(self) -> None:
+    def test_what_can_be_made_from_nothing_else_brings_it_along(self) -> None:
         routes = (self.OPT_IN, way(TRACE, ENGINE))
-        assert reasons_in(planned("engine", routes=routes)) == {
-            "engine": "the way leads over ts-trace, made only when asked for: add it to targets"
-        }
-        assert ways(planned("engine", "ts-trace", routes=routes)) == ["ts_trace_from_live", "engine_from_ts_trace"]
+        for plan in (planned("engine", routes=routes), planned(routes=routes)):
+            assert ways(plan) == ["ts_trace_from_live", "engine_from_ts_trace"]
+            assert [step.requested for step in plan.steps] == [False, True]
+        assert [step.requested for step in planned("engine", "ts-trace", routes=routes).steps] == [True, True]
+
+    def test_it_is_not_made_for_a_target_that_is_out_of_reach(self) -> None:
+        build = way(TRACE, ENGINE)
+        plan = planned(routes=(self.OPT_IN, build), reasons={build.id: "no CUDA device"})
+        assert plan.steps == ()
+        assert reasons_in(plan) == {"engine": "no CUDA device"}
+
+    def test_an_alternative_that_is_opt_in_does_not_replace_a_failed_default(self) -> None:
+        other = way(LIVE, ONNX, "other", default=False)
+        plan = planned(routes=(EXPORT, other, BUILD), failed={EXPORT.id: "it broke"})
+        assert plan.steps == ()
+        assert reasons_in(plan) == {"engine": "onnx is not made: it broke", "onnx": "it broke"}
+
+    def test_a_family_means_the_variants_that_are_made_by_default(self) -> None:
+        rare = way(LIVE, TRACE, "opt", default=False)
+        assert ways(planned("ts", routes=(SCRIPTED, rare))) == ["ts_script_from_live"]
+        assert ways(planned("ts-trace", routes=(SCRIPTED, rare))) == ["ts_trace_from_live"]
+        assert ways(planned("ts", routes=(rare,))) == ["ts_trace_from_live"]
 
 
 class TestAlternatives:

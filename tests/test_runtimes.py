@@ -93,3 +93,41 @@ def test_only_the_runtimes_asked_for_are_checked(run_toy: Run) -> None:
 
 def test_tolerances_decide_when_they_are_given(run_toy: Run) -> None:
     assert run_toy(targets="toy-alpha", run_profiling=False, atol=0.0, rtol=0.0).get_status("toy-alpha")
+
+
+class TestSpotChecks:
+    """A runtime that interprets a model slowly proves a few numbers, and is never measured."""
+
+    def test_it_verifies_on_few_comparisons_and_is_not_measured(self, run_toy: Run) -> None:
+        both = {"toy-alpha": ("toy-runtime", "toy-oracle")}
+        told: list[nav.Event] = []
+        quick, oracle = run_toy(targets="toy-alpha", runtimes=both, progress=told.append).results[1].runtimes
+        assert (quick.runtime, oracle.runtime) == ("toy-runtime", "toy-oracle")
+        assert oracle.status == Status.OK
+        assert oracle.verification is not None
+        assert quick.verification is not None
+        assert oracle.verification.compared == 2 < quick.verification.compared
+        assert quick.performance
+        assert oracle.performance == ()
+        assert oracle.profiling is None
+        assert oracle.notes == ("A spot check: toy-oracle is too slow for more than 2 of the comparisons.",)
+        (estimate,) = [event.text for event in told if event.stage == "estimate"]
+        assert estimate.startswith("measuring 2 runtimes")  # the source and toy-runtime
+
+    def test_wrong_numbers_fail(self, run_toy: Run) -> None:
+        options = {"toy-alpha/toy-oracle": {"mischief": "numbers"}}
+        row = run_toy(targets="toy-alpha", runtimes={"toy-alpha": "toy-oracle"}, options=options).results[1]
+        assert row.status == Status.FAILED
+        assert row.failure is not None
+        assert "relative L2 difference" in row.failure.cause
+
+    def test_no_answer_in_time_is_unverified_not_failed(self, run_toy: Run) -> None:
+        options = {"toy-alpha/toy-oracle": {"mischief": "hang"}}
+        package = run_toy(targets="toy-alpha", runtimes={"toy-alpha": "toy-oracle"}, options=options)
+        row = package.results[1]
+        assert row.status == Status.UNVERIFIED
+        assert row.runtimes[0].status == Status.UNVERIFIED
+        assert row.runtimes[0].failure is not None
+        assert row.runtimes[0].failure.cause == "toy-oracle did not answer within 5 s"
+        assert not package.get_status("toy-alpha")
+        assert "toy-oracle did not answer within 5 s" in str(package)

@@ -85,7 +85,11 @@ def _checked(result: FormatResult, runtime: RuntimeResult, reference: RuntimeRes
         "format": _format_cell(result),
         "runtime": printable(runtime.runtime),
         "result": _result_words(
-            runtime.status, runtime.performance, runtime.verified, elsewhere, _fixed_axes(runtime.verification)
+            _shown_status(result, runtime),
+            runtime.performance,
+            runtime.verified,
+            elsewhere,
+            _fixed_axes(runtime.verification),
         ),
         "size": size_text(result.size),
     }
@@ -105,6 +109,12 @@ def _checked(result: FormatResult, runtime: RuntimeResult, reference: RuntimeRes
             yield Row(about, {**_blank(), **head, **differences, **speeds}, on_the_way=on_the_way)
         else:
             yield Row(about, speeds, on_the_way=on_the_way)
+
+
+def _shown_status(result: FormatResult, runtime: RuntimeResult) -> Status:
+    """A format that was made and that nothing here can run is not unavailable: it is there, and unproven."""
+    nowhere = result.status == Status.UNVERIFIED and runtime.status == Status.UNAVAILABLE
+    return Status.UNVERIFIED if nowhere else runtime.status
 
 
 def failure_of(result: FormatResult, runtime: RuntimeResult) -> Failure | None:

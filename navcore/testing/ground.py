@@ -246,7 +246,9 @@ class Ground:
             kept.mkdir(parents=True)
             move_contents(target, kept)
             signature = making.made.signature or ready.artifact.signature
-            artifact = Artifact(route.goal, signature, kept / route.goal.filename, None, making.made.calling)
+            artifact = Artifact(
+                route.goal, signature, kept / route.goal.filename, None, making.made.calling, making.made.facts
+            )
         return Product(ready, making, artifact, tuple(strays), changed)
 
 

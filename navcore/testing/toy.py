@@ -18,7 +18,7 @@ import attrs
 from navcore.errors import Unavailable
 from navcore.formats import Format, Live
 from navcore.jobs import ConvertJob, ExportJob, Made, ProfileJob, Runner, RunnerJob
-from navcore.routes import converter, exporter, profiler, runner
+from navcore.routes import SpotCheck, converter, exporter, profiler, runner
 
 if TYPE_CHECKING:
     import numpy as np
@@ -246,6 +246,19 @@ def run_toy_file(job: RunnerJob[Options]) -> Runner:
 def run_toy_accelerated(job: RunnerJob[None]) -> Runner:
     """Never available: shows how a missing device becomes a row with a reason."""
     raise Unavailable("there is no toy accelerator in this machine", who=job.runtime)
+
+
+@runner(
+    ALPHA,
+    runtime="toy-oracle",
+    options=Options,
+    cost=3.0,
+    default=False,
+    spot_check=SpotCheck(comparisons=2, seconds=5.0),
+)
+def run_toy_by_the_book(job: RunnerJob[Options]) -> Callable[[Feeds], Mapping[str, np.ndarray]]:
+    """Too slow to be measured, and asked for two comparisons only: shows how a reference interpreter proves."""
+    return run_toy_file(job)
 
 
 @profiler()

@@ -8,4 +8,4 @@ import pytest
 @pytest.fixture(autouse=True)
 def only_our_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other installed plugins would add rows; the tests say which rows they expect."""
-    monkeypatch.setenv("NAVCORE_DISABLE_PLUGINS", "openvino,tensorflow")
+    monkeypatch.setenv("NAVCORE_DISABLE_PLUGINS", "openvino,tensorflow,trt")

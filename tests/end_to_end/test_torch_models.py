@@ -11,31 +11,12 @@ import torch
 
 import navcore as nav
 
+from .torch_models import Convolutions, Keywords, bert
+
 QUICK = nav.ProfilerConfig(
     measurement_mode=nav.MeasurementMode.COUNT_WINDOWS, measurement_request_count=5, max_trials=3
 )
 STORED = ("onnx", "torch-exportedprogram", "torchscript-script", "torchscript-trace")
-
-
-class Convolutions(torch.nn.Module):
-    """A small image network with batch norm, which an export in training mode would get wrong."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.body = torch.nn.Sequential(
-            torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.BatchNorm2d(8), torch.nn.ReLU(), torch.nn.Dropout(0.5)
-        )
-        self.head = torch.nn.Linear(8, 5)
-
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        return self.head(self.body(image).mean((2, 3)))
-
-
-class Keywords(torch.nn.Module):
-    """Takes keywords in another order than the data, a constant, and returns a tuple of a float and a bool."""
-
-    def forward(self, x: torch.Tensor, mask: torch.Tensor, scale: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
-        return x * scale * mask, mask > 0.5
 
 
 def run(model: torch.nn.Module, data: list[Any], folder: Path, **arguments: Any) -> nav.PackageDescriptor:
@@ -82,16 +63,7 @@ def test_keywords_constants_and_a_bool_output(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_hugging_face_bert_reaches_three_formats_and_the_fourth_says_why(tmp_path: Path) -> None:
-    transformers = pytest.importorskip("transformers", reason="transformers is not installed")
-    torch.manual_seed(0)
-    config = transformers.BertConfig(
-        vocab_size=100, hidden_size=32, num_hidden_layers=4, num_attention_heads=4, intermediate_size=64
-    )
-    model = transformers.BertModel(config).eval()
-    data = [
-        {"input_ids": torch.randint(0, 100, (2, size)), "attention_mask": torch.ones(2, size, dtype=torch.int64)}
-        for size in (8, 16, 12)
-    ]
+    model, data = bert()
 
     package = run(model, data, tmp_path)
 

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from enum import Enum
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -70,8 +70,9 @@ def imports_light(ground: Ground) -> None:
 def names_are_its_own(ground: Ground) -> None:
     """Formats and runtimes carry the plugin's name, so that two plugins never mean different things by one word.
 
-    A format is ``name`` or ``name-…``, of a family that navcore itself names (``Format.TORCHSCRIPT`` …), or another
-    plugin's, imported from there. A runtime begins with the plugin's name or is one of ``RuntimeProvider``.
+    A format is ``name`` or ``name-…``, of a family that navcore itself names (``Format.TORCHSCRIPT`` …) or named after
+    such a family (``torch-trt-…``), or another plugin's, imported from there. A runtime begins with the plugin's name
+    or is one of ``RuntimeProvider``.
 
     If this fails: put the plugin's name in front: ``openvino-cpu``, not ``cpu``.
     """
@@ -81,7 +82,7 @@ def names_are_its_own(ground: Ground) -> None:
     foreign = [
         format.name
         for format in _declared(plugin)
-        if not (_begins(format.name, plugin) or known & {format.name, format.family} or _is_of(format, others))
+        if not (_begins(format.name, plugin) or _is_named_after(format, known) or _is_of(format, others))
     ]
     strange = [
         route.runtime
@@ -91,6 +92,10 @@ def names_are_its_own(ground: Ground) -> None:
     told = [f"the format {name!r}" for name in foreign] + [f"the runtime {name!r}" for name in dict.fromkeys(strange)]
     if told:
         raise NotMet(f"{' and '.join(told)} could be anybody's: begin the name with {plugin.name!r}")
+
+
+def _is_named_after(format: Format, families: Collection[str]) -> bool:
+    return format.family in families or any(f"{format.name}-".startswith(f"{family}-") for family in families)
 
 
 def routes_are_the_same_in_a_child(ground: Ground) -> None:

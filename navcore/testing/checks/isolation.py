@@ -83,6 +83,8 @@ def crash_is_contained(ground: Ground, route: Route) -> None:
             failure = making.outcome.failure
     if failure is None:
         raise NotMet("a segmentation fault in the step was reported as a success")
+    if failure.category == "unavailable":
+        raise NotHere(failure.cause)  # the model of the trial lacks what the route needs
     if failure.category != "crash" or (route.distribution or route.owner) not in failure.cause:
         raise NotMet(f"a segmentation fault in the step was reported as: {failure.cause}")
 
@@ -114,7 +116,7 @@ def _converted_garbage(ground: Ground, ready: Ready, route: Route) -> Failure | 
     if making.made is None:
         return making.outcome.failure
     path = session.workspace.format_folder(route.goal.name) / route.goal.filename
-    product = Artifact(route.goal, artifact.signature, path, None, making.made.calling)
+    product = Artifact(route.goal, artifact.signature, path, None, making.made.calling, making.made.facts)
     failures = [
         check_runtime(session, product, key, Check(route.goal, one.runtime, one)).row
         for one in runners_of(ground, route.goal)

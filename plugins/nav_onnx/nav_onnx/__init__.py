@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from nav_onnx.casting import Cast, CastRules, cast_floats, write_cast
+from nav_onnx.evaluator import run_by_reference
 from nav_onnx.face import export
+from nav_onnx.low_precision import ONNX_BF16, ONNX_FP16, onnx_bf16_from_onnx, onnx_fp16_from_onnx
 from nav_onnx.model_file import ONNX, copy_model, load_model, model_files, read_graph
 from nav_onnx.runtime import run_on_cpu, run_on_cuda, run_on_tensorrt
 from nav_onnx.session import RuntimeOptions
 
 __all__ = [
     "ONNX",
+    "ONNX_BF16",
+    "ONNX_FP16",
+    "Cast",
+    "CastRules",
     "RuntimeOptions",
+    "cast_floats",
     "copy_model",
     "export",
     "load_model",
     "model_files",
+    "onnx_bf16_from_onnx",
+    "onnx_fp16_from_onnx",
     "read_graph",
+    "run_by_reference",
     "run_on_cpu",
     "run_on_cuda",
     "run_on_tensorrt",
+    "write_cast",
 ]

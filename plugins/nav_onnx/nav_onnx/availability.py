@@ -63,14 +63,14 @@ def _installed(spec: importlib.machinery.ModuleSpec | None) -> str | None:
 
 def why_no_cuda() -> str | None:
     """The reason why the CUDA provider cannot run, or ``None``. The device comes first: no package can bring one."""
-    return why_no_cpu() or _no_device() or _no_provider("CUDAExecutionProvider", "libonnxruntime_providers_cuda.so")
+    return why_no_cpu() or why_no_device() or _no_provider("CUDAExecutionProvider", "libonnxruntime_providers_cuda.so")
 
 
 def why_no_tensorrt() -> str | None:
     """The reason why the TensorRT provider cannot run, or ``None``."""
     return (
         why_no_cpu()
-        or _no_device()
+        or why_no_device()
         or _no_provider("TensorrtExecutionProvider", "libonnxruntime_providers_tensorrt.so")
         or (None if _child_agrees(_LOAD_TENSORRT) else _NO_TENSORRT)
     )
@@ -84,7 +84,8 @@ def _no_provider(provider: str, library: str) -> str | None:
     return f"the installed onnxruntime has no {provider}; pip install 'nav-onnx[gpu]'"
 
 
-def _no_device() -> str | None:
+def why_no_device() -> str | None:
+    """``None`` where the driver finds a CUDA device, else the reason why not."""
     try:
         ctypes.CDLL("libcuda.so.1")
     except OSError:

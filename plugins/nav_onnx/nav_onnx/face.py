@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from navcore.faces import chosen_targets, engine_options, texts
 from navcore.formats import Format, RuntimeProvider, TensorRTPrecision
 
 if TYPE_CHECKING:
     from navcore.package import PackageDescriptor
     from navcore.profiling import ProfilerConfig
     from navcore.progress import Observer
+
+PAGE_FORMATS = tuple(str(one) for one in (Format.ONNX, Format.TENSORRT))
+"""What the reference API converts an ONNX file to when it is not told."""
 
 
 def export(
@@ -48,18 +52,22 @@ def export(
     :func:`navcore.run` raises: :class:`navcore.InputError` and below for arguments that cannot be used.
     """
     from navcore.api import run
+    from navcore.registry import load_registry
 
-    targets = _targets(_several(target_formats), _several(target_precisions))
+    registry = load_registry()
+    wanted, precisions = texts(target_formats), texts(target_precisions)
+    if precisions is not None:
+        wanted = chosen_targets(PAGE_FORMATS if wanted is None else wanted, registry, precisions=precisions)
     given: dict[str, Any] = {
         "model_name": model_name,
         "sample_count": sample_count,
-        "options": _trt_options(targets, max_workspace_size),
-        "runtimes": None if onnx_runtimes is None else {"onnx": _several(onnx_runtimes)},
+        "options": engine_options(registry, {"max_workspace_size": max_workspace_size}, plugin="nav_onnx") or None,
+        "runtimes": None if onnx_runtimes is None else {"onnx": texts(onnx_runtimes)},
     }
     return run(
         model,
         dataloader,
-        targets=targets,
+        targets=wanted,
         workdir=workdir,
         override_workdir=override_workdir,
         atol=atol,
@@ -76,32 +84,3 @@ def export(
         progress=progress,
         **{name: value for name, value in given.items() if value is not None},
     )
-
-
-def _several(value: str | Format | Iterable[str | Format] | None) -> list[str | Format] | None:
-    """One value or several, as a list; enumerations as plain strings."""
-    if value is None:
-        return None
-    several = [value] if isinstance(value, str | Format) else list(value)
-    return [item if isinstance(item, Format) else str(item) for item in several]
-
-
-def _targets(formats: list[str | Format] | None, precisions: list[str | Format] | None) -> list[str | Format] | None:
-    """The targets, with TensorRT's family replaced by the precisions asked for.
-
-    Precisions without formats mean the reference API's default for an ONNX source: ONNX and TensorRT.
-    """
-    if precisions is None:
-        return formats
-    family = Format.TENSORRT.name
-    wanted = [Format.ONNX.name, family] if formats is None else formats
-    variants = [f"{family}-{precision}" for precision in precisions]
-    return [target for item in wanted for target in (variants if str(item) == family else [item])]
-
-
-def _trt_options(targets: list[str | Format] | None, workspace: int | None) -> dict[str, dict[str, int]] | None:
-    if workspace is None:
-        return None
-    family = Format.TENSORRT.name
-    named = [str(target) for target in targets or () if str(target).partition("-")[0] == family]
-    return {name: {"max_workspace_size": workspace} for name in named or [family]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nav_onnx.availability import installed_twice, why_no_cpu, why_no_cuda, why_no_tensorrt
 from nav_onnx.calling import bind, make_call
+from nav_onnx.low_precision import ONNX_BF16, ONNX_FP16
 from nav_onnx.model_file import ONNX
 from nav_onnx.session import RuntimeOptions, computed_precision, open_session, split_note
 from navcore.formats import RuntimeProvider
@@ -11,19 +12,19 @@ from navcore.jobs import Runner, RunnerJob
 from navcore.routes import runner
 
 
-@runner(ONNX, runtime=RuntimeProvider.CPU, options=RuntimeOptions, available=why_no_cpu)
+@runner(ONNX, ONNX_FP16, runtime=RuntimeProvider.CPU, options=RuntimeOptions, available=why_no_cpu)
 def run_on_cpu(job: RunnerJob[RuntimeOptions]) -> Runner:
     """ONNX Runtime on the CPU."""
     return _open(job, RuntimeProvider.CPU)
 
 
-@runner(ONNX, runtime=RuntimeProvider.CUDA, options=RuntimeOptions, available=why_no_cuda)
+@runner(ONNX, ONNX_FP16, ONNX_BF16, runtime=RuntimeProvider.CUDA, options=RuntimeOptions, available=why_no_cuda)
 def run_on_cuda(job: RunnerJob[RuntimeOptions]) -> Runner:
     """ONNX Runtime's CUDA provider; nodes that it does not take run on the CPU, and a note counts them."""
     return _open(job, RuntimeProvider.CUDA)
 
 
-@runner(ONNX, runtime=RuntimeProvider.TRT, options=RuntimeOptions, available=why_no_tensorrt)
+@runner(ONNX, ONNX_FP16, ONNX_BF16, runtime=RuntimeProvider.TRT, options=RuntimeOptions, available=why_no_tensorrt)
 def run_on_tensorrt(job: RunnerJob[RuntimeOptions]) -> Runner:
     """ONNX Runtime's TensorRT provider; nodes that it does not take run on CUDA or the CPU, and a note counts them."""
     return _open(job, RuntimeProvider.TRT)
@@ -32,7 +33,8 @@ def run_on_tensorrt(job: RunnerJob[RuntimeOptions]) -> Runner:
 def _open(job: RunnerJob[RuntimeOptions], provider: RuntimeProvider) -> Runner:
     options = job.options or RuntimeOptions()
     threads = options.intra_op_threads if job.threads is None else job.threads
-    session = open_session(job.artifact.file, provider, options, threads=threads, device=job.device)
+    low = job.artifact.format.precision == "fp16"
+    session = open_session(job.artifact.file, provider, options, threads=threads, device=job.device, low=low)
     binding = bind(session, job.artifact)
     notes = [*binding.notes]
     if options.intra_op_threads not in (None, threads):
@@ -44,7 +46,7 @@ def _open(job: RunnerJob[RuntimeOptions], provider: RuntimeProvider) -> Runner:
     return Runner(
         make_call(session, binding),
         provider=session.get_providers()[0],
-        precision=computed_precision(session, provider),
+        precision=job.artifact.format.precision or computed_precision(session, provider),
         threads=threads,
         notes=tuple(notes),
         inputs=tuple(node.name for node in binding.inputs),

@@ -31,18 +31,20 @@ _OTHER_FLOATS = {"tensor(float16)", "tensor(bfloat16)", "tensor(double)"}
 class RuntimeOptions:
     """What can be set for ONNX Runtime.
 
-    ``graph_optimization`` is how far the graph may be rewritten before it runs. ``intra_op_threads`` applies where the
-    run itself sets no number of threads. ``execution_mode`` says whether independent nodes run one after the other.
-    ``provider_options`` go to the provider as they are, such as ``{"use_tf32": 0}`` for CUDA.
+    ``graph_optimization`` is how far the graph may be rewritten before it runs: by default ``"all"``, except for a
+    float16 graph on the CPU (``"extended"``), since ONNX Runtime 1.31 crashes there on attention at ``"all"``.
+    ``intra_op_threads`` applies where the run itself sets no number of threads. ``execution_mode`` says whether
+    independent nodes run one after the other. ``provider_options`` go to the provider as they are, such as
+    ``{"use_tf32": 0}`` for CUDA.
     """
 
-    graph_optimization: Literal["all", "extended", "basic", "disabled"] = "all"
+    graph_optimization: Literal["all", "extended", "basic", "disabled"] | None = None
     intra_op_threads: int | None = None
     execution_mode: Literal["sequential", "parallel"] = "sequential"
     provider_options: Mapping[str, Any] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
-        if self.graph_optimization not in _LEVELS:
+        if self.graph_optimization is not None and self.graph_optimization not in _LEVELS:
             raise OptionError(
                 f"graph_optimization is {self.graph_optimization!r}.", hint=f"Choose one of: {', '.join(_LEVELS)}."
             )
@@ -53,12 +55,19 @@ class RuntimeOptions:
 
 
 def open_session(
-    path: Path, provider: RuntimeProvider, options: RuntimeOptions, *, threads: int | None, device: str | None
+    path: Path,
+    provider: RuntimeProvider,
+    options: RuntimeOptions,
+    *,
+    threads: int | None,
+    device: str | None,
+    low: bool = False,
 ) -> InferenceSession:
     """Load the file by its path, so that external weights are found.
 
     On a GPU the nodes that the provider does not take run on the CPU, as they always do; but when the provider itself
     does not come up, ONNX Runtime would quietly hand out a session that is all CPU: that raises :class:`Unavailable`.
+    ``low`` says that the graph computes in float16.
     A model that this ONNX Runtime does not load raises :class:`StepError`, a dangerous one :class:`InputError`.
     """
     check_model(path)
@@ -66,7 +75,8 @@ def open_session(
 
     if provider is not RuntimeProvider.CPU and hasattr(onnxruntime, "preload_dlls"):
         onnxruntime.preload_dlls()  # finds the CUDA libraries that pip installed, which the loader does not
-    settings = _session_options(options, threads, watch=provider is not RuntimeProvider.CPU)
+    usual = "extended" if low and provider is RuntimeProvider.CPU else "all"
+    settings = _session_options(options, threads, usual, watch=provider is not RuntimeProvider.CPU)
     with warnings.catch_warnings():
         # That a provider is missing is read back below and raised, with the session's own answer.
         warnings.filterwarnings("ignore", message="Specified provider")
@@ -86,11 +96,11 @@ def open_session(
     return session
 
 
-def _session_options(options: RuntimeOptions, threads: int | None, *, watch: bool) -> SessionOptions:
+def _session_options(options: RuntimeOptions, threads: int | None, usual: str, *, watch: bool) -> SessionOptions:
     import onnxruntime
 
     settings = onnxruntime.SessionOptions()
-    level = _LEVELS[options.graph_optimization]
+    level = _LEVELS[options.graph_optimization or usual]
     settings.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
     if options.execution_mode == "parallel":
         settings.execution_mode = onnxruntime.ExecutionMode.ORT_PARALLEL

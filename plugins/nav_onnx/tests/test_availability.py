@@ -50,7 +50,7 @@ def test_without_a_driver_there_is_no_cuda_device() -> None:
 def test_a_build_without_a_provider_says_which_extra_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
     if "onnxruntime-gpu" in {dist.name for dist in importlib.metadata.distributions()}:
         pytest.skip("this onnxruntime has the GPU providers")
-    monkeypatch.setattr(availability, "_no_device", lambda: None)
+    monkeypatch.setattr(availability, "why_no_device", lambda: None)
     template = "the installed onnxruntime has no {}; pip install 'nav-onnx[gpu]'"
     assert availability.why_no_cuda() == template.format("CUDAExecutionProvider")
     assert availability.why_no_tensorrt() == template.format("TensorrtExecutionProvider")
@@ -66,7 +66,7 @@ def test_a_gpu_build_without_tensorrt_says_which_library_it_needs(
     (capi / "libonnxruntime_providers_tensorrt.so").touch()
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "onnxruntime", raising=False)
-    monkeypatch.setattr(availability, "_no_device", lambda: None)
+    monkeypatch.setattr(availability, "why_no_device", lambda: None)
 
     assert availability.why_no_cuda() is None
     try:
@@ -99,7 +99,7 @@ def test_the_driver_is_asked_where_it_can_do_no_harm(
         pytest.skip("there is no C compiler to build a driver that misbehaves")
     monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
 
-    told = python("from nav_onnx import availability; print(availability._no_device())", tmp_path)
+    told = python("from nav_onnx import availability; print(availability.why_no_device())", tmp_path)
 
     assert told == str(reason)
 

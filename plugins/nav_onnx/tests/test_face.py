@@ -6,11 +6,14 @@ import inspect
 from typing import Any
 from unittest.mock import create_autospec
 
+import attrs
 import pytest
 
 import nav_onnx
 from navcore import api
 from navcore.formats import Format, RuntimeProvider, TensorRTPrecision
+from navcore.registry import Plugin, Registry, load_registry
+from navcore.routes import Route
 
 REFERENCE = [
     *("model", "dataloader", "model_name", "target_formats", "workdir", "override_workdir", "sample_count"),
@@ -20,11 +23,34 @@ REFERENCE = [
 ]
 
 
+@attrs.frozen
+class EngineOptions:
+    max_workspace_size: int = 0
+
+
+def _engines(registry: Registry) -> Registry:
+    """The registry with a plugin that makes TensorRT engines in two precisions, in place of any that is installed."""
+
+    def made(job: Any) -> None:
+        raise AssertionError("a translation runs nothing")
+
+    routes = tuple(
+        Route("make", "convert", made, "onnx", target, options=EngineOptions, formats=(target,), owner="engines")
+        for target in (Format(f"trt-{one}", family="trt", precision=one) for one in ("fp16", "fp32"))
+    )
+    others = [plugin for plugin in registry.plugins if plugin.name != "trt"]
+    return Registry(
+        (*others, Plugin("engines", "nav-engines", "1", "nav_engines", module=inspect, routes=routes)), registry.hooks
+    )
+
+
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Records the call with the real function's signature: an argument that it does not take is an error here."""
     recorder = create_autospec(api.run)
     monkeypatch.setattr(api, "run", recorder)
+    registry = _engines(load_registry())
+    monkeypatch.setattr("navcore.registry.load_registry", lambda: registry)
     return recorder
 
 
@@ -78,7 +104,7 @@ def test_every_argument_arrives_under_the_cores_name(run: Any) -> None:
         "model": "model.onnx",
         "dataloader": [1],
         "model_name": "net",
-        "targets": ["onnx", "trt-fp16", "trt-fp32"],
+        "targets": ("onnx", "trt-fp16", "trt-fp32"),
         "options": {"trt-fp16": {"max_workspace_size": 1024}, "trt-fp32": {"max_workspace_size": 1024}},
         "workdir": "work",
         "override_workdir": True,
@@ -91,7 +117,7 @@ def test_every_argument_arrives_under_the_cores_name(run: Any) -> None:
         "axis_ranges": {"x": {0: (1, 2, 3)}},
         "batch_dim": None,
         "device": "cuda",
-        "runtimes": {"onnx": ["CPUExecutionProvider", "CUDAExecutionProvider"]},
+        "runtimes": {"onnx": ("CPUExecutionProvider", "CUDAExecutionProvider")},
         "run_profiling": False,
         "profiler_config": None,
         "git_info": False,
@@ -103,13 +129,13 @@ def test_every_argument_arrives_under_the_cores_name(run: Any) -> None:
     ("formats", "precisions", "targets"),
     [
         (None, None, None),
-        ("onnx", None, ["onnx"]),
-        (Format.ONNX, None, [Format.ONNX]),
-        (("onnx", "trt"), None, ["onnx", "trt"]),
-        (("onnx", "trt"), "fp16", ["onnx", "trt-fp16"]),
-        ("onnx", "fp16", ["onnx"]),
-        (None, ("fp16",), ["onnx", "trt-fp16"]),
-        ("openvino", ("fp16",), ["openvino"]),
+        ("onnx", None, ("onnx",)),
+        (Format.ONNX, None, ("onnx",)),
+        (("onnx", "trt"), None, ("onnx", "trt")),
+        (("onnx", "trt"), "fp16", ("onnx", "trt-fp16")),
+        ("onnx", "fp16", ("onnx",)),
+        (None, ("fp16",), ("onnx", "trt-fp16")),
+        ("openvino", ("fp16",), ("openvino",)),
     ],
 )
 def test_precisions_choose_among_tensorrts_variants(run: Any, formats: Any, precisions: Any, targets: Any) -> None:
@@ -119,4 +145,4 @@ def test_precisions_choose_among_tensorrts_variants(run: Any, formats: Any, prec
 
 def test_one_runtime_may_be_given_alone(run: Any) -> None:
     nav_onnx.export("model.onnx", [1], onnx_runtimes=RuntimeProvider.CPU)
-    assert asked(run)["runtimes"] == {"onnx": ["CPUExecutionProvider"]}
+    assert asked(run)["runtimes"] == {"onnx": ("CPUExecutionProvider",)}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
-import attrs
-
-from navcore.formats import Format, JitType, RuntimeProvider, TensorRTPrecision, matching
+from navcore.faces import chosen_targets, engine_options, texts
+from navcore.formats import Format, JitType, RuntimeProvider, TensorRTPrecision
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -19,11 +17,9 @@ if TYPE_CHECKING:
     from navcore.package import PackageDescriptor
     from navcore.profiling import ProfilerConfig
     from navcore.progress import Observer
-    from navcore.registry import Registry
 
 PAGE_FORMATS = tuple(str(one) for one in (Format.TORCHSCRIPT, Format.ONNX, Format.TORCH_TRT, Format.TENSORRT))
 """What the reference page exports a PyTorch model to when it is not told."""
-_ENGINES = (Format.TENSORRT.family, Format.TORCH_TRT.family)
 
 
 class SizedDataLoader(Protocol):
@@ -100,19 +96,20 @@ def export(
     from navcore.registry import load_registry
 
     registry = load_registry()
-    precisions = _texts(target_precisions)
-    engine_options = {
-        "target_precisions": precisions,
-        "max_workspace_size": max_workspace_size,
-        "precision_mode": precision_mode,
-    }
-    options = _engine_options(registry, {name: value for name, value in engine_options.items() if value is not None})
+    wanted = texts(target_formats)
+    given = {"max_workspace_size": max_workspace_size, "precision_mode": precision_mode}
+    options = engine_options(registry, given, plugin="nav_torch")
     if opset is not None:
         options["onnx"] = {"opset": opset}
     return navcore.run(
         model,
         dataloader,
-        targets=_targets(registry, _texts(target_formats), _texts(jit_options), precisions),
+        targets=chosen_targets(
+            PAGE_FORMATS if wanted is None else wanted,
+            registry,
+            jit_types=texts(jit_options),
+            precisions=texts(target_precisions),
+        ),
         options=options,
         model_name=model_name or "navigator_model",
         workdir=workdir,
@@ -126,61 +123,10 @@ def export(
         axis_ranges=trt_dynamic_axes,
         batch_dim=batch_dim,
         device=target_device,
-        runtimes=None if onnx_runtimes is None else {"onnx": _texts(onnx_runtimes)},
+        runtimes=None if onnx_runtimes is None else {"onnx": texts(onnx_runtimes)},
         run_profiling=run_profiling,
         profiler_config=profiler_config,
         executor=executor,
         git_info=not disable_git_info,
         progress=progress,
     )
-
-
-def _texts(given: str | Format | Sequence[str | Format] | None) -> tuple[str, ...] | None:
-    """One name or several, as a tuple of text; ``None`` stays."""
-    if given is None:
-        return None
-    return (str(given),) if isinstance(given, str | Format) else tuple(str(one) for one in given)
-
-
-def _targets(
-    registry: Registry,
-    wanted: tuple[str, ...] | None,
-    jit_types: tuple[str, ...] | None,
-    precisions: tuple[str, ...] | None,
-) -> tuple[str, ...]:
-    """The wanted formats without the variants of other jit types or TensorRT precisions.
-
-    A name that no plugin knows passes, so that ``run`` can say so.
-    """
-    wanted = PAGE_FORMATS if wanted is None else wanted
-    if jit_types is None and precisions is None:
-        return wanted
-    kinds = None if jit_types is None else {JitType(name) for name in jit_types}
-
-    def fits(candidate: Format) -> bool:
-        jit = kinds is None or candidate.jit_type is None or candidate.jit_type in kinds
-        other = precisions is None or candidate.family not in _ENGINES or candidate.precision is None
-        return jit and (other or candidate.precision in (precisions or ()))
-
-    chosen: list[str] = []
-    for name in wanted:
-        found = matching(name, registry.formats)
-        chosen += [candidate.name for candidate in found if fits(candidate)] if found else [name]
-    return tuple(dict.fromkeys(chosen))
-
-
-def _engine_options(registry: Registry, given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The options of TensorRT, for the formats of those installed routes that take them."""
-    options: dict[str, dict[str, Any]] = {}
-    for route in registry.routes:
-        if route.target is None or route.target.family not in _ENGINES or route.options is None:
-            continue
-        taken = {field.name for field in attrs.fields(route.options)} & set(given)
-        if taken:
-            options.setdefault(route.target.name, {}).update({name: given[name] for name in sorted(taken)})
-    unused = set(given) - {name for values in options.values() for name in values} - {"target_precisions"}
-    if unused:
-        logging.getLogger("nav_torch").warning(
-            "%s concerns TensorRT, and no installed plugin takes it: it has no effect.", " and ".join(sorted(unused))
-        )
-    return options

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from nav_torch.exportable.hooks import told_kind
 from nav_torch.exportable.naming import Named
 from navcore.errors import InputError, OptionError
 from navcore.tensors import Axis, Feeds, TensorSpec
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 BATCH = "batch"
+_AXES = "Give a dict from axis to name, {0: 'batch'}, or a list of axes, [0]."
 Explicit = Mapping[str, Mapping[int, str] | Sequence[int]]
 
 
@@ -72,7 +75,7 @@ def _symbols(one: Named, dynamic: bool, explicit: Explicit | None, only: Sequenc
 
 
 def _axis(name: str, axis: Any, rank: int) -> int:
-    if not isinstance(axis, int) or not -rank <= axis < rank:
+    if isinstance(axis, bool) or not isinstance(axis, int) or not -rank <= axis < rank:
         raise OptionError(
             f"dynamic_axes names axis {axis!r} of {name!r}, which has {rank} axes.",
             hint=f"They are numbered from 0 to {rank - 1}." if rank else "A scalar has no axis that could move.",
@@ -81,13 +84,20 @@ def _axis(name: str, axis: Any, rank: int) -> int:
 
 
 def check_explicit(explicit: Explicit | None, names: Sequence[str]) -> None:
-    """Raise :class:`OptionError` for a tensor in ``dynamic_axes`` that does not exist."""
+    """Raise :class:`OptionError` for a tensor in ``dynamic_axes`` that does not exist, or axes that are none."""
     strangers = [name for name in explicit or {} if name not in names]
     if strangers:
         raise OptionError(
             f"dynamic_axes names {', '.join(map(repr, strangers))}, which is neither an input nor an output.",
             hint=f"They are: {', '.join(names)}.",
         )
+    for name, axes in (explicit or {}).items():
+        if not isinstance(axes, Collection) or isinstance(axes, str | bytes):
+            raise OptionError(f"dynamic_axes has {told_kind(axes)} for {name!r}.", hint=_AXES)
+        symbols = list(axes.values()) if isinstance(axes, Mapping) else []
+        strange = [symbol for symbol in symbols if not isinstance(symbol, str) or not symbol]
+        if strange:
+            raise OptionError(f"dynamic_axes calls an axis of {name!r} {strange[0]!r}.", hint=_AXES)
 
 
 def sizes_of(specs: Sequence[TensorSpec], arrays: Feeds, taken: Mapping[str, int] | None = None) -> dict[str, int]:
@@ -184,6 +194,25 @@ def resized(specs: Sequence[TensorSpec], feeds: Feeds, sizes: Mapping[str, int])
                 array = np.take(array, np.arange(sizes[symbol]) % array.shape[axis], axis=axis)
         arrays[spec.name] = array
     return arrays
+
+
+def without_empty(
+    specs: Sequence[TensorSpec], feeds: Feeds, ranges: Mapping[str, Any] | None
+) -> dict[str, np.ndarray] | None:
+    """The inputs with something along every dynamic axis that is zero long; ``None`` where none is, or may be longer.
+
+    A capture takes a size of zero for a constant. Each such axis gets a size that nothing else has, so that it is not
+    taken for another axis either.
+    """
+    taken = {size for spec in specs for size in feeds[spec.name].shape}
+    grown: dict[str, int] = {}
+    for symbol, size in sizes_of(specs, feeds).items():
+        free = next(other for other in itertools.count(2) if other not in taken)
+        wanted = min(free, ranges[symbol][2]) if ranges and symbol in ranges else free
+        if size == 0 and wanted > 0:
+            grown[symbol] = wanted
+            taken.add(wanted)
+    return resized(specs, feeds, grown) if grown else None
 
 
 def told_sizes(sizes: Mapping[str, Any]) -> str:

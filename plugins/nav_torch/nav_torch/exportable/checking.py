@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +14,14 @@ import attrs
 from nav_torch.exportable.axes import other_sizes, resized, sizes_of, told_sizes
 from nav_torch.exportable.hooks import class_name, forward_name, has_hook, input_module
 from nav_torch.exportable.inputs import example_of
+from nav_torch.exportable.naming import name_outputs
 from nav_torch.exportable.result import CheckFailed
 from nav_torch.exportable.understanding import Understood
 from nav_torch.live import is_tensor, to_array
 from nav_torch.restoring import LOGGER_NAME, home
 from navcore.comparisons import Comparison
 from navcore.differences import is_floating
-from navcore.errors import InputError, SourceError
+from navcore.errors import ExportError, InputError, NavcoreError, OptionError, SourceError
 from navcore.formats import Format, RuntimeProvider
 from navcore.jobs import Artifact, Made, RunnerJob
 from navcore.results import Difference, Status, Verification
@@ -37,6 +38,13 @@ if TYPE_CHECKING:
 _LARGEST = 2
 
 
+@attrs.frozen(eq=False)
+class AtSizes:
+    """A further example: the first one with axes of other sizes, its values repeated or cut."""
+
+    sizes: Mapping[str, int]
+
+
 def comparisons(case: Understood, output_example: Any, further: Sequence[Any]) -> list[Comparison]:
     """The example, the ``further`` ones, and examples of other sizes until every dynamic axis has moved.
 
@@ -47,7 +55,10 @@ def comparisons(case: Understood, output_example: Any, further: Sequence[Any]) -
     found = [Comparison("the input example", case.example, expected)]
     for number, example in enumerate(further, 1):
         label = f"further example {number}"
-        feeds = case.bound(example, f"The {label} of check_trace")
+        if isinstance(example, AtSizes):
+            feeds = resized(case.signature.inputs, case.example, _checked_sizes(case, example.sizes))
+        else:
+            feeds = case.bound(example, f"The {label} of check_trace")
         found.append(Comparison(_told(case, label, feeds), feeds, case.returned(feeds)))
     still = _unmoved(case, found)
     if still == set(case.sizes) and still:
@@ -56,6 +67,18 @@ def comparisons(case: Understood, output_example: Any, further: Sequence[Any]) -
     if still:
         found += _moving(case, still)
     return found
+
+
+def _checked_sizes(case: Understood, sizes: Mapping[str, int]) -> Mapping[str, int]:
+    for axis, size in sizes.items():
+        if axis not in case.sizes:
+            raise OptionError(
+                f"sizes names {axis!r}, which is no dynamic axis of an input of {class_name(case.model)}.",
+                hint=f"Dynamic axes: {', '.join(case.sizes) or 'none'}.",
+            )
+        if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+            raise OptionError(f"The size of axis {axis!r} is {size!r}.", hint="Give a number of 0 or more.")
+    return sizes
 
 
 def _unmoved(case: Understood, found: Sequence[Comparison]) -> set[str]:
@@ -89,8 +112,21 @@ def _given_outputs(case: Understood, output_example: Any) -> dict[str, np.ndarra
             f"{', '.join(names)}.",
             hint="Give one tensor per output, in the same order.",
         )
-    arrays = [to_array(leaf) for _, leaf in leaves]
-    return {name: array for name, array in zip(names, arrays, strict=True) if array is not None}
+    if isinstance(output_example, Mapping):
+        found = {one.name: one.array for one in name_outputs(case.model, output_example, case.example)}
+    else:
+        arrays = [to_array(leaf) for _, leaf in leaves]
+        found = {name: array for name, array in zip(names, arrays, strict=True) if array is not None}
+    for name, own in case.expected.items():
+        other = found.get(name)
+        if other is None or (other.shape, other.dtype) != (own.shape, own.dtype):
+            told = "nothing" if other is None else f"{other.dtype.name} {list(other.shape)}"
+            raise InputError(
+                f"output_example has {told} for {name!r}, and {class_name(case.model)} returns {own.dtype.name} "
+                f"{list(own.shape)}.",
+                hint="Give what the model has to return for the example.",
+            )
+    return {name: found[name] for name in names}
 
 
 def other_example(case: Understood) -> Comparison:
@@ -155,25 +191,50 @@ def check(
     known = {id(one.feeds): one.expected for one in compared}
     beyond: list[str] = []
     labels = iter(compared)
-    with runner:
+    taken = set((made.signature or case.signature).input_names)
+    with runner, _plain_types(case):
 
         def watched(feeds: Feeds) -> Mapping[str, np.ndarray]:
             label = next(labels).label
-            outputs: Mapping[str, np.ndarray] = runner(feeds)
+            # An input that the model does not use may be none of the file's.
+            outputs: Mapping[str, np.ndarray] = runner({name: feeds[name] for name in feeds if name in taken})
             beyond.extend(_beyond(known[id(feeds)], outputs, tolerance, label))
             return outputs
 
         verdict = verify(watched, compared, signature=case.signature, atol=math.inf, rtol=math.inf)
     if verdict.failure is not None or verdict.status is not Status.OK:
         cause = verdict.failure.cause if verdict.failure else "Nothing could be compared."
-        raise CheckFailed(f"{cause}{_measured(verdict.differences)}", verification=verdict)
+        seen = [one for one in verdict.differences if one.atol > 0]
+        raise CheckFailed(f"{cause}{_measured(seen)}", verification=verdict)
     if beyond:
+        what, hint = beyond[0], "Raise check_tolerance if a difference of this size is acceptable."
+        if _beyond(case.expected, case.returned(case.example), tolerance, ""):
+            what = (
+                f"{class_name(case.model)} returns something else each time, so no file can be compared with it: {what}"
+            )
+            hint = "Leave check_trace away, or give the model no dropout and no random numbers while it is exported."
         raise CheckFailed(
-            f"{beyond[0]}{_measured(verdict.differences)}",
+            f"{what}{_measured(verdict.differences)}",
             verification=attrs.evolve(verdict, status=Status.FAILED),
-            hint="Raise check_tolerance if a difference of this size is acceptable.",
+            hint=hint,
         )
     return verdict
+
+
+@contextlib.contextmanager
+def _plain_types(case: Understood) -> Iterator[None]:
+    """Without the caller's autocast, under which a file of PyTorch would compute in other types than the model did."""
+    import torch
+
+    with torch.autocast(torch.device(home(case.stand)).type, enabled=False):
+        yield
+
+
+def narrow_floats(case: Understood) -> str:
+    """Which of the 8-bit floats and bfloat16 the model's weights, inputs and outputs are, for a sentence."""
+    weights = {str(tensor.dtype).removeprefix("torch.") for tensor in case.stand.state_dict().values()}
+    ends = {spec.dtype for spec in (*case.signature.inputs, *case.signature.outputs)}
+    return " and ".join(sorted(name for name in weights | ends if name.startswith(("bfloat16", "float8"))))
 
 
 def _beyond(
@@ -226,7 +287,17 @@ def _runner(case: Understood, target: Format, file: Path, made: Made) -> Any:
     options = route.options() if route.options else None
     place = None if route.runtime == RuntimeProvider.CPU else device
     job: RunnerJob[Any] = RunnerJob(artifact, route.runtime, options, place, torch.get_num_threads(), file.parent)
-    return registry.ask("make_runner", job, route)
+    try:
+        return registry.ask("make_runner", job, route)
+    except NavcoreError as error:
+        narrow = narrow_floats(case)
+        if not narrow or target.name != Format.ONNX.name:
+            raise
+        raise ExportError(
+            f"ONNX Runtime does not run {class_name(case.model)} in {narrow} here: {error.what.rstrip('.')}.",
+            hint="Export a float32 copy (model.float()), or leave check_trace away for a runtime that computes in "
+            f"{narrow}.",
+        ) from error
 
 
 def _variants(target: Format, made: Made) -> tuple[Format, ...]:

@@ -32,8 +32,11 @@ def get_export_format(filename: str | os.PathLike[str]) -> Format:
     others = plugin_extensions() if ending else {}
     if ending in others:
         return others[ending]
-    known = ", ".join((*_OWN, *others))
-    raise InputError(f"The extension of {os.fspath(filename)!r} is that of no known format.", hint=f"Known: {known}.")
+    known = ", ".join((*_OWN, *(others or plugin_extensions())))
+    told = repr(os.fspath(filename))
+    if not ending:
+        raise InputError(f"{told} has no extension.", hint=f"It chooses the format: {known}.")
+    raise InputError(f"The extension of {told} is that of no known format.", hint=f"Known: {known}.")
 
 
 def plugin_extensions() -> dict[str, Format]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -15,6 +15,12 @@ MISSING: Final = object()
 def class_name(model: object) -> str:
     """How messages call the model."""
     return type(model).__name__
+
+
+def told_kind(value: object) -> str:
+    """``an int``, ``a list``: the type of a value in a sentence."""
+    name = type(value).__name__
+    return "None" if value is None else f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
 def has_hook(owner: object, name: str) -> bool:
@@ -37,6 +43,22 @@ def read_hook(owner: object, name: str, default: Any = MISSING, **arguments: Any
     with blaming(owner, name):
         value = static.__get__(owner, type(owner)) if isinstance(static, property) else getattr(owner, name)
         return value(**taken(value, arguments)) if inspect.isroutine(value) else value
+
+
+def read_names(owner: object, name: str, default: Any = None) -> tuple[str, ...] | None:
+    """The value of a hook that gives names; one text is one name, and ``None`` stays ``None``.
+
+    Raises :class:`InputError` for anything else.
+    """
+    value = read_hook(owner, name, default)
+    if value is None:
+        return None
+    names = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else None
+    strange = value if names is None else next((one for one in names if not isinstance(one, str) or not one), None)
+    if names is None or strange is not None:
+        what = f"is {told_kind(value)}" if names is None else f"holds {strange!r}, which is no name"
+        raise InputError(f"{class_name(owner)}.{name} {what}.", hint="It has to be a set or list of names.")
+    return names
 
 
 @contextmanager
@@ -67,14 +89,30 @@ def taken(function: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def input_module(model: Any) -> Any:
     """The module whose example and input types count: ``input_module``, else the model itself."""
-    return read_hook(model, "input_module", model)
+    return _module(model, "input_module")
 
 
 def output_module(model: Any) -> Any:
     """The module whose output types count: ``output_module``, else the model itself."""
-    return read_hook(model, "output_module", model)
+    return _module(model, "output_module")
+
+
+def _module(model: Any, name: str) -> Any:
+    import torch
+
+    module = read_hook(model, name, model)
+    if not isinstance(module, torch.nn.Module):
+        raise InputError(f"{class_name(model)}.{name} gives {told_kind(module)}.", hint="It has to give a module.")
+    return module
 
 
 def forward_name(model: Any) -> str:
-    """The method that is exported."""
-    return "forward_for_export" if has_hook(model, "forward_for_export") else "forward"
+    """The method that is exported. A class that sets ``forward_for_export = None`` has none."""
+    static = inspect.getattr_static(model, "forward_for_export", None)
+    if static is None:
+        return "forward"
+    if not isinstance(static, property) and not callable(getattr(model, "forward_for_export")):  # noqa: B009
+        raise InputError(
+            f"{class_name(model)}.forward_for_export is {told_kind(static)}.", hint="It has to be a method."
+        )
+    return "forward_for_export"

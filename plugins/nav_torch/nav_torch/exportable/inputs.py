@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from nav_torch.exportable.hooks import class_name, forward_name, has_hook, input_module, read_hook
+from nav_torch.exportable.hooks import class_name, forward_name, has_hook, input_module, read_hook, told_kind
 from nav_torch.live import is_tensor, to_array
 from navcore.errors import InputError
 from navcore.structures import Template, flatten_call, flatten_result
@@ -65,8 +65,10 @@ def split_example(example: Any, origin: str) -> tuple[tuple[Any, ...], dict[str,
     if is_tensor(example) or isinstance(example, Mapping):
         example = (example,)
     if not isinstance(example, Sequence) or isinstance(example, str | bytes):
+        converted = "Use torch.from_numpy." if _is_array(example) else ""
         raise InputError(
-            f"{origin} is a {type(example).__name__}.", hint="It has to be a tuple of tensors, the last may be a dict."
+            f"{origin} is {told_kind(example)}.",
+            hint=converted or "It has to be a tuple of tensors, the last may be a dict.",
         )
     if not example:
         raise InputError(f"{origin} is empty.", hint="Give one tensor for every input, the last element may be a dict.")
@@ -94,7 +96,8 @@ def bind_example(model: Any, example: Any, origin: str) -> BoundExample:
     except TypeError as error:
         raise InputError(
             f"{origin} does not fit {class_name(model)}.{method}{signature}: {error}.",
-            hint="Give one element per parameter, or a dict from parameter to value at the end.",
+            hint="Give one element per parameter, or a dict from parameter to value at the end"
+            + ("; add an empty dict behind a dict that is an argument itself." if kwargs else "."),
         ) from error
     spread = list(_spread(bound))
     for name, value, _ in spread:
@@ -152,5 +155,9 @@ def _check_value(value: Any, name: str, origin: str) -> None:
             _check_value(part, f"{name}[{number}]", origin)
         return
     kind = f"{type(value).__module__}.{type(value).__qualname__}"
-    hint = "Use torch.from_numpy." if kind == "numpy.ndarray" else "Use tensors, and plain constants between them."
+    hint = "Use torch.from_numpy." if _is_array(value) else "Use tensors, and plain constants between them."
     raise InputError(f"{origin} gives {name!r} as a {kind}, which is neither a tensor nor a constant.", hint=hint)
+
+
+def _is_array(value: Any) -> bool:
+    return f"{type(value).__module__}.{type(value).__qualname__}" == "numpy.ndarray"

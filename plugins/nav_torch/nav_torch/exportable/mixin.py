@@ -114,7 +114,8 @@ class Exportable:
         """Export this module to one file.
 
         Args:
-            output: the file; ``.onnx`` is ONNX, ``.pt`` and ``.ts`` TorchScript, ``.pt2`` an ExportedProgram.
+            output: the file, in a folder that exists; ``.onnx`` is ONNX, ``.pt`` and ``.ts`` TorchScript, ``.pt2`` an
+                ExportedProgram.
             input_example: tensors for the exported method, the last element may be a dict of arguments by name; by
                 default what ``input_example`` of the input module gives.
             output_example: what the file has to return for the example; by default what the module returns.
@@ -147,16 +148,16 @@ class Exportable:
         Afterwards, whatever happened, class, ``forward``, training flags and ``requires_grad`` are as before, and
         there is either the whole file or none. What ``_prepare_for_export`` changed stays.
         """
+        from nav_torch.exportable.preparing import stage
         from nav_torch.exportable.writing import export_file
 
-        return export_file(
-            self,
-            Request(
-                output=os.fspath(output), input_example=input_example, output_example=output_example,
-                verbose=bool(verbose), export_params=bool(export_params), do_constant_folding=bool(do_constant_folding),
-                keep_initializers_as_inputs=bool(keep_initializers_as_inputs), onnx_opset_version=onnx_opset_version,
-                try_script=bool(try_script), set_eval=bool(set_eval), check_trace=check_trace,
-                use_dynamic_axes=bool(use_dynamic_axes), dynamic_axes=dynamic_axes, check_tolerance=check_tolerance,
-                exporter=exporter, inplace=bool(inplace), axis_ranges=axis_ranges, replace_1D_2D=bool(replace_1D_2D),
-            ),
-        )  # fmt: skip
+        with stage(self, "arguments"):
+            request = Request(
+                output=output, input_example=input_example, output_example=output_example, verbose=verbose,
+                export_params=export_params, do_constant_folding=do_constant_folding,
+                keep_initializers_as_inputs=keep_initializers_as_inputs, onnx_opset_version=onnx_opset_version,
+                try_script=try_script, set_eval=set_eval, check_trace=check_trace, use_dynamic_axes=use_dynamic_axes,
+                dynamic_axes=dynamic_axes, check_tolerance=check_tolerance, exporter=exporter, inplace=inplace,
+                axis_ranges=axis_ranges, replace_1D_2D=replace_1D_2D,
+            )  # fmt: skip
+        return export_file(self, request)

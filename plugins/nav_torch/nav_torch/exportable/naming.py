@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from nav_torch.exportable.hooks import class_name, input_module, output_module, read_hook
+from nav_torch.exportable.hooks import class_name, input_module, output_module, read_hook, read_names, told_kind
 from nav_torch.exportable.inputs import Argument
 from nav_torch.exportable.tensortype import UNTYPED, TensorType, as_tensor_type
 from nav_torch.live import is_tensor, to_array
@@ -50,14 +50,19 @@ def declared_types(model: Any, side: Side) -> dict[str, DeclaredType] | None:
     module = input_module(model) if side == "input" else output_module(model)
     types = read_hook(module, f"{side}_types_for_export", None)
     types = read_hook(module, f"{side}_types", None) if types is None else types
-    names = read_hook(module, f"{side}_names", None)
+    names = read_names(module, f"{side}_names")
     if types is None and names is None:
         return None
     if types is not None and not isinstance(types, Mapping):
         raise InputError(
-            f"{class_name(module)}.{side}_types is a {type(types).__name__}.", hint="It has to map names to types."
+            f"{class_name(module)}.{side}_types is {told_kind(types)}.", hint="It has to map names to types."
         )
     given = dict(types or {})
+    strange = next((name for name in given if not isinstance(name, str) or not name), None)
+    if strange is not None:
+        raise InputError(
+            f"{class_name(module)}.{side}_types has the key {strange!r}, which is no name.", hint="Keys are names."
+        )
     disabled = _disabled(model, side)
     unknown = disabled - set(given if names is None else names)
     if unknown:
@@ -70,8 +75,7 @@ def declared_types(model: Any, side: Side) -> dict[str, DeclaredType] | None:
 
 
 def _disabled(model: Any, side: Side) -> set[str]:
-    names: Iterable[str] = read_hook(model, f"disabled_deployment_{side}_names", ()) or ()
-    return {names} if isinstance(names, str) else set(names)
+    return set(read_names(model, f"disabled_deployment_{side}_names") or ())
 
 
 def name_inputs(model: Any, arguments: Sequence[Argument]) -> list[Named]:

@@ -21,11 +21,13 @@ _TEARDOWN = "_export_teardown"
 @contextmanager
 def stage(model: Any, name: str) -> Iterator[None]:
     """Put ``Class.export (stage)`` before every error; what is not navcore's becomes an :class:`ExportError`."""
-    who = f"{class_name(model)}.export ({name})"
+    caller = f"{class_name(model)}.export"
+    who = f"{caller} ({name})"
     try:
         yield
     except NavcoreError as error:
-        error.who = error.who or who
+        if not error.who.startswith(caller):
+            error.who = f"{who}: {error.who}" if error.who else who
         raise
     except Exception as error:
         raise ExportError(f"{type(error).__name__}: {first_line(error)}", who=who) from error
@@ -112,7 +114,8 @@ def _freeze(model: Any) -> None:
     for part in dict.fromkeys((model, input_module(model), output_module(model))):
         part.eval()
         for parameter in part.parameters():
-            if parameter.requires_grad:
+            # Made under inference_mode, it has no gradient, and the flag could not be set back outside of it.
+            if parameter.requires_grad and not parameter.is_inference():
                 parameter.requires_grad_(False)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from nav_torch.exportable.hooks import read_hook
-from navcore.errors import InputError
+from nav_torch.exportable.hooks import class_name, read_hook, told_kind
+from navcore.errors import InputError, NavcoreError, SourceError, first_line
 
 if TYPE_CHECKING:
     import torch
@@ -30,14 +30,14 @@ def replace_for_export(
     their two-dimensional kin, exactly equal and with the same weights under the same names.
 
     A new module gets the training flag of the one that it replaces, and a module that is used twice is replaced once.
-    Raises :class:`InputError` when a replacement gives something that is no module.
+    Raises :class:`InputError` when a registry is no mapping of functions or a replacement gives something that is no
+    module, and :class:`SourceError` when one fails.
     """
-
     registry = {
         **DEFAULT_REPLACEMENTS,
         **(WIDENED if replace_1D_2D else {}),
-        **(read_hook(model, "export_replacements", None) or {}),
-        **(replacements or {}),
+        **_functions(read_hook(model, "export_replacements", None), f"{class_name(model)}.export_replacements"),
+        **_functions(replacements, "replacements"),
     }
     made: dict[int, torch.nn.Module | None] = {}
     for parent in list(model.modules()):
@@ -52,15 +52,35 @@ def replace_for_export(
                 parent._modules[name] = new
 
 
+def _functions(given: Any, origin: str) -> Mapping[str, Replacement]:
+    """The registry as given, when it is one."""
+    if given is not None and not isinstance(given, Mapping):
+        raise InputError(f"{origin} is {told_kind(given)}.", hint="It has to map names of classes to functions.")
+    for name, make in (given or {}).items():
+        if not callable(make):
+            raise InputError(
+                f"{origin} has {told_kind(make)} for {name!r}.", hint="It has to map names of classes to functions."
+            )
+    return given or {}
+
+
 def _made(make: Replacement, child: torch.nn.Module) -> torch.nn.Module | None:
     import torch
 
-    new: Any = make(child)
+    try:
+        new: Any = make(child)
+    except NavcoreError:
+        raise
+    except Exception as error:
+        raise SourceError(
+            f"The replacement of {type(child).__name__} failed: {type(error).__name__}: {first_line(error)}".rstrip(".")
+            + "."
+        ) from error
     if new is None or new is child:
         return None
     if not isinstance(new, torch.nn.Module):
         raise InputError(
-            f"The replacement of {type(child).__name__} gave a {type(new).__name__}.",
+            f"The replacement of {type(child).__name__} gave {told_kind(new)}.",
             hint="It has to return a torch.nn.Module, or None to leave the module.",
         )
     return new.train(child.training)

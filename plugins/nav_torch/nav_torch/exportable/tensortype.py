@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from nav_torch.exportable.hooks import told_kind
 from navcore.errors import InputError
 
 Dim = str | int | None
@@ -83,7 +84,7 @@ def as_tensor_type(value: Any, tensor: str = "") -> TensorType | tuple[TensorTyp
     if hasattr(value, "axes"):
         return _type_of_kinds(value, tensor)
     raise InputError(
-        f"The type of {tensor or 'a tensor'!r} is a {type(value).__name__}.",
+        f"The type of {tensor or 'a tensor'!r} is {told_kind(value)}.",
         hint="Give a nav_torch.TensorType, a tuple of axes, or text such as 'batch 80 time'.",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +16,22 @@ from nav_torch.exportable.axes import (
     sizes_of,
     specs_of,
     told_sizes,
+    without_empty,
 )
-from nav_torch.exportable.hooks import class_name, forward_name, input_module, output_module, read_hook
+from nav_torch.exportable.hooks import (
+    class_name,
+    forward_name,
+    input_module,
+    output_module,
+    read_hook,
+    read_names,
+    told_kind,
+)
 from nav_torch.exportable.inputs import bind_example
 from nav_torch.exportable.naming import Named, name_inputs, name_outputs
 from nav_torch.exportable.standing import stand_in
 from nav_torch.live import from_array, to_array
-from nav_torch.restoring import exporting
+from nav_torch.restoring import LOGGER_NAME, exporting
 from navcore.errors import InputError, NavcoreError, SourceError, first_line
 from navcore.structures import Template, fill_call, rename
 from navcore.tensors import Feeds, Signature
@@ -66,6 +76,17 @@ class Understood:
         result = _result(self.model, self.stand, self.signature.call, feeds, training=self.wishes.training)
         return self.signature.name_outputs(result, to_array)
 
+    def exported_with(self) -> Feeds:
+        """The example to export with: the given one, its empty axes grown where the model takes that."""
+        grown = without_empty(self.signature.inputs, self.example, self.ranges)
+        if grown is None:
+            return self.example
+        try:
+            self.returned(grown)
+        except SourceError:
+            return self.example
+        return grown
+
     def bound(self, example: Any, origin: str) -> dict[str, np.ndarray]:
         """Another example as named inputs. Raises :class:`InputError` when it does not look like the first."""
         named = name_inputs(self.model, bind_example(self.model, example, origin).arguments)
@@ -83,8 +104,13 @@ def ranges_of(model: Any, wishes: Wishes) -> Mapping[str, Any] | None:
     """The caller's ranges, or else those of the class that speak of a declared axis."""
     if wishes.ranges is not None or not wishes.dynamic:
         return wishes.ranges
-    given: Mapping[str, Any] | None = read_hook(model, "axis_ranges", None)
-    return given
+    given = read_hook(model, "axis_ranges", None)
+    if given is None or isinstance(given, Mapping):
+        return given
+    raise InputError(
+        f"{class_name(model)}.axis_ranges is {told_kind(given)}.",
+        hint="It has to map axes to (minimum, typical, maximum).",
+    )
 
 
 def understood(model: Any, example: Any, origin: str, wishes: Wishes) -> Understood:
@@ -107,13 +133,26 @@ def understood(model: Any, example: Any, origin: str, wishes: Wishes) -> Underst
     check_explicit(wishes.explicit, [one.name for one in (*inputs, *outputs)])
     expected = {one.name: one.array for one in outputs}
     _check_equal_sizes(inputs, outputs, feeds, expected)
-    only = read_hook(model, "dynamic_axis_names", None)
+    only = _dynamic_names(model, inputs, outputs)
     specs = specs_of(inputs, dynamic=wishes.dynamic, explicit=wishes.explicit, only=only)
     returned = specs_of(outputs, dynamic=wishes.dynamic, explicit=wishes.explicit, only=only)
     sizes = sizes_of(specs, feeds)
     sizes_of(returned, expected, sizes)
     signature = Signature(specs, returned, axes_of(sizes, ranges_of(model, wishes)), call, batch_dim=None)
     return Understood(model, stand, signature, feeds, expected, wishes)
+
+
+def _dynamic_names(model: Any, inputs: list[Named], outputs: list[Named]) -> tuple[str, ...] | None:
+    """What ``dynamic_axis_names`` says, with a warning about names that no type has."""
+    only = read_names(model, "dynamic_axis_names")
+    declared = {axis for one in (*inputs, *outputs) for axis in one.type.axes or () if isinstance(axis, str)}
+    strangers = [name for name in only or () if name not in declared]
+    if strangers:
+        logging.getLogger(LOGGER_NAME).warning(
+            "%s.dynamic_axis_names lists %s, which no type declares; declared are: %s.",
+            class_name(model), ", ".join(strangers), ", ".join(sorted(declared)) or "none",
+        )  # fmt: skip
+    return only
 
 
 def _check_equal_sizes(

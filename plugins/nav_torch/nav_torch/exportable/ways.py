@@ -20,7 +20,7 @@ from navcore.errors import InputError
 from navcore.formats import Format
 from navcore.jobs import ExportJob, Made
 
-_FIRST_DYNAMO_OPSET = 18
+FIRST_DYNAMO_OPSET = 18
 
 
 @attrs.frozen(eq=False)
@@ -60,11 +60,27 @@ def _onnx_ways(request: Request) -> list[Way]:
     )
     options = OnnxOptions(opset=int(request.onnx_opset_version))
     dynamo = Way("dynamo", Format.ONNX, lambda job: write_captured(job, layout, strict=True), options)
-    recorded = Way("torchscript", Format.ONNX, lambda job: write_recorded(job, layout), options)
+    recorded = Way("torchscript", Format.ONNX, lambda job: _recorded(job, layout), options)
     if layout.training:
         return [recorded]
-    ordered = [dynamo, recorded] if request.onnx_opset_version >= _FIRST_DYNAMO_OPSET else [recorded, dynamo]
+    ordered = [dynamo, recorded] if request.onnx_opset_version >= FIRST_DYNAMO_OPSET else [recorded, dynamo]
     return [way for way in ordered if request.exporter in ("auto", way.name)]
+
+
+def _recorded(job: ExportJob[Any], layout: OnnxLayout) -> Made:
+    """What the TorchScript-based exporter writes, of attention in its parts.
+
+    In evaluation mode PyTorch's attention and transformer layers compute by one fused operator each, which ONNX does
+    not have. Whether they do is a setting of the process, put back afterwards.
+    """
+    import torch
+
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        return write_recorded(job, layout)
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
 
 
 def _plugin_ways(target: Format) -> list[Way]:

@@ -14,20 +14,20 @@ from typing import Any
 
 import attrs
 
-from nav_torch.exportable.checking import check, comparisons
+from nav_torch.exportable.checking import check, comparisons, narrow_floats
 from nav_torch.exportable.extensions import told_format
 from nav_torch.exportable.hooks import class_name, input_module
 from nav_torch.exportable.inputs import example_of
 from nav_torch.exportable.preparing import prepared, stage
-from nav_torch.exportable.request import Request, checked_request
+from nav_torch.exportable.request import Request, checked_request, unwritable
 from nav_torch.exportable.result import CheckFailed, ExportResult
 from nav_torch.exportable.understanding import Understood, Wishes, understood
-from nav_torch.exportable.ways import Way, ways_to
+from nav_torch.exportable.ways import FIRST_DYNAMO_OPSET, Way, ways_to
 from nav_torch.formats import TORCH
 from nav_torch.restoring import LOGGER_NAME
 from nav_torch.subject import subject
 from navcore.comparisons import Comparison
-from navcore.errors import ExportError, NavcoreError
+from navcore.errors import ExportError, InputError, NavcoreError, first_line
 from navcore.formats import Format
 from navcore.jobs import Artifact, ExportJob, Made
 from navcore.results import Verification
@@ -48,11 +48,12 @@ def export_file(model: Any, request: Request) -> ExportResult:
     """Do what ``Exportable.export`` promises; see there."""
     model = subject(model)
     with stage(model, "arguments"):
+        request = request.with_plain_flags()
         target = checked_request(model, request)
         ways = ways_to(target, request)
     with stage(model, "prepare"):
-        model = model if request.inplace else copy.deepcopy(model)
-    with _landing(request.path) as folder:
+        model = model if request.inplace else _copied(model)
+    with _landing(model, request) as folder:
         with stage(model, "example"):
             given = request.input_example is not None
             origin = "The input_example" if given else f"{class_name(input_module(model))}.input_example"
@@ -74,19 +75,45 @@ def export_file(model: Any, request: Request) -> ExportResult:
     return _told(case, request, target, done, reasons)
 
 
+def _copied(model: Any) -> Any:
+    try:
+        return copy.deepcopy(model)
+    except Exception as error:
+        raise InputError(
+            f"{class_name(model)} cannot be copied, as inplace=False asks: {type(error).__name__}: "
+            f"{first_line(error)}".rstrip(".")
+            + ".",
+            hint="Leave inplace=False away.",
+        ) from error
+
+
 @contextmanager
-def _landing(path: Path) -> Iterator[Path]:
+def _landing(model: Any, request: Request) -> Iterator[Path]:
     """A private folder beside the file; what lies in it afterwards is moved there, the file itself last.
 
-    Whatever goes wrong, the folder goes, and a file that was there before stays as it was.
+    Whatever goes wrong, the folder goes, and a file that was there before stays as it was. Raises :class:`InputError`
+    where the system does not let the folder be made or the file be moved.
     """
-    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    path = request.path
+    with stage(model, "arguments"):
+        try:
+            folder = Path(tempfile.mkdtemp(prefix=".export-", dir=path.parent))
+        except OSError as error:
+            raise unwritable(request.output, error) from error
     try:
         yield folder
-        for part in sorted(folder.iterdir(), key=lambda part: part.name == path.name):
-            os.replace(part, path.parent / part.name)
+        with stage(model, "placing"):
+            _place(folder, request)
     finally:
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _place(folder: Path, request: Request) -> None:
+    try:
+        for part in sorted(folder.iterdir(), key=lambda part: part.name == request.path.name):
+            os.replace(part, request.path.parent / part.name)
+    except OSError as error:
+        raise unwritable(request.output, error) from error
 
 
 def _first_that_works(
@@ -108,16 +135,20 @@ def _first_that_works(
         except NavcoreError as error:
             _LOG.info("%s", _reason(way, error))
             errors.append((way, error))
-            for part in folder.iterdir():
+            for part in folder.iterdir() if folder.is_dir() else ():
                 part.unlink() if part.is_file() else shutil.rmtree(part)
     if len(errors) == 1:
         raise errors[0][1]
-    told = " ".join(f"{way.name}: {error.what}" for way, error in errors)
+    told = " ".join(f"{way.name}: {error.what.rstrip('.')}." for way, error in errors)
     what, preferred = f"No exporter could write {request.path.name}. {told}", errors[0][1]
+    who = f"{class_name(case.model)}.export"
+    too_old = target.name == Format.ONNX.name and request.onnx_opset_version < FIRST_DYNAMO_OPSET
+    other = f"onnx_opset_version={FIRST_DYNAMO_OPSET} lets the dynamo exporter try." if too_old else ""
+    hint = preferred.hint or other
     failed = next((error for _, error in errors if isinstance(error, CheckFailed)), None)
     if failed is not None:
-        raise CheckFailed(what, verification=failed.verification, who=preferred.who, hint=preferred.hint) from failed
-    raise ExportError(what, who=preferred.who, hint=preferred.hint) from preferred
+        raise CheckFailed(what, verification=failed.verification, who=who, hint=hint) from failed
+    raise ExportError(what, who=who, hint=hint) from preferred
 
 
 def _reason(way: Way, error: NavcoreError) -> str:
@@ -132,7 +163,7 @@ def _attempt(
         target=way.format,
         output=folder / request.path.name,
         signature=case.signature,
-        example=case.example,
+        example=case.exported_with(),
         options=way.options,
     )
     with stage(case.model, f"export by {way.name}"):
@@ -149,6 +180,12 @@ def _told(case: Understood, request: Request, target: Format, done: _Attempt, re
     notes = (*reasons, *done.made.notes, *(done.verification.notes if done.verification else ()))
     for note in notes:
         _LOG.info("%s", note)
+    narrow = narrow_floats(case)
+    if narrow and target.name == Format.ONNX.name and done.verification is None:
+        _LOG.warning(
+            "%s computes in %s, for which ONNX Runtime has hardly any kernel on the CPU. Export a float32 copy "
+            "(model.float()) for that.", class_name(case.model), narrow,
+        )  # fmt: skip
     if request.verbose:
         _LOG.info("%s", described(request.path, target))
     return ExportResult(

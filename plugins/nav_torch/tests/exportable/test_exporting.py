@@ -14,8 +14,8 @@ import pytest
 import torch
 from torch import nn
 
-from nav_torch import CheckFailed, Exportable, TensorType
-from navcore.errors import ExportError, SourceError
+from nav_torch import CheckFailed, Exportable, TensorType, assert_exportable
+from navcore.errors import ExportError, OptionError, SourceError
 
 
 class Net(nn.Module, Exportable):
@@ -230,6 +230,77 @@ def test_types_may_be_set_up_by_the_hook(tmp_path: Path) -> None:
     assert Late().export(tmp_path / "a.pt").input_names == ("x",)
 
 
+@pytest.mark.parametrize("opset", [13, 18])
+def test_an_input_that_the_model_does_not_use_is_no_matter_for_the_check(opset: int, tmp_path: Path) -> None:
+    class Ignoring(Net):
+        def forward(self, x: torch.Tensor, length: torch.Tensor) -> torch.Tensor:
+            return super().forward(x)
+
+        def input_example(self) -> Any:
+            return torch.randn(4, 3), torch.ones(4)
+
+        input_types = {"x": ("batch", 3), "length": ("batch",)}
+
+    result = Ignoring().export(tmp_path / "a.onnx", onnx_opset_version=opset, check_trace=True)
+    assert result.verification is not None
+    assert set(result.input_names) == {value.name for value in onnx.load(tmp_path / "a.onnx").graph.input}
+
+
+def test_a_dict_of_wanted_outputs_goes_by_name(tmp_path: Path) -> None:
+    class Two(nn.Module, Exportable):
+        def forward(self, x: torch.Tensor) -> Any:
+            return {"double": x * 2, "same": x}
+
+        input_types = {"x": ("batch", 3)}
+        output_types = {"double": ("batch", 3), "same": ("batch", 3)}
+
+    x = torch.randn(2, 3)
+    Two().export(tmp_path / "a.pt", (x,), {"same": x, "double": x * 2}, check_trace=True)
+    with pytest.raises(CheckFailed):
+        Two().export(tmp_path / "a.pt", (x,), {"double": x, "same": x * 2}, check_trace=True)
+
+
+@pytest.mark.parametrize("name", ["a.onnx", "a.pt", "a.pt2"])
+def test_the_callers_modes_are_no_matter(name: str, tmp_path: Path, same_state: Any) -> None:
+    with torch.inference_mode():
+        born_frozen = Net()
+    same_state(born_frozen, lambda: born_frozen.export(tmp_path / name, check_trace=True))
+    model = Net()
+    with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
+        same_state(model, lambda: model.export(tmp_path / name, check_trace=True))
+        assert torch.is_autocast_enabled("cpu")
+
+
+def test_a_name_in_place_of_a_list_of_names(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class Single(Net):
+        supported_export_formats = "onnx"
+        dynamic_axis_names = "batch"
+        disabled_deployment_output_names = "z"
+        input_names = "x"
+
+        output_types = {"y": ("batch", 4), "z": ("batch", 4)}
+
+    Single().export(tmp_path / "a.onnx")
+    assert dims(onnx.load(tmp_path / "a.onnx").graph.input[0]) == ["batch", 3]
+    model = Single()
+    model.dynamic_axis_names = "time"
+    model.export(tmp_path / "a.onnx")
+    assert "Single.dynamic_axis_names lists time, which no type declares; declared are: batch" in caplog.text
+
+
+def test_a_subclass_may_export_forward_again(tmp_path: Path, run: Any) -> None:
+    class Short(Net):
+        def forward_for_export(self, x: torch.Tensor) -> torch.Tensor:
+            return x * 100
+
+    class Long(Short):
+        forward_for_export = None
+
+    model, x = Long().eval(), torch.randn(2, 3)
+    model.export(tmp_path / "a.pt", check_trace=True)
+    np.testing.assert_allclose(run(tmp_path / "a.pt", {"x": x})[0], model(x).detach().numpy(), rtol=1e-4, atol=1e-5)
+
+
 def test_without_types_names_come_from_the_signature_and_a_warning_says_so(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -281,6 +352,29 @@ def test_the_check_runs_at_other_sizes_by_the_models_own_example(tmp_path: Path)
     assert asked == [2, 3]
     assert result.verification is not None
     assert result.verification.compared == 2
+
+
+def test_a_models_unit_test_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    model = Net()
+    assert_exportable(model)
+    assert_exportable(model, (".onnx",), sizes=[{"batch": 1}, {"batch": 9}], options={"onnx_opset_version": 18})
+
+    class Small(Net):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x * min(len(x), 8)
+
+        output_types = {"y": ("batch", 3)}
+
+    small = Small()
+    ranges = {"batch": (2, 4, 8)}
+    with pytest.raises(CheckFailed, match="in further example 1 of batch 6"):
+        assert_exportable(small, (".pt",), sizes=[{"batch": 6}], options={"axis_ranges": ranges})
+    with pytest.raises(
+        OptionError, match=r"sizes names 'time', which is no dynamic axis of an input of Net. Dynamic axes"
+    ):
+        assert_exportable(model, sizes=[{"time": 4}])
+    with pytest.raises(OptionError, match="The size of axis 'batch' is '4'"):
+        assert_exportable(model, sizes=[{"batch": "4"}])  # type: ignore[dict-item]
 
 
 def test_every_dynamic_axis_is_moved_by_the_check(tmp_path: Path) -> None:
@@ -357,6 +451,29 @@ def test_weights_beyond_one_file_lie_beside_it(tmp_path: Path, monkeypatch: pyte
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.onnx", "a.onnx.data"]
     x = torch.randn(2, 3)
     np.testing.assert_allclose(run(tmp_path / "a.onnx", {"x": x})[0], model(x).detach().numpy(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("opset", [13, 18])
+def test_more_than_two_gigabytes(opset: int, tmp_path: Path, run: Any) -> None:
+    class Big(nn.Module, Exportable):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table = nn.Parameter(torch.zeros(2_200_000, 256))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.table[x] + 1
+
+        def input_example(self) -> Any:
+            return (torch.arange(3),)
+
+        input_types = {"x": TensorType("batch", dtype="int64")}
+        output_types = {"y": ("batch", 256)}
+
+    Big().export(tmp_path / "a.onnx", onnx_opset_version=opset, check_trace=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.onnx", "a.onnx.data"]
+    assert (tmp_path / "a.onnx").stat().st_size < 1_000_000
+    assert (run(tmp_path / "a.onnx", {"x": torch.tensor([7, 2_199_999])})[0] == 1).all()
 
 
 def test_a_scripted_class_keeps_its_forward(tmp_path: Path, run: Any) -> None:

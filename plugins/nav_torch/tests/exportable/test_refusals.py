@@ -3,6 +3,9 @@
 # ruff: noqa: RUF012  (hooks are plain class attributes here, as users write them)
 from __future__ import annotations
 
+import io
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from nav_torch import Exportable, TensorType, get_export_format
+from nav_torch import CheckFailed, Exportable, TensorType, get_export_format
 from navcore.errors import ExportError, InputError, NavcoreError, OptionError, SourceError
 
 
@@ -52,7 +55,14 @@ CASES: dict[str, tuple[Any, dict[str, Any], type[NavcoreError], str]] = {
     ),
     "an example of None": (variant(input_example=lambda self: None), {}, InputError, "Scaler.input_example gives None"),
     "an empty example": (variant(input_example=lambda self: ()), {}, InputError, "Scaler.input_example is empty"),
-    "a number": (Scaler(), {"input_example": 3}, InputError, "The input_example is a int"),
+    "a number": (Scaler(), {"input_example": 3}, InputError, "The input_example is an int. It has to be a tuple"),
+    "a bare array": (Scaler(), {"input_example": ROW.numpy()}, InputError, "is a ndarray. Use torch.from_numpy"),
+    "a dict that is an argument": (
+        variant(forward=lambda self, more: more["first"]),
+        {"input_example": ({"first": ROW},)},
+        InputError,
+        "missing a required argument: 'more'.*; add an empty dict behind a dict that is an argument itself",
+    ),
     "an array": (
         Scaler(),
         {"input_example": (ROW.numpy(),)},
@@ -127,6 +137,85 @@ CASES: dict[str, tuple[Any, dict[str, Any], type[NavcoreError], str]] = {
         r"Scaler.output_types declares 2 outputs \(y, z\), and Scaler returns 1 tensors",
     ),
     "types that are no mapping": (variant(input_types=["x"]), {}, InputError, "Scaler.input_types is a list"),
+    "types with a key that is no name": (
+        variant(input_types={1: "batch 3"}),
+        {},
+        InputError,
+        "Scaler.input_types has the key 1, which is no name",
+    ),
+    "a type that is none": (
+        variant(input_types={"x": 3}),
+        {},
+        InputError,
+        "The type of 'x' is an int. Give a nav_torch.TensorType",
+    ),
+    "a number as disabled names": (
+        variant(disabled_deployment_input_names=3),
+        {},
+        InputError,
+        "Scaler.disabled_deployment_input_names is an int. It has to be a set or list of names",
+    ),
+    "numbers as disabled names": (
+        variant(disabled_deployment_output_names=[3]),
+        {},
+        InputError,
+        "Scaler.disabled_deployment_output_names holds 3, which is no name",
+    ),
+    "a number as dynamic names": (
+        variant(dynamic_axis_names=3),
+        {},
+        InputError,
+        "Scaler.dynamic_axis_names is an int",
+    ),
+    "ranges that are no mapping": (
+        variant(axis_ranges=[1]),
+        {},
+        InputError,
+        "Scaler.axis_ranges is a list. It has to map axes to",
+    ),
+    "an input module that is none": (
+        variant(input_module=None),
+        {},
+        InputError,
+        "Scaler.input_module gives None. It has to give a module",
+    ),
+    "an output module that is a name": (
+        variant(output_module="body"),
+        {},
+        InputError,
+        "Scaler.output_module gives a str. It has to give a module",
+    ),
+    "a forward that is no method": (
+        variant(forward_for_export="body"),
+        {},
+        InputError,
+        "Scaler.forward_for_export is a str. It has to be a method",
+    ),
+    "replacements that are no mapping": (
+        variant(export_replacements=["Linear"]),
+        {},
+        InputError,
+        "Scaler.export_replacements is a list. It has to map names of classes to functions",
+    ),
+    "a replacement that is no function": (
+        variant(export_replacements={"Linear": "body"}),
+        {},
+        InputError,
+        "Scaler.export_replacements has a str for 'Linear'",
+    ),
+    "a failing replacement": (
+        variant(export_replacements={"Linear": failing(ValueError("no"))}),
+        {},
+        SourceError,
+        "The replacement of Linear failed: ValueError: no",
+    ),
+    "a model that cannot be copied": (
+        variant(__deepcopy__=failing(ValueError("no"))),
+        {"inplace": False},
+        InputError,
+        "Scaler cannot be copied, as inplace=False asks: ValueError: no. Leave inplace=False away",
+    ),
+    "a flag that is a text": (Scaler(), {"set_eval": "False"}, OptionError, "set_eval='False' is a str. Give True or"),
     "another rank": (
         variant(input_types={"x": "batch"}),
         {},
@@ -168,6 +257,18 @@ CASES: dict[str, tuple[Any, dict[str, Any], type[NavcoreError], str]] = {
         {"dynamic_axes": {"x": {2: "t"}}},
         OptionError,
         "dynamic_axes names axis 2 of 'x', which has 2 axes",
+    ),
+    "a number as dynamic axes of a tensor": (
+        Scaler(),
+        {"dynamic_axes": {"x": 0}},
+        OptionError,
+        "dynamic_axes has an int for 'x'. Give a dict from axis to name",
+    ),
+    "a dynamic axis without a name": (
+        Scaler(),
+        {"dynamic_axes": {"x": {0: None}}},
+        OptionError,
+        "dynamic_axes calls an axis of 'x' None",
     ),
     "contradictory dynamic axes": (
         Scaler(),
@@ -215,6 +316,12 @@ CASES: dict[str, tuple[Any, dict[str, Any], type[NavcoreError], str]] = {
         InputError,
         "output_example holds 2 tensors, and Scaler returns 1: y",
     ),
+    "an output example of another shape": (
+        Scaler(),
+        {"check_trace": True, "output_example": torch.zeros(5, 3)},
+        InputError,
+        r"output_example has float32 \[5, 3\] for 'y', and Scaler returns float32 \[2, 3\]",
+    ),
     "a check that is a word": (Scaler(), {"check_trace": "yes"}, OptionError, "check_trace is a str"),
     "another example with other inputs": (
         Scaler(),
@@ -227,6 +334,12 @@ CASES: dict[str, tuple[Any, dict[str, Any], type[NavcoreError], str]] = {
         {},
         InputError,
         "Scaler.supported_export_formats does not list onnx",
+    ),
+    "supported formats that are none": (
+        variant(supported_export_formats=3),
+        {},
+        InputError,
+        "Scaler.supported_export_formats is an int",
     ),
     "axes that the model does not follow": (
         variant(input_types={"x": "batch width"}, output_types={"y": "batch width"}),
@@ -250,17 +363,86 @@ def test_bad_input(case: str, tmp_path: Path, same_state: Any) -> None:
     ("name", "pattern"),
     [
         ("model.tflite", "The extension of '.*model.tflite' is that of no known format. Known: .onnx, .pt, .ts, .pt2"),
-        ("model", "The extension of '.*model'"),
+        ("model", "'.*model' has no extension. It chooses the format: .onnx"),
+        ("file/model.onnx", "The folder of '.*file/model.onnx' is a file. Choose another folder"),
+        ("folder.onnx", "'.*folder.onnx' is a folder. Give the name of a file"),
+        ("m" * 300 + ".onnx", "The file '.*m.onnx' cannot be written: File name too long"),
+        ("\0.onnx", "is no name of a file"),
         ("nowhere/model.onnx", "The folder of '.*nowhere/model.onnx' does not exist"),
         (".", "extension"),
     ],
 )
 def test_files_that_cannot_be_written(name: str, pattern: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder.onnx").mkdir()
     called = []
     model = variant(_prepare_for_export=lambda self, **_: called.append(1))
     with pytest.raises(ValueError, match=pattern):
         model.export(str(tmp_path / name))
     assert called == []
+
+
+@pytest.fixture
+def closed_folder(tmp_path: Path) -> Path:
+    """A folder in which this process may not create a file; root may everywhere but in the kernel's own."""
+    if os.geteuid() == 0:
+        return Path("/proc")
+    tmp_path.chmod(0o555)
+    return tmp_path
+
+
+def test_a_folder_that_cannot_be_written(closed_folder: Path, same_state: Any) -> None:
+    model = variant(_prepare_for_export=failing(AssertionError("too late")))
+    with pytest.raises(InputError, match=r"Scaler.export \(arguments\): The .* '.*model.onnx' cannot be written.* per"):
+        same_state(model, lambda: model.export(closed_folder / "model.onnx"))
+
+
+def test_a_folder_that_vanishes_meanwhile(tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    with pytest.raises(ExportError, match=r"Scaler.export.*No such file or directory"):
+        variant(_prepare_for_export=lambda self, **_: shutil.rmtree(folder)).export(folder / "model.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_hook_that_changes_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    result = variant(_prepare_for_export=lambda self, **_: os.chdir("elsewhere")).export("model.pt")
+    assert result.files == ["model.pt"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["elsewhere", "model.pt"]
+
+
+@pytest.mark.parametrize("output", [None, 3, b"model.onnx", io.BytesIO()])
+def test_an_output_that_is_no_path(output: Any) -> None:
+    with pytest.raises(InputError, match=r"The output is .*Give the path of the file"):
+        Scaler().export(output)
+
+
+def test_a_class_that_is_no_module() -> None:
+    with pytest.raises(
+        InputError, match=r"Plain is no torch.nn.Module. Derive it from both: class Plain\(torch.nn.Mod"
+    ):
+        type("Plain", (Exportable,), {})().export("model.onnx")
+
+
+def test_an_init_that_forgot_the_modules() -> None:
+    with pytest.raises(InputError, match=r"Scaler.__init__ did not call super\(\).__init__\(\)"):
+        variant(__init__=lambda self: None).export("model.onnx")
+
+
+def test_the_opset_of_the_other_exporter_is_hinted_at(tmp_path: Path) -> None:
+    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.scaled_dot_product_attention(x[None], x[None], x[None])[0]
+
+    with pytest.raises(ExportError, match=r"^Scaler.export: No exporter .*onnx_opset_version=18 lets the dynamo exp"):
+        variant(forward=forward).export(tmp_path / "model.onnx")
+
+
+def test_a_model_with_noise_cannot_be_compared(tmp_path: Path) -> None:
+    model = variant(forward=lambda self, x: x + torch.randn_like(x))
+    with pytest.raises(CheckFailed, match="Scaler returns something else each time, so no file can be compared"):
+        model.export(tmp_path / "model.pt", check_trace=True)
 
 
 def test_set_eval_false_is_no_matter_for_an_exported_program(tmp_path: Path) -> None:

@@ -89,5 +89,5 @@ def test_a_class_and_a_call_bring_their_own_replacements() -> None:
 
 
 def test_a_replacement_has_to_be_a_module() -> None:
-    with pytest.raises(InputError, match="The replacement of Tanh gave a int"):
+    with pytest.raises(InputError, match="The replacement of Tanh gave an int"):
         replace_for_export(nn.Sequential(nn.Tanh()), replacements={"Tanh": lambda module: 3})  # type: ignore[dict-item,return-value]

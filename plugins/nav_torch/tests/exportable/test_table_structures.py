@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 import torch
 from torch import nn
@@ -61,30 +63,6 @@ class Conformer(nn.Module, Exportable):
 
     input_types = {"audio_signal": TensorType("batch", 8, "time"), "length": TensorType("batch")}
     output_types = {"outputs": TensorType("batch", 8, "frames"), "encoded_lengths": TensorType("batch")}
-
-
-class Streaming(nn.Module, Exportable):
-    """Caches go in and come out; an export has the batch first where the model has it second."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.body = nn.Conv1d(4, 4, 3)
-
-    def forward(self, chunk: torch.Tensor, cache: torch.Tensor) -> Any:
-        whole = torch.cat([cache.transpose(0, 1), chunk], -1)
-        return self.body(whole), whole[..., -2:].transpose(0, 1)
-
-    def forward_for_export(self, chunk: torch.Tensor, cache: torch.Tensor) -> Any:
-        outputs, cache = self.forward(chunk, cache.transpose(0, 1))
-        return outputs, cache.transpose(0, 1)
-
-    def input_example(self) -> Any:
-        return torch.randn(2, 4, 6), torch.randn(2, 4, 2)
-
-    input_types = {"chunk": ("batch", 4, "time"), "cache": (4, "batch", 2)}
-    output_types = {"outputs": ("batch", 4, "frames"), "cache_next": (4, "batch", 2)}
-    input_types_for_export = {"chunk": ("batch", 4, "time"), "cache": ("batch", 4, 2)}
-    output_types_for_export = {"outputs": ("batch", 4, "frames"), "cache_next": ("batch", 4, 2)}
 
 
 class Transducer(nn.Module, Exportable):
@@ -214,6 +192,23 @@ class Branching(nn.Module, Exportable):
     output_types = {"y": "batch 3"}
 
 
+class BrainFloat(nn.Module, Exportable):
+    """Weights in bfloat16, which ONNX Runtime has no matrix product of on the CPU; inputs and outputs in float32."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Linear(4, 3).bfloat16()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.body(x.bfloat16()).float()
+
+    def input_example(self) -> Any:
+        return (torch.randn(2, 4),)
+
+    input_types = {"x": TensorType("batch", 4)}
+    output_types = {"y": TensorType("batch", 3)}
+
+
 class Half(nn.Module, Exportable):
     def __init__(self) -> None:
         super().__init__()
@@ -231,10 +226,6 @@ class Half(nn.Module, Exportable):
 
 def audio(batch: int, time: int) -> dict[str, torch.Tensor]:
     return {"audio_signal": torch.randn(batch, 8, time), "length": torch.arange(batch) % time + 1}
-
-
-def stream(batch: int, time: int) -> dict[str, torch.Tensor]:
-    return {"chunk": torch.randn(batch, 4, time), "cache": torch.randn(batch, 4, 2)}
 
 
 def targets(batch: int, steps: int) -> dict[str, torch.Tensor]:
@@ -266,19 +257,16 @@ def rows(row: Any) -> dict[str, Any]:
         outputs = ("outputs", "output_states_1", "output_states_2")
         return row(lambda: Transducer(steps), targets, predicted, ("targets", *STATES), outputs, STEPS, errors)
 
+    narrow = (
+        ExportError,
+        r"^BrainFloat.export: .*ONNX Runtime does not run BrainFloat in bfloat16 here: .*Gemm.*"
+        r"Export a float32 copy \(model.float\(\)\), or leave check_trace away",
+    )
     wrong = (CheckFailed, r"output 'y' differ by more than check_tolerance=0.01")
     return {
         "Conformer": conformer(HandAttention, {}),
         "Conformer of the library": conformer(
             LibraryAttention, {"onnx 13": (ExportError, "scaled_dot_product_attention.*writes opset 18 and newer")}
-        ),
-        "streaming": row(
-            Streaming,
-            stream,
-            lambda model, feeds: model.forward_for_export(**feeds),
-            ("chunk", "cache"),
-            ("outputs", "cache_next"),
-            SPEECH[:2],
         ),
         "transducer, one step": transducer(1),
         "transducer, four steps": transducer(4),
@@ -307,6 +295,16 @@ def rows(row: Any) -> dict[str, Any]:
             ("x",),
             ("y",),
             ({"batch": 1}, {"batch": 5}),
+            tolerance=1e-2,
+        ),
+        "bfloat16": row(
+            BrainFloat,
+            lambda batch: {"x": torch.randn(batch, 4)},
+            plain,
+            ("x",),
+            ("y",),
+            ({"batch": 1}, {"batch": 5}),
+            errors={"onnx 13": narrow, "onnx 18": narrow},
             tolerance=1e-2,
         ),
         "branches, compiled": row(
@@ -345,3 +343,69 @@ def rows(row: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("name", list(rows(lambda *parts, **named: None)))
 def test_cell(name: str, column: str, row: Any, check_cell: Any) -> None:
     check_cell(rows(row)[name], column)
+
+
+@pytest.mark.parametrize("opset", [13, 18])
+def test_unchecked_a_model_in_bfloat16_is_written_with_a_warning(
+    opset: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    BrainFloat().export(tmp_path / "model.onnx", onnx_opset_version=opset)
+    weights = onnx.load(tmp_path / "model.onnx").graph.initializer
+    assert onnx.TensorProto.BFLOAT16 in {weight.data_type for weight in weights}
+    assert "BrainFloat computes in bfloat16, for which ONNX Runtime has hardly any kernel on the CPU" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["model.pt", "model.pt2"])
+def test_inputs_and_outputs_may_be_in_bfloat16(name: str, tmp_path: Path) -> None:
+    model = BrainFloat()
+    model.forward = lambda x: model.body(x)  # type: ignore[method-assign]
+    result = model.export(tmp_path / name, (torch.randn(2, 4).bfloat16(),), check_trace=True)
+    assert result.verification is not None
+    assert result.verification.compared == 2
+
+
+def test_attention_of_the_library_is_left_to_the_exporter_that_keeps_its_sizes(tmp_path: Path) -> None:
+    model = Conformer(LibraryAttention())
+    with pytest.raises(CheckFailed, match=r"an example of batch 2, time 28: .*(Reshape|Expand|Add|Where)"):
+        model.export(tmp_path / "model.onnx", onnx_opset_version=18, exporter="torchscript", check_trace=True)
+    assert list(tmp_path.iterdir()) == []
+    assert model.export(tmp_path / "model.onnx", onnx_opset_version=18, check_trace=True).exporter == "dynamo"
+
+
+def test_a_transformer_of_the_library_at_an_opset_of_the_old_exporter(tmp_path: Path) -> None:
+    """With its axes fixed; in evaluation mode it would be one operator that ONNX does not have."""
+
+    class Transformer(nn.TransformerEncoderLayer, Exportable):
+        def input_example(self) -> Any:
+            return (torch.randn(2, 5, 8),)
+
+        input_types = {"src": ("batch", "time", 8)}
+        output_types = {"states": ("batch", "time", 8)}
+
+    model = Transformer(8, 2, 16, batch_first=True)
+    before = torch.backends.mha.get_fastpath_enabled()
+    result = model.export(tmp_path / "model.onnx", onnx_opset_version=17, use_dynamic_axes=False, check_trace=True)
+    assert result.exporter == "torchscript"
+    assert torch.backends.mha.get_fastpath_enabled() == before
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated:FutureWarning")
+def test_a_hook_that_removes_something_may_be_called_again(tmp_path: Path, run: Any) -> None:
+    model = HiFiGAN().eval()
+    spec = torch.randn(1, 4, 9)
+    with torch.no_grad():
+        wanted = model(spec=spec)
+    for name in ("model.onnx", "model.pt"):
+        model.export(tmp_path / name, check_trace=True)
+        torch.testing.assert_close(torch.from_numpy(run(tmp_path / name, {"spec": spec})[0]), wanted)
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated:FutureWarning")
+def test_what_cannot_be_compiled_is_recorded(tmp_path: Path) -> None:
+    class OldWeightNorm(HiFiGAN):
+        def _prepare_for_export(self, **kwargs: Any) -> None:
+            """Leaves the weight norms, the old one of which TorchScript does not compile."""
+
+    result = OldWeightNorm().export(tmp_path / "model.pt", try_script=True, check_trace=True)
+    assert result.exporter == "torch.jit.trace"
+    assert result.notes[0].startswith("torch.jit.script was not used: ")

@@ -1,0 +1,203 @@
+"""Choose the nodes that will compute in a 16-bit float, and say of every other why it stays in float32."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import attrs
+
+from nav_onnx.cast_rules import (
+    BOUNDED,
+    CONTRACTIONS,
+    ELEMENTWISE,
+    EXACT_INPUTS,
+    KEPT_OPS,
+    MOVERS,
+    TYPED_BY_HAND,
+    CastRules,
+    Low,
+    is_named,
+    refusal,
+    schema_of,
+)
+from nav_onnx.cast_weights import LowWeights
+
+if TYPE_CHECKING:
+    from onnx import NodeProto
+
+_INTEGERS = frozenset({"INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"})
+_COUNTING = frozenset({"INT32", "INT64", "UINT32", "UINT64"})  # 8-bit pixels are exact in 16 bits, positions are not
+
+
+@attrs.frozen
+class Wiring:
+    """The nodes of a graph in their order, and who makes and takes each value.
+
+    ``types`` are the element types, ``None`` for what is no tensor; ``captured`` the values that subgraphs or the
+    graph's outputs use under their own names.
+    """
+
+    nodes: tuple[NodeProto, ...]
+    types: Mapping[str, int | None]
+    maker: Mapping[str, int]
+    takers: Mapping[str, tuple[int, ...]]
+    captured: frozenset[str]
+
+    def floats(self, names: Collection[str]) -> Iterator[str]:
+        """Those of the values that are float32 tensors, each as often as it is named."""
+        from onnx import TensorProto
+
+        return (name for name in names if name and self.types.get(name) == TensorProto.FLOAT)
+
+    def element(self, name: str) -> str:
+        """The element type of a value, as ``TensorProto`` calls it."""
+        from onnx import TensorProto
+
+        code = self.types.get(name)
+        return "UNDEFINED" if code is None else str(TensorProto.DataType.Name(code))
+
+
+def wiring(nodes: Collection[NodeProto], types: Mapping[str, int | None], captured: Collection[str]) -> Wiring:
+    """The wiring of nodes that stand in topological order, as ONNX demands."""
+    takers: dict[str, list[int]] = {}
+    for index, node in enumerate(nodes):
+        for name in dict.fromkeys(node.input):
+            takers.setdefault(name, []).append(index)
+    maker = {name: index for index, node in enumerate(nodes) for name in node.output if name}
+    return Wiring(
+        tuple(nodes), types, maker, {name: tuple(taken) for name, taken in takers.items()}, frozenset(captured)
+    )
+
+
+@attrs.frozen
+class Choice:
+    """The indexes of the nodes to lower, and the reason for every other node that has a float32 value.
+
+    ``refused`` are those that only the operator's definition keeps in float32.
+    """
+
+    lowered: frozenset[int]
+    kept: Mapping[int, str]
+    refused: frozenset[int]
+
+
+def choose(graph: Wiring, weights: LowWeights, opsets: Mapping[str, int], low: Low, rules: CastRules) -> Choice:
+    """Apply the rules from the user's wish down to what the schemas allow, then settle what only moves values."""
+    exact = _feeding_exact_inputs(graph)
+    kept: dict[int, str] = {}
+    refused: set[int] = set()
+    beyond = dict.fromkeys(weights.beyond, "")
+    for index, node in enumerate(graph.nodes):
+        if not any(graph.floats([*node.input, *node.output])):
+            continue
+        reason = _kept_by_rule(node, rules) or exact.get(index) or _quantized(graph, node)
+        reason = reason or next((weights.refused[name] for name in node.input if name in weights.refused), None)
+        large = next((name for name in node.input if name in beyond), None)
+        if large is not None:
+            if node.op_type not in BOUNDED | CONTRACTIONS:
+                beyond.update(dict.fromkeys(node.output, beyond[large] or large))
+            reason = reason or f"may take numbers as large as the weight {beyond[large] or large!r}"
+        if reason is None:
+            reason = kept_by_definition(graph, node, opsets, low)
+            if reason is not None:
+                refused.add(index)
+        if reason is not None:
+            kept[index] = reason
+    lowered = {
+        index
+        for index, node in enumerate(graph.nodes)
+        if index not in kept and any(graph.floats([*node.input, *node.output]))
+    }
+    stranded = _stranded(graph, lowered)
+    for index in stranded:
+        moves = graph.nodes[index].op_type in MOVERS
+        kept[index] = "only moves float32 values" if moves else "reads float32 values and gives none"
+    return Choice(frozenset(lowered - stranded), kept, frozenset(refused))
+
+
+def _kept_by_rule(node: NodeProto, rules: CastRules) -> str | None:
+    if is_named(node, rules.keep_nodes):
+        return "kept by name"
+    if node.op_type in rules.keep_ops:
+        return "kept by operator"
+    if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
+        return "holds subgraphs"
+    if node.op_type in TYPED_BY_HAND:
+        return "has its type written down"
+    return KEPT_OPS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
+
+
+def kept_by_definition(graph: Wiring, node: NodeProto, opsets: Mapping[str, int], low: Low) -> str | None:
+    """Why ONNX itself does not let a node with a float32 value compute in ``low``, or ``None`` when it does."""
+    schema = schema_of(node, opsets)
+    if schema is None:
+        return f"{node.domain or 'ONNX'} does not define {node.op_type} for type inference"
+    if not any(graph.floats(node.input)):
+        return "makes its values itself"
+    return refusal(node, schema, graph.types, low)
+
+
+def _quantized(graph: Wiring, node: NodeProto) -> str | None:
+    """A cast between a computation and its QuantizeLinear or DequantizeLinear would undo the integer computation."""
+    makers = {graph.nodes[graph.maker[name]].op_type for name in node.input if name in graph.maker}
+    takers = {graph.nodes[index].op_type for name in node.output for index in graph.takers.get(name, ())}
+    if "DequantizeLinear" in makers or takers & {"QuantizeLinear", "DynamicQuantizeLinear"}:
+        return "belongs to the model's quantization"
+    return None
+
+
+def _feeding_exact_inputs(graph: Wiring) -> Mapping[int, str]:
+    """The nodes that compute angles, coordinates, sizes or indexes, traced back through what works elementwise.
+
+    A rotary embedding multiplies positions by frequencies in a MatMul; one that takes counted positions is passed too.
+    """
+    found: dict[int, str] = {}
+    counted = _counted(graph)
+    for origin in graph.nodes:
+        first = EXACT_INPUTS.get(origin.op_type)
+        if first is None and origin.op_type == "Cast" and graph.element(origin.output[0]) in _INTEGERS:
+            first = 0
+        pending = [] if first is None else list(graph.floats(list(origin.input)[first:]))
+        while pending:
+            name = pending.pop()
+            index = graph.maker.get(name, -1)
+            if index < 0 or index in found:
+                continue
+            node = graph.nodes[index]
+            if node.op_type in ELEMENTWISE or (node.op_type == "MatMul" and counted.intersection(node.input)):
+                found[index] = f"computes what {origin.op_type} needs exactly"
+                pending += graph.floats(node.input)
+    return found
+
+
+def _counted(graph: Wiring) -> frozenset[str]:
+    """Values that are whole numbers without a bound: positions, lengths, sizes."""
+    counted: set[str] = set()
+    for node in graph.nodes:
+        source = node.op_type in ("Range", "CumSum") or (
+            node.op_type == "Cast" and graph.element(node.input[0]) in _COUNTING
+        )
+        if source or (node.op_type in ELEMENTWISE and counted.intersection(node.input)):
+            counted.update(node.output)
+    return frozenset(counted)
+
+
+def _stranded(graph: Wiring, lowered: Collection[int]) -> frozenset[int]:
+    """Nodes that would gain nothing: movers that neither continue a 16-bit computation nor feed only such ones.
+
+    The same holds of what gives no float: shapes, comparisons, indexes of maxima are as exact as what they read.
+    """
+    low = set(lowered)
+    inert = [i for i in low if graph.nodes[i].op_type in MOVERS or not any(graph.floats(graph.nodes[i].output))]
+    stranded = set(inert)
+    for index in sorted(inert):
+        makers = {graph.maker[name] for name in graph.floats(graph.nodes[index].input) if name in graph.maker}
+        if makers & (low - stranded):
+            stranded.discard(index)
+    for index in sorted(stranded, reverse=True):
+        outputs = list(graph.floats(graph.nodes[index].output))
+        takers = {taker for name in outputs for taker in graph.takers.get(name, ())}
+        if takers and not graph.captured.intersection(outputs) and takers <= low - stranded:
+            stranded.discard(index)
+    return frozenset(stranded)

@@ -1,0 +1,86 @@
+"""ONNX in float16 and in bfloat16: formats of their own, made from an ONNX file by casting what may be cast."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import attrs
+
+from nav_onnx.cast_rules import BITS, TYPED_BY_HAND
+from nav_onnx.cast_source import element_types, inlined, set_aside
+from nav_onnx.casting import Cast, CastRules, Low, write_cast
+from nav_onnx.model_file import ONNX, copy_model, load_model
+from navcore.errors import StepError
+from navcore.formats import Format
+from navcore.jobs import ConvertJob, Made
+from navcore.routes import converter
+
+_KINDS = 4  # reasons, and operators for each, that a note lists
+
+
+def _variant(precision: str, title: str) -> Format:
+    return attrs.evolve(
+        ONNX,
+        name=f"onnx-{precision}",
+        family=f"onnx-{precision}",  # another promise than ONNX: nobody who asks for "onnx" means this file
+        precision=precision,
+        suffixes=(),
+        summary=f"ONNX that computes in {title} between float32 inputs and outputs",
+    )
+
+
+ONNX_FP16 = _variant("fp16", "float16")
+ONNX_BF16 = _variant("bf16", "bfloat16")
+
+
+@converter(ONNX, ONNX_FP16, options=CastRules, default=False)
+def onnx_fp16_from_onnx(job: ConvertJob[CastRules]) -> Made:
+    """Cast to float16."""
+    return _made(job, "float16")
+
+
+@converter(ONNX, ONNX_BF16, options=CastRules, default=False)
+def onnx_bf16_from_onnx(job: ConvertJob[CastRules]) -> Made:
+    """Cast to bfloat16."""
+    return _made(job, "bfloat16")
+
+
+def _made(job: ConvertJob[CastRules], low: Low) -> Made:
+    try:
+        cast = write_cast(job.source.file, job.output, low, job.options)
+    except StepError:
+        if not computes_already(job.source.file, low):
+            raise
+        copy_model(job.source.file, job.output)
+        return Made(calling=job.source.calling, notes=(f"The model computes in {low} already: it is used as it is.",))
+    facts = {"lowered": str(len(cast.lowered)), "kept": str(len(cast.kept))}
+    return Made(calling=job.source.calling, notes=(*_told(cast), *cast.notes), facts=facts)
+
+
+def computes_already(path: Path, low: Low) -> bool:
+    """Whether the ONNX file has computations in ``low``, and none in float32 or float64.
+
+    Casts and constants are not computations. Raises as :func:`nav_onnx.casting.cast_floats` does for a file that
+    cannot be understood.
+    """
+    from onnx import TensorProto
+
+    light, _ = inlined(set_aside(load_model(path))[0], CastRules())
+    types = element_types(light)
+    nodes = [node for node in light.graph.node if node.op_type not in TYPED_BY_HAND]
+    computed = {types.get(name) for node in nodes for name in (*node.input, *node.output)}
+    code = TensorProto.DataType.Value(BITS[low])
+    return code in computed and not computed & {TensorProto.FLOAT, TensorProto.DOUBLE}
+
+
+def _told(cast: Cast) -> tuple[str, ...]:
+    """A sentence that counts what computes in which type, with the commonest reasons for staying in float32."""
+    total = len(cast.lowered) + len(cast.kept)
+    sentence = f"{len(cast.lowered)} of {total} floating-point nodes compute in {cast.low}"
+    if not cast.kept:
+        return (f"{sentence}.",)
+    reasons = Counter(f"{kept.op_type}: {kept.reason}" for kept in cast.kept).most_common()
+    listed = "; ".join(f"{count} {reason}" for reason, count in reasons[:_KINDS])
+    more = "; …" if len(reasons) > _KINDS else ""
+    return (f"{sentence}; in float32 stay {listed}{more}.",)
