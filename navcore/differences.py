@@ -164,8 +164,15 @@ def relatives(gaps: Sequence[Gap]) -> list[float]:
     fp32 differ by 1e-7 there. Empty for outputs that are not floating point.
     """
     sizes = [gap.size for gap in gaps if gap.size]
-    floor = SMALL_SHARE * float(np.median(sizes)) if sizes else ZERO_SCALE
+    floor = SMALL_SHARE * _median(sizes) if sizes else ZERO_SCALE
     return [gap.error / max(gap.size, floor) for gap in gaps if gap.error is not None and gap.size is not None]
+
+
+def _median(values: Sequence[float]) -> float:
+    """As ``np.median`` has it, which would import ``numpy.ma`` into every child, and that takes long."""
+    ordered = np.sort(values)
+    middle = ordered[(len(ordered) - 1) // 2 : len(ordered) // 2 + 1]
+    return float("nan") if np.isnan(ordered[-1]) else float(np.mean(middle))
 
 
 def summarise(output: str, labels: Sequence[str], gaps: Sequence[Gap]) -> Difference:

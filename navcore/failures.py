@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sysconfig
-import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,6 +57,8 @@ def user_frame(error: BaseException) -> str:
 
     That is where the user's own model or script was; ``""`` when the error never passed through it.
     """
+    import traceback
+
     foreign = [Path(__file__).parent, *_libraries(), *_plugin_places()]
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         file = Path(frame.filename)
@@ -68,6 +68,8 @@ def user_frame(error: BaseException) -> str:
 
 
 def _libraries() -> Iterator[Path]:
+    import sysconfig
+
     for kind in ("purelib", "platlib", "stdlib", "platstdlib"):
         if path := sysconfig.get_path(kind):
             yield Path(path)

@@ -85,7 +85,7 @@ def _warm_up(call: Callable[[], object], config: ProfilerConfig, clock: Callable
     enough = WARM_UP_SECONDS if config.warm_up_seconds is None else 3 * config.warm_up_seconds
     began, before = clock(), math.inf
     for number in range(WARM_UP_BLOCKS):
-        median = float(np.median(_block(call, config, clock)))
+        median = _interpolated(_block(call, config, clock), 50)
         if number > 0 and clock() - began >= enough and median >= _STILL_FALLING * before:
             break
         before = median
@@ -161,7 +161,7 @@ def _performance(
         batch_size=batch_size,
         avg_latency=average,
         std_latency=float(latencies.std()),
-        p50_latency=float(np.percentile(latencies, 50)),
+        p50_latency=_interpolated(latencies, 50),
         p90_latency=_percentile(latencies, 90),
         p95_latency=_percentile(latencies, 95),
         p99_latency=_percentile(latencies, 99),
@@ -179,7 +179,13 @@ def _performance(
 def _percentile(latencies: Latencies, percent: int) -> float | None:
     if latencies.size < CALLS_FOR_PERCENTILE[percent]:
         return None
-    return float(np.percentile(latencies, percent))
+    return _interpolated(latencies, percent)
+
+
+def _interpolated(values: Latencies | Sequence[float], percent: int) -> float:
+    """As ``np.percentile`` has it, which would import ``numpy.ma`` into every child, and that takes long."""
+    ordered = np.sort(values)
+    return float(np.interp(percent / 100 * (len(ordered) - 1), np.arange(len(ordered)), ordered))
 
 
 def _unstable(windows: Sequence[_Measured], config: ProfilerConfig) -> str:

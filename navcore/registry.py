@@ -166,16 +166,19 @@ def _merged(known: Format | None, other: Format) -> Format:
     )
 
 
-def load_registry() -> Registry:
+def load_registry(announced: Iterable[Candidate] | None = None) -> Registry:
     """Import every installed plugin and register its hooks.
 
     Nothing here raises: a plugin that cannot be used becomes a :class:`Plugin` with a ``problem``. The environment
     variable ``NAVCORE_DISABLE_PLUGINS`` names plugins or distributions to leave out (comma-separated),
     ``NAVCORE_EXTRA_PLUGINS`` adds modules without packaging (``name=module``, comma-separated).
+
+    ``announced`` is what another process of this environment found announced: nobody has to look again.
     """
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
-    plugins = [_register(plugin, manager) for plugin in _refuse_conflicts(_load(one) for one in candidates())]
+    found = candidates() if announced is None else announced
+    plugins = [_register(plugin, manager) for plugin in _refuse_conflicts(_load(one) for one in found)]
     return Registry(tuple(plugins), manager.hook)
 
 

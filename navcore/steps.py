@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from navcore.announcements import candidates
 from navcore.failures import describe, died
-from navcore.isolation import ChildReport, Limits, run_forked, run_module
 from navcore.results import Failure, Outcome, Status
 from navcore.serial import from_data, to_data
+
+if TYPE_CHECKING:
+    from navcore.isolation import ChildReport, Limits
 
 WORKER = "navcore.worker"
 
@@ -23,13 +26,19 @@ def run_step(step: Mapping[str, Any]) -> dict[str, Any]:
     ``memory_limit`` (bytes or ``None``) and ``request``, which :mod:`navcore.worker` reads. Returns ``{"outcome": …,
     "result": … or None}``, plain data both; never raises for what the step did.
     """
+    from navcore.isolation import run_module
+
     folder, log = Path(step["folder"]), Path(step["log"])
-    report = run_module(WORKER, step["request"], folder=folder, log=log, limits=_limits(step))
+    # To look for plugins is to import and read a lot: it is done here, not in each child.
+    request = {**step["request"], "announced": to_data(tuple(candidates()))}
+    report = run_module(WORKER, request, folder=folder, log=log, limits=_limits(step))
     return _conclude(report, step["who"])
 
 
 def run_step_forked(step: Mapping[str, Any], work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """The same for work on a live model: in a fork of the caller, where the model already is."""
+    from navcore.isolation import run_forked
+
     report = run_forked(
         work,
         folder=Path(step["folder"]),
@@ -46,6 +55,8 @@ def failed_result(error: BaseException) -> dict[str, Any]:
 
 
 def _limits(step: Mapping[str, Any]) -> Limits:
+    from navcore.isolation import Limits
+
     return Limits(seconds=step.get("timeout"), memory_bytes=step.get("memory_limit"))
 
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from navcore.checking import CheckResult, MeasureRequest, VerifyRequest, check
+from navcore.announcements import Candidate
 from navcore.isolation import enter_child, read_request, read_result, write_result
 from navcore.jobs import Artifact, ConvertJob, RunnerJob
 from navcore.registry import Registry, load_registry
 from navcore.sampling import SampleStore
 from navcore.serial import from_data, to_data
-from navcore.serving import serve
 from navcore.steps import failed_result
 from navcore.tensors import Signature
+
+if TYPE_CHECKING:
+    from navcore.checking import CheckResult
 
 
 def main(request_file: str) -> None:
@@ -25,13 +27,15 @@ def main(request_file: str) -> None:
     enter_child()
     folder = Path(request_file).parent
     request = read_request(Path(request_file))
-    registry = load_registry()
+    registry = load_registry(announced_in(request))
     try:
         if request["kind"] == "convert":
             result = convert(request, registry)
         elif request["kind"] == "check":
             result = check_artifact(request, registry, folder)
         else:
+            from navcore.serving import serve
+
             result = serve(runner_job(request, registry), request, registry)
     except Exception as error:
         result = {**(read_result(folder) or {}), **failed_result(error)}  # what was verified before stays known
@@ -39,6 +43,12 @@ def main(request_file: str) -> None:
 
         traceback.print_exc()  # the log is where the whole story belongs
     write_result(folder, result, done=True)
+
+
+def announced_in(request: Mapping[str, Any]) -> tuple[Candidate, ...] | None:
+    """The plugins that the parent found announced, or ``None`` where it did not look."""
+    told = request.get("announced")
+    return None if told is None else from_data(told, tuple[Candidate, ...])
 
 
 def artifact_from(data: Mapping[str, Any], registry: Registry) -> Artifact:
@@ -88,6 +98,8 @@ def runner_job(request: Mapping[str, Any], registry: Registry) -> RunnerJob[Any]
 
 def check_artifact(request: Mapping[str, Any], registry: Registry, folder: Path) -> dict[str, Any]:
     """Verify and measure an artifact; what is known is on disk before the next part begins."""
+    from navcore.checking import MeasureRequest, VerifyRequest, check
+
     job = runner_job(request, registry)
 
     def keep(result: CheckResult) -> None:

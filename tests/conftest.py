@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 import navcore as nav
@@ -22,6 +24,10 @@ ENVIRONMENT = {
     "NAVCORE_EXTRA_PLUGINS": "toy=navcore.testing.toy",
     "NAVCORE_DISABLE_PLUGINS": "torch,onnx,tensorflow,openvino,trt",
 }
+# A core test run is a matter of seconds; `--hypothesis-profile=default` looks twice as long. Machines under load are no
+# failure.
+hypothesis.settings.register_profile("navcore", max_examples=50, deadline=None)
+hypothesis.settings.load_profile("navcore")
 QUICK = nav.ProfilerConfig(measurement_mode="count_windows", measurement_request_count=5)
 _OF_THE_MOMENT = {"seconds", "peak_memory", "cold_start", "cpu_share", "switches"}
 
@@ -30,7 +36,8 @@ def children() -> set[int]:
     """The processes that this one has started and that still run (less what multiprocessing keeps for itself)."""
     found: set[int] = set()
     for task in Path("/proc/self/task").iterdir():
-        found.update(int(number) for number in (task / "children").read_text().split())
+        with contextlib.suppress(FileNotFoundError):  # a thread that has just ended
+            found.update(int(number) for number in (task / "children").read_text().split())
     told = {
         number: Path(f"/proc/{number}/cmdline").read_bytes() for number in found if Path(f"/proc/{number}").exists()
     }

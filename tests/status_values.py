@@ -157,25 +157,32 @@ runtimes = complete(
     elsewhere=st.booleans(),
 )
 facts = st.dictionaries(text, text, max_size=2)
-rows = complete(
-    FormatResult,
-    format=formats,
-    status=st.sampled_from(Status),
-    path=st.none() | paths,
-    route=text,
-    made_from=text,
-    requested=st.booleans(),
-    live=st.booleans(),
-    calling=st.sampled_from(["named", "positional", "structure"]),
-    signature=st.none() | signatures,
-    attempts=st.lists(attempts, max_size=2).map(tuple),
-    runtimes=st.lists(runtimes, max_size=2, unique_by=lambda row: row.runtime).map(tuple),
-    notes=notes,
-    facts=facts,
-    size=st.none() | counts,
-    failure=st.none() | failures,
-    elsewhere=st.booleans(),
-)
+
+
+def rows_at(path: st.SearchStrategy[str | None]) -> st.SearchStrategy[FormatResult]:
+    return complete(
+        FormatResult,
+        format=formats,
+        status=st.sampled_from(Status),
+        path=path,
+        route=text,
+        made_from=text,
+        requested=st.booleans(),
+        live=st.booleans(),
+        calling=st.sampled_from(["named", "positional", "structure"]),
+        signature=st.none() | signatures,
+        attempts=st.lists(attempts, max_size=2).map(tuple),
+        runtimes=st.lists(runtimes, max_size=2, unique_by=lambda row: row.runtime).map(tuple),
+        notes=notes,
+        facts=facts,
+        size=st.none() | counts,
+        failure=st.none() | failures,
+        elsewhere=st.booleans(),
+    )
+
+
+rows = rows_at(st.none() | paths)
+stored_rows = rows_at(paths)
 profiler_configs = st.builds(
     ProfilerConfig,
     batch_sizes=st.none() | st.lists(st.integers(1, 99), min_size=1),

@@ -5,11 +5,13 @@ The models are those of the toy framework, which an environment variable makes a
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,7 @@ def data():
     return dataloader()
 """
 QUICK = ("--measurement-interval", "10")
+PLUGINS = {"NAVCORE_EXTRA_PLUGINS": "toy=navcore.testing.toy", "NAVCORE_DISABLE_PLUGINS": "torch,onnx"}
 
 
 @attrs.frozen
@@ -61,23 +64,39 @@ class Shell:
 
     folder: Path
 
-    def navcore(self, *words: str | Path, expect: int = 0) -> subprocess.CompletedProcess[str]:
-        environment = {
-            **os.environ,
-            "NAVCORE_EXTRA_PLUGINS": "toy=navcore.testing.toy",
-            "NAVCORE_DISABLE_PLUGINS": "torch,onnx",
-        }
-        done = subprocess.run(
-            [sys.executable, "-m", "navcore.cli", *map(str, words)],
+    def navcore(self, *words: str | Path, expect: int = 0, apart: bool = False) -> subprocess.CompletedProcess[str]:
+        """Call the command line: ``run`` in a process of its own, the others here unless they have to be ``apart``."""
+        call = self._in_a_process if apart or words[0] == "run" else self._here
+        done = call(*map(str, words))
+        assert done.returncode == expect, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def _in_a_process(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "navcore.cli", *words],
             cwd=self.folder,
-            env=environment,
+            env={**os.environ, **PLUGINS},
             capture_output=True,
             text=True,
             timeout=120,
             check=False,
         )
-        assert done.returncode == expect, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return done
+
+    def _here(self, *words: str) -> subprocess.CompletedProcess[str]:
+        known, path = set(sys.modules), sys.path[:]
+        try:
+            with contextlib.chdir(self.folder):
+                sys.path.insert(0, str(self.folder))
+                done = CliRunner(env=PLUGINS).invoke(main, words, prog_name="navcore")
+        finally:
+            sys.path[:] = path
+            for name in {"mymodel"} - known:
+                sys.modules.pop(name, None)
+        error = done.exception
+        if error is not None and not isinstance(error, SystemExit):
+            traceback.print_exception(error)
+            raise AssertionError("the command let an exception through") from error
+        return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
 
     def data(self, *words: str | Path, expect: int = 0) -> Any:
         return json.loads(self.navcore(*words, "--json", expect=expect).stdout)
@@ -389,7 +408,7 @@ def test_verify_fails_where_the_runtime_computes_something_else(
         "json.loads = loads\n"
     )
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path), *sys.path)))
-    done = packed.navcore("verify", "model.nav", expect=1)
+    done = packed.navcore("verify", "model.nav", expect=1, apart=True)
     assert "Was ok and is not ok here: toy-alpha in toy-runtime" in done.stderr
     assert "The logs are in" in done.stderr
 

@@ -51,14 +51,14 @@ def health(found: Diagnosis, name: str) -> PluginHealth:
 
 @pytest.mark.usefixtures("installed")
 def test_each_plugin_that_misbehaves_is_named_and_the_others_are_examined() -> None:
-    found = examine(timeout=5)
+    found = examine(timeout=3)
     assert not found.healthy
     told = {name: (health(found, name).status, health(found, name).problem) for name in PLUGINS}
-    assert told["hanging"] == ("hangs", "ran longer than 5 s while being imported")
+    assert told["hanging"] == ("hangs", "ran longer than 3 s while being imported")
     assert told["dying"] == ("dies", "killed by SIGSEGV (segmentation fault) while being imported")
     assert told["leaving"][0] == "exits"
     assert told["raising"] == ("broken", "RuntimeError: half installed")
-    assert told["slow_probe"] == ("hangs", "ran longer than 5 s while asking whether run_sleepy is available")
+    assert told["slow_probe"] == ("hangs", "ran longer than 3 s while asking whether run_sleepy is available")
     assert told["warning"] == ("ok", "")
     assert health(found, "toy").status == "ok"
 
@@ -112,7 +112,7 @@ def test_the_command_exits_1_for_a_broken_plugin_and_0_for_a_missing_device(monk
 @pytest.mark.usefixtures("installed")
 def test_a_plugin_that_was_left_out_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, "toy=navcore.testing.toy")
-    monkeypatch.setenv("NAVCORE_DISABLE_PLUGINS", "toy,torch,onnx,tensorflow,trt")
+    monkeypatch.setenv("NAVCORE_DISABLE_PLUGINS", "toy,torch,onnx,tensorflow,trt,openvino")
     found = examine()
     assert {plugin.status for plugin in found.plugins} == {"left out"}
     assert found.healthy

@@ -44,6 +44,22 @@ def test_using_every_public_name_imports_no_framework() -> None:
     assert loaded_after("import navcore\nfor name in navcore.__all__: getattr(navcore, name)", *FRAMEWORKS) == set()
 
 
+def test_a_child_starts_without_what_only_its_parent_or_another_step_needs() -> None:
+    elsewhere = ("navcore.isolation.supervision", "navcore.sampling.taking", "navcore.checking", "navcore.serving")
+    assert loaded_after("import navcore.worker", *elsewhere, "importlib.metadata") == set()
+
+
+def test_verifying_and_measuring_do_not_load_masked_arrays() -> None:
+    code = (
+        "import numpy as np\nfrom navcore.differences import distance\nfrom navcore.measuring import measure\n"
+        "from navcore.profiling import ProfilerConfig\n"
+        "config = ProfilerConfig(measurement_mode='count_windows', measurement_request_count=5)\n"
+        "measure(lambda: np.ones(5), call=lambda: None, config=config, batch_size=1)\n"
+        "distance(np.ones(3, np.float32), np.ones(3, np.float32))"
+    )
+    assert loaded_after(code, "numpy.ma") == set(), "numpy's median and percentile take longer to load than to compute"
+
+
 @pytest.mark.parametrize("name", navcore.__all__)
 def test_every_public_name_is_there_and_explained(name: str) -> None:
     value = getattr(navcore, name)

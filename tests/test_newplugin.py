@@ -33,6 +33,7 @@ def python(*arguments: str, cwd: Path) -> str:
 
 
 @pytest.mark.skipif(importlib.util.find_spec("setuptools") is None, reason="setuptools is not installed to build with")
+@pytest.mark.slow  # pip builds and installs it
 def test_the_project_installs_and_passes_its_own_conformance_test(tmp_path: Path) -> None:
     project, environment = tmp_path / "project", tmp_path / "environment"
     write_plugin("my_format", project)

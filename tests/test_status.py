@@ -158,7 +158,7 @@ def test_every_field_comes_back(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["status.yaml"]
 
 
-@hypothesis_settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@hypothesis_settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 @given(records)
 def test_any_record_comes_back_and_fits_the_schema(record: Record) -> None:
     data = from_yaml(to_yaml(record_to_data(record)))
@@ -336,7 +336,7 @@ def test_a_file_from_a_stranger_cannot_name_places_outside(text: str, told: str)
     assert caught.value.code == "status-shape"
 
 
-@hypothesis_settings(deadline=None, max_examples=100)
+@hypothesis_settings(deadline=None, max_examples=50)
 @given(st.data(), plain)
 def test_any_damage_is_refused_or_does_not_matter(data: st.DataObject, value: Any) -> None:
     place = data.draw(st.sampled_from(PLACES))

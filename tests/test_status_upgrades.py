@@ -223,7 +223,7 @@ def test_a_damaged_old_file_is_refused() -> None:
     assert caught.value.code == "status-shape"
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 @given(st.data(), plain)
 def test_any_damage_is_refused_or_does_not_matter(data: st.DataObject, value: Any) -> None:
     old = from_yaml(OLD)

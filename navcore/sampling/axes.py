@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
 
 from navcore.errors import DataloaderError, OptionError
-from navcore.sampling.observation import Array, Observation
-from navcore.sampling.request import Range, SamplingRequest
 from navcore.tensors import Axis, Signature, TensorSpec
+
+if TYPE_CHECKING:
+    from navcore.sampling.observation import Array, Observation
+    from navcore.sampling.request import Range, SamplingRequest
 
 BATCH = "batch"
 Place = tuple[str, int]

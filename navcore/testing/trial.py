@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from navcore.announcements import candidates
 from navcore.failures import describe, died
 from navcore.isolation import Limits, enter_child, read_request, run_module, write_result
 from navcore.jobs import Artifact, Runner, RunnerJob
@@ -20,7 +21,7 @@ from navcore.sampling import SampleStore
 from navcore.serial import from_data, to_data
 from navcore.session import Session, processors
 from navcore.tensors import Signature
-from navcore.worker import runner_job
+from navcore.worker import announced_in, runner_job
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,6 +96,7 @@ def try_stored(session: Session, artifact: Artifact, route: Route, folder: Path)
         "device": session.device,
         "threads": processors(),
         "log_dir": str(folder),
+        "announced": to_data(tuple(candidates())),
     }
     limits = Limits(seconds=session.settings.timeout)
     report = run_module(__name__, request, folder=folder, log=folder / "trial.log", limits=limits)
@@ -117,7 +119,7 @@ def main(request_file: str) -> None:
     """Be the child of :func:`try_stored`."""
     enter_child()
     request = read_request(Path(request_file))
-    registry = load_registry()
+    registry = load_registry(announced_in(request))
     route = registry.route(request["route"])
     job = runner_job(request, registry)
     small, large = _feeds(SampleStore(Path(request["workspace"])), from_data(request["reference"], Signature))
