@@ -27,6 +27,8 @@ DEMO = "examples/sentence_encoder.py"
 REFERENCE_EXAMPLE = Path(END_TO_END, "reference_example.py").resolve()
 ENGINE_EXAMPLE = Path(END_TO_END, "engines_example.py").resolve()
 CONSTRAINTS = Path("constraints.txt").resolve()
+CORE_TESTS = (*PYTEST, "tests", "--ignore", END_TO_END, "-m")
+CORE_PYTHON = Path(".nox/core/bin/python").absolute()
 EVERYTHING = Path(".nox/everything/bin").absolute()
 
 nox.needs_version = ">=2025.10"
@@ -35,6 +37,7 @@ nox.options.sessions = [
     "lint",
     "docs",
     "core",
+    "processes",
     "examples",
     "types",
     "wheels",
@@ -66,10 +69,16 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def core(session: nox.Session) -> None:
-    """The core alone, where no ML framework is installed."""
+    """The core alone, where no ML framework is installed: what needs no process but the test's own, in seconds."""
     install(session, *TEST_TOOLS, "setuptools", editable=(CORE,))
+    session.run("python", *CORE_TESTS, "not slow and not processes", *session.posargs, env=COMPILE_ONCE)
+
+
+@nox.session(venv_backend="none", requires=["core"])
+def processes(session: nox.Session) -> None:
+    """What the core does with child processes, still without any framework: every run of the toy starts some."""
     session.run(
-        "python", *PYTEST, "tests", "--ignore", END_TO_END, "-m", "not slow", *session.posargs, env=COMPILE_ONCE
+        str(CORE_PYTHON), *CORE_TESTS, "processes and not slow", *session.posargs, external=True, env=COMPILE_ONCE
     )
 
 
@@ -99,7 +108,7 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """What the session core leaves: the slow tests of the core, the plugins' own, and those of all together."""
     python = str(EVERYTHING / "python")
-    session.run(python, *PYTEST, "tests", "--ignore", END_TO_END, "-m", "slow", env=COMPILE_ONCE, external=True)
+    session.run(python, *CORE_TESTS, "slow", env=COMPILE_ONCE, external=True)
     folders = [f"{project}/tests" for project in (*PLUGINS, THIRD_PARTY)]
     session.run(
         python, *PYTEST, END_TO_END, "--ignore", CLUSTER, *folders, *session.posargs, env=COMPILE_ONCE, external=True

@@ -27,6 +27,8 @@ from navcore.errors import DataloaderError, OptionError
 from navcore.formats import Format
 from navcore.results import FormatResult, Status
 
+pytestmark = pytest.mark.processes
+
 USER_MODULE = """
 from navcore.testing.toy import ToyModel, dataloader
 
@@ -337,7 +339,11 @@ def test_formats_say_who_makes_and_runs_them_and_what_is_missing(shell: Shell) -
     assert "unavailable, there is no toy accelerator in this machine" in told
     alpha = next(row for row in shell.data("formats") if row["name"] == "toy-alpha")
     runtimes = {way["runtime"]: way["unavailable"] for way in alpha["run_by"]}
-    assert runtimes == {"toy-runtime": None, "toy-accelerator": "there is no toy accelerator in this machine"}
+    assert runtimes == {
+        "toy-runtime": None,
+        "toy-accelerator": "there is no toy accelerator in this machine",
+        "toy-oracle": None,
+    }
 
 
 def test_plan_reads_no_data_and_needs_no_model(shell: Shell) -> None:

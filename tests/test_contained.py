@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.processes
+
 PLUGIN = '''"""Two routes that run in the process of the model; one of them kills it, the other is noisy."""
 
 from navcore import ExportJob, Format, exporter

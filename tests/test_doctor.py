@@ -11,6 +11,8 @@ from click.testing import CliRunner
 from navcore.cli import main
 from navcore.doctor import Diagnosis, PluginHealth, examine
 
+pytestmark = pytest.mark.processes
+
 PLUGINS = {
     "hanging": "import time\ntime.sleep(600)\n",
     "dying": "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n",

@@ -17,7 +17,7 @@ from navcore.progress import Event, Stage
 from navcore.results import FormatResult, Outcome, RuntimeResult, Status
 from navcore.status import read_status
 
-pytestmark = pytest.mark.usefixtures("toy")
+pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("toy")]
 Run = Callable[..., nav.PackageDescriptor]
 
 # How each mischief of a step is told: the category, and a part of the cause.

@@ -15,7 +15,7 @@ from navcore.results import Failure, FormatResult, RuntimeResult, Status
 from navcore.status import read_status
 
 Run = Callable[..., nav.PackageDescriptor]
-pytestmark = pytest.mark.usefixtures("toy")
+pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("toy")]
 
 
 def test_what_was_saved_is_loaded(finished: Any, packed: Path, tmp_path: Path, essence: Any) -> None:

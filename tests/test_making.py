@@ -12,7 +12,7 @@ from navcore.journal import Journal
 from navcore.making import Making, announce_placing
 from navcore.results import Outcome, Status
 
-pytestmark = pytest.mark.usefixtures("toy")
+pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("toy")]
 Run = Callable[..., nav.PackageDescriptor]
 
 

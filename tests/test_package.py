@@ -14,6 +14,8 @@ from navcore.package import PackageDescriptor
 from navcore.results import BatchPerformance, FormatResult, RuntimeResult, Status
 from navcore.status import read_status
 
+pytestmark = pytest.mark.processes
+
 Run = Callable[..., nav.PackageDescriptor]
 Changed = Callable[..., PackageDescriptor]
 
@@ -104,7 +106,7 @@ def test_the_runners_compute_what_the_source_computes(finished: Any, toy: Any) -
 def test_runners_that_cannot_be_had_say_why(finished: Any, changed: Changed) -> None:
     with pytest.raises(nav.Unavailable, match="there is no toy accelerator"):
         finished.get_runner("toy-alpha", runtime="toy-accelerator")
-    with pytest.raises(nav.Unavailable, match="Runtimes: toy-accelerator, toy-runtime"):
+    with pytest.raises(nav.Unavailable, match="Runtimes: toy-accelerator, toy-oracle, toy-runtime"):
         finished.get_runner("toy-alpha", runtime=nav.RuntimeProvider.CUDA)
     failed = changed("toy-beta", status=Status.FAILED)
     with pytest.raises(nav.InputError, match="No runtime of toy-beta is ok"):

@@ -12,6 +12,8 @@ import pytest
 import navcore as nav
 from navcore.archive import read_manifest
 
+pytestmark = pytest.mark.processes
+
 Run = Callable[..., nav.PackageDescriptor]
 
 

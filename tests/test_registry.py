@@ -18,6 +18,8 @@ from navcore.formats import Format, Live
 from navcore.registry import Plugin, Registry, load_registry
 from navcore.routes import Route
 
+pytestmark = pytest.mark.processes
+
 SMALL = """
 '''nav-{name}: a small plugin.'''
 from navcore import Format, converter

@@ -10,7 +10,7 @@ import pytest
 import navcore as nav
 from navcore.status import read_status
 
-pytestmark = pytest.mark.usefixtures("toy")
+pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("toy")]
 
 
 def config(*sizes: int) -> nav.ProfilerConfig:

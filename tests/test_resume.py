@@ -19,7 +19,7 @@ from navcore.progress import Event, Stage
 from navcore.results import Status
 from navcore.status import read_status, write_status
 
-pytestmark = pytest.mark.usefixtures("toy")
+pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("toy")]
 Run = Callable[..., nav.PackageDescriptor]
 Count = Callable[[Any], Counter[str]]
 

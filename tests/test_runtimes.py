@@ -11,7 +11,7 @@ import pytest
 import navcore as nav
 from navcore.results import Status
 
-pytestmark = pytest.mark.usefixtures("toy")
+pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("toy")]
 Run = Callable[..., nav.PackageDescriptor]
 
 

@@ -11,6 +11,8 @@ import pytest
 
 import navcore as nav
 
+pytestmark = pytest.mark.processes
+
 DATA = [{"x": np.arange(2 * size, dtype=np.float32).reshape(2, size)} for size in (2, 3, 3)]
 
 

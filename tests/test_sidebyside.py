@@ -19,6 +19,8 @@ from navcore.journal import Journal
 from navcore.progress import Event, Stage
 from navcore.results import Status
 
+pytestmark = pytest.mark.processes
+
 Run = Callable[..., nav.PackageDescriptor]
 
 # Two more runtimes of toy-alpha. What they do is in files of a folder: each says there that it is here, and looks for

@@ -15,7 +15,7 @@ from navcore.results import Outcome, Status
 from navcore.serial import from_data
 from navcore.steps import run_step
 
-pytestmark = pytest.mark.usefixtures("toy")
+pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("toy")]
 
 
 def step(tmp_path: Path, **request: Any) -> dict[str, Any]:

@@ -21,6 +21,8 @@ from navcore.archive import Member, extract_archive, read_manifest, write_archiv
 from navcore.archive.streaming import Checks, copy_checked
 from navcore.errors import PackageError, PackageExists
 
+pytestmark = pytest.mark.processes
+
 MIB = 1 << 20
 
 

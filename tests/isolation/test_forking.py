@@ -18,6 +18,8 @@ import pytest
 from navcore.isolation import Limits, run_forked, write_result
 from navcore.isolation.procfs import identify
 
+pytestmark = pytest.mark.processes
+
 MIB = 1 << 20
 
 

@@ -13,6 +13,8 @@ from navcore.errors import StepError
 from navcore.isolation import ChildReport, Limits, run_module
 from navcore.isolation.procfs import identify
 
+pytestmark = pytest.mark.processes
+
 RunChild = Callable[..., ChildReport]
 
 MIB = 1 << 20

@@ -15,6 +15,8 @@ from navcore.errors import OptionError
 from navcore.isolation import ChildReport, Limits, kill_children, run_forked, write_result
 from navcore.isolation.procfs import identify
 
+pytestmark = pytest.mark.processes
+
 RunChild = Callable[..., ChildReport]
 
 MIB = 1 << 20

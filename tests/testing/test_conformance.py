@@ -15,6 +15,8 @@ from navcore.testing.checks import CHECK_NAMES
 from navcore.testing.conformance import cases, conformance, examine
 from navcore.testing.verdicts import Finding
 
+pytestmark = pytest.mark.processes
+
 SOUND = '''
 """A plugin without a fault."""
 
