@@ -129,7 +129,8 @@ class BatchPerformance:
 class RuntimeResult:
     """One format in one runtime. ``verified`` is the user's own word, given by ``set_verified``.
 
-    ``provider``, ``precision`` and ``threads`` are what the runtime said it used. ``elsewhere`` marks a row that was
+    ``provider``, ``precision`` and ``threads`` are what the runtime said it used. ``machine`` is the key of the machine
+    that measured it, ``""`` for the one that the run was started on. ``elsewhere`` marks a row that was
     recorded on another machine and could not be redone here.
     """
 
@@ -145,6 +146,7 @@ class RuntimeResult:
     notes: tuple[str, ...] = ()
     outcome: Outcome | None = None
     profiling: Outcome | None = None
+    machine: str = ""
     elsewhere: bool = False
 
     @property

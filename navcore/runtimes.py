@@ -19,7 +19,7 @@ from navcore.profiling import resolve_batch_sizes
 from navcore.results import Failure, Outcome, RuntimeResult, Status
 from navcore.serial import from_data, to_data
 from navcore.session import Session, processors
-from navcore.steps import run_step
+from navcore.steps import executor_failed, run_step
 from navcore.workspace import fresh_folder
 
 RunStep = Callable[[Mapping[str, Any]], dict[str, Any]]
@@ -56,7 +56,7 @@ def check_runtime(
     verified = None if reference else _recall(session, "verified", verified_key)
     if verified is not None and (measuring is None or verified.status == Status.FAILED):
         return Checking(verified, reused=True)
-    measured_key = _measured_key(session, artifact_key, planned, measuring)
+    measured_key = _measured_key(session, artifact_key, planned, measuring, _hardware(session, measuring))
     measured = None if measuring is None else _recall(session, "measured", measured_key)
     if measured is not None and reference:
         return Checking(measured, reused=True)
@@ -72,11 +72,13 @@ def check_runtime(
     elif measured is not None:
         return Checking(fresh if fresh.status not in _MEASURED else _joined(fresh, measured))
     if measuring is not None and fresh.status in _MEASURED:
-        _remember(session, "measured", measured_key, fresh)
+        where = fresh.machine or hardware_key()  # it may be another worker's than the one that was asked
+        _remember(session, "measured", _measured_key(session, artifact_key, planned, measuring, where), fresh)
     return Checking(fresh)
 
 
 _MEASURED = (Status.OK, Status.UNVERIFIED)
+_ON_ANOTHER = "Measured on another machine than the source: the two speeds are not compared."
 
 
 def _recall(session: Session, event: str, key: str) -> RuntimeResult | None:
@@ -103,8 +105,14 @@ def _measured_alone(fresh: RuntimeResult) -> RuntimeResult:
 
 
 def _joined(verified: RuntimeResult, measured: RuntimeResult) -> RuntimeResult:
+    notes = tuple(dict.fromkeys((*verified.notes, *(note for note in measured.notes if note == _ON_ANOTHER))))
     return attrs.evolve(
-        verified, performance=measured.performance, profiling=measured.profiling, threads=measured.threads
+        verified,
+        performance=measured.performance,
+        profiling=measured.profiling,
+        threads=measured.threads,
+        machine=measured.machine,
+        notes=notes,
     )
 
 
@@ -154,10 +162,22 @@ def _verified_key(session: Session, artifact_key: str, planned: Check, verifying
     return digest("verified", _run_key(session, artifact_key, planned), to_data(verifying))
 
 
-def _measured_key(session: Session, artifact_key: str, planned: Check, measuring: MeasureRequest | None) -> str:
+def _hardware(session: Session, measuring: MeasureRequest | None) -> str:
+    """What a measurement would be made on: this machine, or whichever the user's executor gives a step to."""
+    if session.executor is None or measuring is None:
+        return hardware_key()
+    try:
+        return str(session.executor.submit(hardware_key).result())
+    except Exception as error:
+        raise executor_failed(error) from error
+
+
+def _measured_key(
+    session: Session, artifact_key: str, planned: Check, measuring: MeasureRequest | None, hardware: str
+) -> str:
     versions = {} if measuring is None else dict(versions_behind(session.registry.route(measuring.profiler)))
     run_key = _run_key(session, artifact_key, planned)
-    return digest("measured", run_key, to_data(measuring), versions, hardware_key())
+    return digest("measured", run_key, to_data(measuring), versions, hardware)
 
 
 def _run_key(session: Session, artifact_key: str, planned: Check) -> str:
@@ -201,7 +221,15 @@ def _run_check(
             "request": request,
         }
     )
-    return _spotted(planned, _row(session, planned, answer))
+    return _placed(answer, _spotted(planned, _row(session, planned, answer)))
+
+
+def _placed(answer: Mapping[str, Any], row: RuntimeResult) -> RuntimeResult:
+    """A row that was measured on another machine than this one says so."""
+    machine = answer.get("hardware", "")
+    if not row.performance or machine in ("", hardware_key()):
+        return row
+    return attrs.evolve(row, machine=machine, notes=(*row.notes, _ON_ANOTHER))
 
 
 def _limits(session: Session, planned: Check) -> dict[str, Any]:

@@ -10,14 +10,13 @@ from typing import Any, ParamSpec
 import attrs
 
 from navcore.admission import LOOK_EVERY, Abandoned, Admission, foreseen_memory
-from navcore.errors import StepError, first_line
 from navcore.isolation import kill_children
 from navcore.jobs import Artifact
 from navcore.making import Making, make
 from navcore.planning import Check, Step
 from navcore.runtimes import Checking, check_runtime
 from navcore.session import Session, processors
-from navcore.steps import run_step, run_step_forked
+from navcore.steps import executor_failed, run_step, run_step_forked
 from navcore.workspace import size_of
 
 SIDE_BY_SIDE = 4
@@ -196,10 +195,7 @@ def _runner_of_steps(executor: Executor | None, admission: Admission) -> RunStep
         except Abandoned:
             raise
         except Exception as error:  # a step itself never raises
-            raise StepError(
-                f"The executor could not run a step: {type(error).__name__}: {first_line(error)}",
-                hint="Each of its workers needs the same packages, and the workspace folder at the same path.",
-            ) from error
+            raise executor_failed(error) from error
 
     return submitted
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from navcore.announcements import candidates
+from navcore.errors import StepError, first_line
 from navcore.failures import describe, died
 from navcore.results import Failure, Outcome, Status
 from navcore.serial import from_data, to_data
@@ -24,7 +25,8 @@ def run_step(step: Mapping[str, Any]) -> dict[str, Any]:
 
     ``step`` has the keys ``folder`` (private to the step), ``log``, ``who``, ``timeout`` (seconds or ``None``),
     ``memory_limit`` (bytes or ``None``) and ``request``, which :mod:`navcore.worker` reads. Returns ``{"outcome": …,
-    "result": … or None}``, plain data both; never raises for what the step did.
+    "result": … or None, "hardware": …}``, plain data: ``hardware`` is the key of the machine that a step measured on,
+    else empty. Never raises for what the step did.
     """
     from navcore.isolation import run_module
 
@@ -32,7 +34,22 @@ def run_step(step: Mapping[str, Any]) -> dict[str, Any]:
     # To look for plugins is to import and read a lot: it is done here, not in each child.
     request = {**step["request"], "announced": to_data(tuple(candidates()))}
     report = run_module(WORKER, request, folder=folder, log=log, limits=_limits(step))
-    return _conclude(report, step["who"])
+    hardware = _hardware() if step["request"].get("measuring") else ""
+    return {**_conclude(report, step["who"]), "hardware": hardware}
+
+
+def _hardware() -> str:
+    from navcore.environment import hardware_key  # not before it is needed: children import this module too
+
+    return hardware_key()
+
+
+def executor_failed(error: Exception) -> StepError:
+    """What to raise when the user's executor itself could not run a step: a step never raises."""
+    return StepError(
+        f"The executor could not run a step: {type(error).__name__}: {first_line(error)}",
+        hint="Each of its workers needs the same packages, and the workspace folder at the same path.",
+    )
 
 
 def run_step_forked(step: Mapping[str, Any], work: Callable[[], dict[str, Any]]) -> dict[str, Any]:

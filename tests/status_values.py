@@ -154,6 +154,7 @@ runtimes = complete(
     notes=notes,
     outcome=st.none() | outcomes,
     profiling=st.none() | outcomes,
+    machine=text,
     elsewhere=st.booleans(),
 )
 facts = st.dictionaries(text, text, max_size=2)

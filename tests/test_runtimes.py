@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
 from typing import Any
 
 import attrs
@@ -93,6 +95,50 @@ def test_only_the_runtimes_asked_for_are_checked(run_toy: Run) -> None:
 
 def test_tolerances_decide_when_they_are_given(run_toy: Run) -> None:
     assert run_toy(targets="toy-alpha", run_profiling=False, atol=0.0, rtol=0.0).get_status("toy-alpha")
+
+
+def _become_another_machine() -> None:
+    import navcore.environment
+
+    navcore.environment.hardware_key = lambda: "another machine"
+
+
+class TestMeasuringElsewhere:
+    """With ``executor=`` a measurement belongs to the machine of the worker that made it."""
+
+    @pytest.fixture
+    def elsewhere(self) -> Iterator[Executor]:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(1, mp_context=context, initializer=_become_another_machine) as pool:
+            yield pool
+
+    def test_the_row_says_so_and_speeds_are_not_compared(self, run_toy: Run, elsewhere: Executor) -> None:
+        package = run_toy(targets="toy-alpha", executor=elsewhere)
+        source, alpha = (row.runtimes[0] for row in package.results)
+        assert (source.machine, alpha.machine) == ("", "another machine")
+        assert any("another machine than the source" in note for note in alpha.notes)
+        lines = [line for line in str(package).splitlines() if line.split()[:2] == ["toy-alpha", "toy-runtime"]]
+        assert lines
+        assert "×" not in lines[0]
+
+    def test_it_is_found_again_there_and_made_anew_at_home(self, run_toy: Run, elsewhere: Executor) -> None:
+        def measured(**arguments: Any) -> tuple[str, bool]:
+            told: list[nav.Event] = []
+            package = run_toy(targets="toy-alpha", progress=told.append, **arguments)
+            ended = [one for one in told if one.stage == "checking" and one.status and "alpha" in one.subject]
+            return package.results[1].runtimes[0].machine, ended[0].reused
+
+        assert measured(executor=elsewhere) == ("another machine", False)
+        assert measured(executor=elsewhere) == ("another machine", True)
+        assert measured() == ("", False)
+        assert measured() == ("", True)
+        assert measured(executor=elsewhere) == ("another machine", True)
+
+    def test_an_executor_that_is_gone_is_one_sentence(self, run_toy: Run) -> None:
+        with ProcessPoolExecutor(1) as pool:
+            pass
+        with pytest.raises(nav.StepError, match="The executor could not run a step: RuntimeError"):
+            run_toy(targets="toy-alpha", executor=pool)
 
 
 class TestSpotChecks:

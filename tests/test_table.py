@@ -205,6 +205,19 @@ def test_a_format_that_nothing_here_runs_says_so() -> None:
     assert "no installed runtime can run it" in line_with("odd", lines_of(SOURCE, row))
 
 
+def test_a_format_whose_every_runtime_is_out_of_reach_is_there_and_unproven() -> None:
+    def row(name: str, reason: str, *others: RuntimeResult, status: Status) -> str:
+        nowhere = Outcome(Status.UNAVAILABLE, failure=Failure(reason, "unavailable"))
+        runtime = RuntimeResult("trt-rtx", Status.UNAVAILABLE, outcome=nowhere)
+        table = render_table([SOURCE, FormatResult(Format(name), status, "e/model.plan", runtimes=(*others, runtime))])
+        return next(line for line in table.splitlines() if line.startswith(name) and "trt-rtx" in line)
+
+    assert "unverified, unavailable  no CUDA device" in row("engine", "no CUDA device", status=Status.UNVERIFIED)
+    proven = row("engine", "no CUDA device", RuntimeResult("cpu", Status.OK), status=Status.OK)
+    assert "unavailable  no CUDA device" in proven
+    assert "unverified" not in proven
+
+
 def test_a_run_without_profiling_shows_dashes() -> None:
     assert lines_of(attrs.evolve(SOURCE, runtimes=()), with_runtime(performance=()))[-1].split()[6:11] == ["–"] * 5
 

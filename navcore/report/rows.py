@@ -85,11 +85,12 @@ def _checked(result: FormatResult, runtime: RuntimeResult, reference: RuntimeRes
         "format": _format_cell(result),
         "runtime": printable(runtime.runtime),
         "result": _result_words(
-            _shown_status(result, runtime),
+            runtime.status,
             runtime.performance,
             runtime.verified,
             elsewhere,
             _fixed_axes(runtime.verification),
+            unproven=result.status == Status.UNVERIFIED and runtime.status == Status.UNAVAILABLE,
         ),
         "size": size_text(result.size),
     }
@@ -109,12 +110,6 @@ def _checked(result: FormatResult, runtime: RuntimeResult, reference: RuntimeRes
             yield Row(about, {**_blank(), **head, **differences, **speeds}, on_the_way=on_the_way)
         else:
             yield Row(about, speeds, on_the_way=on_the_way)
-
-
-def _shown_status(result: FormatResult, runtime: RuntimeResult) -> Status:
-    """A format that was made and that nothing here can run is not unavailable: it is there, and unproven."""
-    nowhere = result.status == Status.UNVERIFIED and runtime.status == Status.UNAVAILABLE
-    return Status.UNVERIFIED if nowhere else runtime.status
 
 
 def failure_of(result: FormatResult, runtime: RuntimeResult) -> Failure | None:
@@ -140,8 +135,10 @@ def _result_words(
     verified: bool,
     recorded_elsewhere: bool,
     fixed_axes: bool = False,
+    unproven: bool = False,
 ) -> str:
-    words = [str(status)]
+    """``unproven``: the format was made, and this is one of the runtimes of which none could be had."""
+    words = [str(Status.UNVERIFIED), str(status)] if unproven else [str(status)]
     if status == Status.OK and fixed_axes:
         words.append("fixed axis")
     if not all(measured.stable for measured in performance):
@@ -185,7 +182,9 @@ def _speed_cells(measured: BatchPerformance, compared: float | None) -> dict[str
 
 def ratio(runtime: RuntimeResult, measured: BatchPerformance, reference: RuntimeResult | None) -> float | None:
     """The source's median latency over this one's, at the same batch size and on the same machine."""
-    if reference is None or reference.elsewhere != runtime.elsewhere or not measured.p50_latency > 0:
+    if reference is None or (reference.elsewhere, reference.machine) != (runtime.elsewhere, runtime.machine):
+        return None
+    if not measured.p50_latency > 0:
         return None
     same = (one for one in reference.performance if one.batch_size == measured.batch_size)
     return next((one.p50_latency / measured.p50_latency for one in same), None)

@@ -163,6 +163,7 @@ def _runtime(entry: Mapping[str, Any]) -> dict[str, Any]:
         "provider": "",
         "threads": None,
         "notes": [],
+        "machine": "",
         "elsewhere": False,
     }
 

@@ -55,7 +55,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     (place / "witness.py").write_text(WITNESS)
     environment = {
         "NAVCORE_EXTRA_PLUGINS": "toy=navcore.testing.toy,witness=witness",
-        "NAVCORE_DISABLE_PLUGINS": "torch,onnx,tensorflow,openvino,trace",
+        "NAVCORE_DISABLE_PLUGINS": "torch,onnx,tensorflow,openvino,trace,trt",
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(place)  # workers that are started now import from where we can now
