@@ -12,6 +12,7 @@ import click
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|kB|MB|GB|KiB|MiB|GiB)?")
+_RANGE = re.compile(r"(\d+),(\d+),(\d+)")
 _UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
 
@@ -55,6 +56,69 @@ def _runtimes(_context: click.Context, _parameter: click.Parameter, texts: Seque
     return limited
 
 
+def _pairs(what: str, example: str) -> Callable[[click.Context, click.Parameter, Sequence[str]], dict[str, str]]:
+    """A callback for ``LEFT=RIGHT``, several times, as a mapping."""
+
+    def read(_context: click.Context, _parameter: click.Parameter, texts: Sequence[str]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for text in texts:
+            left, equals, right = text.rpartition("=")
+            if not (left and equals and right):
+                raise click.BadParameter(f"{text!r} is not {what}, for example {example}.")
+            found[left] = right
+        return found
+
+    return read
+
+
+def _dynamic_axes(
+    _context: click.Context, _parameter: click.Parameter, texts: Sequence[str]
+) -> dict[str, dict[int, str]]:
+    """``TENSOR:AXIS=SYMBOL``, several times, as symbols by tensor and axis."""
+    axes: dict[str, dict[int, str]] = {}
+    for text in texts:
+        place, equals, symbol = text.rpartition("=")
+        tensor, axis = _place(place)
+        if not (tensor and equals and symbol) or axis is None:
+            raise click.BadParameter(f"{text!r} is not TENSOR:AXIS=SYMBOL, for example image:0=batch.")
+        axes.setdefault(tensor, {})[axis] = symbol
+    return axes
+
+
+def _axis_ranges(_context: click.Context, _parameter: click.Parameter, texts: Sequence[str]) -> dict[str, Any]:
+    """``SYMBOL=MIN,TYPICAL,MAX`` or ``INPUT:AXIS=MIN,TYPICAL,MAX``, several times, as ranges."""
+    ranges: dict[str, Any] = {}
+    for text in texts:
+        place, _, sizes = text.rpartition("=")
+        found = _RANGE.fullmatch(sizes)
+        if not place or found is None:
+            raise click.BadParameter(
+                f"{text!r} is not SYMBOL=MIN,TYPICAL,MAX or INPUT:AXIS=MIN,TYPICAL,MAX, for example batch=1,8,32."
+            )
+        bounds = (int(found[1]), int(found[2]), int(found[3]))
+        tensor, axis = _place(place)
+        if axis is None:
+            ranges[place] = bounds
+        else:
+            ranges.setdefault(tensor, {})[axis] = bounds
+    return ranges
+
+
+def _place(text: str) -> tuple[str, int | None]:
+    """``TENSOR:AXIS`` as its two parts; no axis where there is none. A tensor's name may hold colons itself."""
+    tensor, colon, axis = text.rpartition(":")
+    return (tensor, int(axis)) if colon and axis.isascii() and axis.isdigit() else (text, None)
+
+
+def _batch_dim(_context: click.Context, _parameter: click.Parameter, text: str | None) -> int | str | None:
+    """The number of an axis, or "none"."""
+    if text is None or text.lower() == "none":
+        return text and "none"
+    if not (text.isascii() and text.isdigit()):
+        raise click.BadParameter(f"{text!r} is neither the number of an axis nor none.")
+    return int(text)
+
+
 _MEASURING = (
     click.option(
         "--batch-size", "batch_sizes", type=click.IntRange(1), multiple=True, metavar="N",
@@ -90,12 +154,35 @@ _ASKED = (
         "--runtime", "runtimes", callback=_runtimes, multiple=True, metavar="FORMAT=RUNTIME",
         help="Check the format in this runtime only; may be repeated.",
     ),
+    click.option(
+        "--prefer", "prefer", callback=_pairs("FORMAT=PLUGIN", "openvino=nav-openvino"), multiple=True,
+        metavar="FORMAT=PLUGIN", help="The plugin that makes the format, where several can; may be repeated.",
+    ),
+    click.option(
+        "--input-name", "input_names", multiple=True, metavar="NAME",
+        help="A name for the next input, in the order of the samples; repeat it for each.",
+    ),
+    click.option(
+        "--output-name", "output_names", multiple=True, metavar="NAME", help="The same for the outputs.",
+    ),
+    click.option(
+        "--dynamic-axis", "dynamic_axes", callback=_dynamic_axes, multiple=True, metavar="TENSOR:AXIS=SYMBOL",
+        help="An axis that has to stay free; may be repeated. Default: what varies in the data.",
+    ),
+    click.option(
+        "--axis-range", "axis_ranges", callback=_axis_ranges, multiple=True, metavar="AXIS=MIN,TYPICAL,MAX",
+        help="The sizes of an axis, named by its symbol or as INPUT:AXIS; may be repeated. Default: from the data.",
+    ),
+    click.option(
+        "--batch-dim", callback=_batch_dim, metavar="AXIS", help="The batch axis, or none for no batch. Default: 0.",
+    ),
     click.option("--model-name", metavar="NAME", help="Names the workspace. Default: navigator_model."),
     *_WORKSPACE,
     click.option("--sample-count", type=int, metavar="N", help="How many samples are compared. Default: 100."),
     click.option("--atol", type=float, metavar="X", help="The largest absolute difference that is allowed."),
     click.option("--rtol", type=float, metavar="X", help="The largest relative difference that is allowed."),
     *_MEASURING,
+    click.option("--profiler", metavar="PLUGIN", help="The plugin whose profiler measures. Default: navcore's own."),
     click.option("--no-profiling", is_flag=True, help="Verify, and do not measure."),
     click.option("--device", metavar="NAME", help="Where the source runs, for example cuda:0."),
     click.option("--timeout", type=float, metavar="SECONDS", help="How long one step may take."),
@@ -130,9 +217,12 @@ def _decorated(function: Function, options: Iterable[Callable[[Function], Functi
 
 def run_arguments(asked: Mapping[str, Any]) -> dict[str, Any]:
     """The keyword arguments of :func:`navcore.run` for the options of the command line; absent ones are left out."""
-    plain = ("model_name", "workdir", "sample_count", "atol", "rtol", "device", "timeout", "memory_limit")
+    plain = ("model_name", "workdir", "sample_count", "atol", "rtol", "device", "profiler", "timeout", "memory_limit")
     arguments = {name: asked[name] for name in plain if asked[name] is not None}
-    arguments |= {name: asked[name] for name in ("options", "runtimes") if asked[name]}
+    several = ("options", "runtimes", "prefer", "input_names", "output_names", "dynamic_axes", "axis_ranges")
+    arguments |= {name: asked[name] for name in several if asked[name]}
+    if asked["batch_dim"] is not None:
+        arguments["batch_dim"] = None if asked["batch_dim"] == "none" else asked["batch_dim"]
     if asked["targets"]:
         arguments["targets"] = list(asked["targets"])
     if asked["override_workdir"]:
