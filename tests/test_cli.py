@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import traceback
@@ -302,6 +303,16 @@ def test_debug_shows_where_an_error_comes_from(shell: Shell) -> None:
 
 
 # Listings
+
+
+def test_a_reader_that_leaves_early_is_no_error(packed: Shell) -> None:
+    command = [sys.executable, "-m", "navcore.cli", "inspect", str(packed.folder / "model.nav")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as navcore:
+        assert navcore.stdout is not None
+        assert navcore.stderr is not None
+        navcore.stdout.close()
+        assert navcore.stderr.read() == ""
+    assert navcore.returncode == 128 + signal.SIGPIPE
 
 
 def test_plugins_are_listed_also_the_broken(tmp_path: Path) -> None:

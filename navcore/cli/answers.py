@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import json
 import math
+import os
 import shutil
+import signal
 import sys
 from collections.abc import Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 NOT_OK = 1
 _DISK_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 WRONG_USAGE = 2
+_BROKEN_PIPE = 128 + signal.SIGPIPE
 _DEBUG = "navcore.debug"
 WORDS = "navcore.words"
 """Where a command keeps the words it was called with, in the context's ``meta``."""
@@ -81,7 +84,16 @@ class Command(click.Command):
         except Exception as error:
             if ctx.meta.get(_DEBUG):
                 raise
+            if isinstance(error, BrokenPipeError):
+                _leave_the_pipe()
             raise _told(error) from error
+
+
+def _leave_the_pipe() -> NoReturn:
+    """End in silence when the reader of the output has gone (``navcore formats | head``), as other commands do."""
+    # What is still buffered would raise once more when Python flushes it at its end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise click.exceptions.Exit(_BROKEN_PIPE)
 
 
 def _told(error: Exception) -> Refused:
@@ -90,8 +102,6 @@ def _told(error: Exception) -> Refused:
         for argument, option in _SPELLED.items():
             sentence = sentence.replace(argument, option)
         return (Misused if isinstance(error, OptionError | UnknownFormat) else Refused)(sentence)
-    if isinstance(error, BrokenPipeError):
-        return Refused("Nobody reads the output any more.")
     if isinstance(error, OSError) and error.errno in _DISK_TROUBLE:
         place = f" at {error.filename}" if error.filename else ""
         return Refused(f"The disk cannot be written{place}: {error.strerror}. Free space, or give another --workdir.")
