@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import logging
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -19,19 +22,37 @@ from navcore.jobs import ConvertJob, Made
 _LOG = logging.getLogger("nav_trt")
 
 
+@contextlib.contextmanager
+def collecting_later() -> Iterator[None]:
+    """Put the garbage collector off while TensorRT works.
+
+    The library holds a lock while it calls its logger. A collection that happens to run in there, and finds the builder
+    of an earlier failure, would wait for that lock for ever.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+@collecting_later()
 def build(job: ConvertJob[EngineOptions], flavour: Flavour, precision: str) -> Made:
     """Write the engine of ``job.source`` to ``job.output``, strongly typed on every version.
 
     Precision is a property of the ONNX graph: nothing is cast here, except that ``precision="tf32"`` lets float32
     products be computed with 10 bits, which is switched off for every other one.
     Raises :class:`Unavailable` for a missing library or an unquantized graph, :class:`ConversionError` for a graph that
-    cannot be built or does not compute in ``precision``.
+    cannot be built or does not compute in ``precision``, :class:`InputError` for a file that is no ONNX model.
     """
     if flavour.builds_without_device:
         load_cuda_runtime()
     else:
         select_device(job.device)
     trt = import_flavour(flavour)
+    notes = narrowed(job.source.file)
     logger = make_logger(trt)
     builder = trt.Builder(logger)
     network = builder.create_network(_typed_flag(trt))
@@ -59,7 +80,7 @@ def build(job: ConvertJob[EngineOptions], flavour: Flavour, precision: str) -> M
     }
     return Made(
         calling=job.source.calling,
-        notes=narrowed(job.source.file),
+        notes=notes,
         facts={name: value for name, value in facts.items() if value},
     )
 

@@ -86,7 +86,10 @@ def require_type(counts: Counter[str], precision: str) -> None:
 
 
 def narrowed(path: Path) -> tuple[str, ...]:
-    """A sentence when the ONNX file computes in float64 somewhere, which the parser makes float32 without a word."""
+    """A sentence when the ONNX file computes in float64 somewhere, which the parser makes float32 without a word.
+
+    Raises :class:`InputError` for a file that is no ONNX model: the parser makes an empty network of some of those.
+    """
     from onnx import TensorProto
 
     from nav_onnx.external_data import tensors_and_nodes
