@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from navcore.formats import Format, JitType, matching
 from navcore.planning import usual_variants
-from navcore.registry import Registry
 from navcore.routes import Route
+
+if TYPE_CHECKING:
+    from navcore.registry import Registry
 
 _MARK = "max_workspace_size"
 """The option by which a route that builds TensorRT engines is known, whichever plugin brings it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nav_onnx.casting import Cast, CastRules, cast_floats, write_cast
+from nav_onnx.cast_rules import CastRules
 from nav_onnx.evaluator import run_by_reference
 from nav_onnx.face import export
 from nav_onnx.low_precision import ONNX_BF16, ONNX_FP16, onnx_bf16_from_onnx, onnx_fp16_from_onnx
@@ -14,10 +14,8 @@ __all__ = [
     "ONNX",
     "ONNX_BF16",
     "ONNX_FP16",
-    "Cast",
     "CastRules",
     "RuntimeOptions",
-    "cast_floats",
     "copy_model",
     "export",
     "load_model",
@@ -29,5 +27,4 @@ __all__ = [
     "run_on_cpu",
     "run_on_cuda",
     "run_on_tensorrt",
-    "write_cast",
 ]

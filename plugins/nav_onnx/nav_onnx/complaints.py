@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nav_onnx.dtypes import numpy_name
-from navcore.errors import InputError, NavcoreError, StepError
+from navcore.errors import InputError, NavcoreError, StepError, Unavailable
 
 if TYPE_CHECKING:
     from onnxruntime import NodeArg
@@ -16,12 +16,18 @@ _PREFIX = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
 _LOADING = re.compile(r"^Load model from .*? failed: ?")
 _SOURCE_LINE = re.compile(r"(?:/\S+|\w+)\.(?:cc|h):\d+ .*?\) (?:const )?")
 _IR = re.compile(r"Unsupported model IR version: (\d+), max supported IR version: (\d+)")
+_NO_KERNEL = re.compile(r"Could not find an implementation for (\w+)")
 _OPSET = re.compile(r"Opset (\d+) is under development.*?domain (\S+) is till opset (\d+)", re.DOTALL)
 
 
-def refused_model(error: Exception, version: str) -> StepError:
-    """Why ``onnxruntime`` of that version did not load a model."""
+def refused_model(error: Exception, version: str, dtypes: Collection[str] = ()) -> StepError:
+    """Why ``onnxruntime`` of that version did not load a model whose inputs and outputs are of ``dtypes``.
+
+    A kernel that is missing for bfloat16 is the runtime's lack and says nothing about the model: :class:`Unavailable`.
+    """
     text = str(error)
+    if (found := _NO_KERNEL.search(text)) and "bfloat16" in dtypes:
+        return Unavailable(f"onnxruntime {version} has no {found[1]} for bfloat16 on this device.")
     if found := _IR.search(text):
         return StepError(
             f"The model has IR version {found[1]}, and onnxruntime {version} reads up to {found[2]}.",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from nav_onnx.low_precision import ONNX_BF16
-from nav_onnx.model_file import load_model
+from nav_onnx.model_file import ONNX, load_model
 from navcore.errors import StepError, first_line
 from navcore.jobs import Runner, RunnerJob
 from navcore.routes import SpotCheck, runner
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 EVALUATOR = "OnnxReferenceEvaluator"
 
 
+@runner(ONNX, runtime=EVALUATOR, cost=10.0, default=False, spot_check=SpotCheck(comparisons=1, seconds=60.0))
 @runner(ONNX_BF16, runtime=EVALUATOR, cost=10.0, spot_check=SpotCheck(comparisons=1, seconds=60.0))
 def run_by_reference(job: RunnerJob[None]) -> Runner:
     """Interpret the graph operator by operator in numpy: slow, exact about types, and on every machine."""

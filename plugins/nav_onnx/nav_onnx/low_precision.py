@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 
-from nav_onnx.cast_rules import BITS, TYPED_BY_HAND
-from nav_onnx.cast_source import element_types, inlined, set_aside
-from nav_onnx.casting import Cast, CastRules, Low, write_cast
+from nav_onnx.cast_rules import BITS, TYPED_BY_HAND, CastRules, Low
 from nav_onnx.model_file import ONNX, copy_model, load_model
 from navcore.errors import StepError
 from navcore.formats import Format
 from navcore.jobs import ConvertJob, Made
 from navcore.routes import converter
+
+if TYPE_CHECKING:
+    from nav_onnx.casting import Cast
 
 _KINDS = 4  # reasons, and operators for each, that a note lists
 
@@ -47,6 +49,8 @@ def onnx_bf16_from_onnx(job: ConvertJob[CastRules]) -> Made:
 
 
 def _made(job: ConvertJob[CastRules], low: Low) -> Made:
+    from nav_onnx.casting import write_cast
+
     try:
         cast = write_cast(job.source.file, job.output, low, job.options)
     except StepError:
@@ -65,6 +69,8 @@ def computes_already(path: Path, low: Low) -> bool:
     cannot be understood.
     """
     from onnx import TensorProto
+
+    from nav_onnx.cast_source import element_types, inlined, set_aside
 
     light, _ = inlined(set_aside(load_model(path))[0], CastRules())
     types = element_types(light)

@@ -34,7 +34,10 @@ def _open(job: RunnerJob[RuntimeOptions], provider: RuntimeProvider) -> Runner:
     options = job.options or RuntimeOptions()
     threads = options.intra_op_threads if job.threads is None else job.threads
     low = job.artifact.format.precision == "fp16"
-    session = open_session(job.artifact.file, provider, options, threads=threads, device=job.device, low=low)
+    dtypes = {spec.dtype for spec in (*job.signature.inputs, *job.signature.outputs)}
+    session = open_session(
+        job.artifact.file, provider, options, threads=threads, device=job.device, low=low, dtypes=dtypes
+    )
     binding = bind(session, job.artifact)
     notes = [*binding.notes]
     if options.intra_op_threads not in (None, threads):

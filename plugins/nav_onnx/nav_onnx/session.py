@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -62,12 +62,13 @@ def open_session(
     threads: int | None,
     device: str | None,
     low: bool = False,
+    dtypes: Collection[str] = (),
 ) -> InferenceSession:
     """Load the file by its path, so that external weights are found.
 
     On a GPU the nodes that the provider does not take run on the CPU, as they always do; but when the provider itself
     does not come up, ONNX Runtime would quietly hand out a session that is all CPU: that raises :class:`Unavailable`.
-    ``low`` says that the graph computes in float16.
+    ``low`` says that the graph computes in float16, ``dtypes`` are those of its inputs and outputs.
     A model that this ONNX Runtime does not load raises :class:`StepError`, a dangerous one :class:`InputError`.
     """
     check_model(path)
@@ -85,7 +86,7 @@ def open_session(
                 os.fspath(path), settings, providers=_providers(provider, options, device), enable_fallback=0
             )
         except Exception as error:
-            raise refused_model(error, onnxruntime.__version__) from error
+            raise refused_model(error, onnxruntime.__version__, dtypes) from error
     session.disable_fallback()
     used = session.get_providers()[0]
     if used != provider:

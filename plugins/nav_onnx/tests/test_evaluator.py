@@ -11,7 +11,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from nav_onnx import ONNX_BF16, run_by_reference, write_cast
+from nav_onnx import ONNX_BF16, run_by_reference
+from nav_onnx.casting import write_cast
 from nav_onnx.evaluator import EVALUATOR
 from navcore.errors import InputError, StepError
 from navcore.jobs import Artifact, Calling, Runner, RunnerJob

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import attrs
 import ml_dtypes
 import numpy as np
 import onnx
@@ -62,6 +63,23 @@ def test_every_element_type_goes_in_and_comes_out_unchanged(job: Job, code: int,
 
     assert result.dtype == given.dtype
     np.testing.assert_array_equal(result.astype(np.float32), given.astype(np.float32))
+
+
+def test_a_kernel_that_is_missing_for_bfloat16_is_the_runtimes_lack_and_no_fault_of_the_model(job: Job) -> None:
+    model = graph_model(
+        [helper.make_node("Gemm", ["a", "b"], ["y"])],
+        [("a", TensorProto.BFLOAT16, ["n", 3]), ("b", TensorProto.BFLOAT16, [3, 2])],
+        [("y", TensorProto.BFLOAT16, ["n", 2])],
+    )
+    asked = job(model, ["a", "b"], ["y"])
+    specs = {
+        name: tuple(attrs.evolve(one, dtype="bfloat16") for one in getattr(asked.signature, name))
+        for name in ("inputs", "outputs")
+    }
+    artifact = attrs.evolve(asked.artifact, signature=attrs.evolve(asked.signature, **specs))
+
+    with pytest.raises(Unavailable, match="has no Gemm for bfloat16 on this device"):
+        on_cpu(attrs.evolve(asked, artifact=artifact))
 
 
 def test_strings_are_tensors_too(job: Job) -> None:

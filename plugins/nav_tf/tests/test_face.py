@@ -88,6 +88,7 @@ def translate(monkeypatch: pytest.MonkeyPatch) -> Any:
         return "package"
 
     monkeypatch.setattr(navcore, "run", record, raising=False)
+    monkeypatch.setenv("NAVCORE_DISABLE_PLUGINS", "trt")  # it would add variants of its own
     monkeypatch.setenv("NAVCORE_EXTRA_PLUGINS", "" if _installed() else "tensorflow=nav_tf")
 
     def go(engines: bool = False, **given: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nav_torch.axes import Reach
 from nav_torch.blame import blamed
+from nav_torch.relations import hold_relations, related
 from navcore.tensors import Signature
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def dynamic_shapes(signature: Signature, dims: dict[str, Any]) -> tuple[dict[int
 def linked(flat: torch.nn.Module, signature: Signature) -> Iterator[None]:
     """For the time of a capture, tell it that axes of one symbol are equal, as a ``Dim`` shared by them would.
 
+    Axes whose symbol follows from another (``4*time``) are held to that, as a derived ``Dim`` would.
     A hook sees the tensors before the model does, and unlike a module around the model it renames no weights.
     """
     import torch
@@ -52,13 +54,14 @@ def linked(flat: torch.nn.Module, signature: Signature) -> Iterator[None]:
             if isinstance(size, str):
                 places.setdefault(size, []).append((number, index))
     pairs = [(found[0], other) for found in places.values() for other in found[1:]]
-    if not pairs:
+    if not pairs and not related(places):
         yield
         return
 
     def tie(_module: torch.nn.Module, tensors: tuple[torch.Tensor, ...]) -> None:
         for (first, axis), (other, index) in pairs:
             torch._check(tensors[first].shape[axis] == tensors[other].shape[index])  # type: ignore[no-untyped-call]
+        hold_relations(signature, tensors)
 
     handle = flat.register_forward_pre_hook(tie)
     try:
@@ -70,16 +73,18 @@ def linked(flat: torch.nn.Module, signature: Signature) -> Iterator[None]:
 def reached(program: torch.export.ExportedProgram, signature: Signature) -> dict[str, Reach]:
     """By symbol, the sizes that the program takes: what all axes of that symbol allow."""
     nodes = {node.name: node for node in program.graph.nodes if node.op == "placeholder"}
+    symbols = {size for spec in signature.inputs for size in spec.shape if isinstance(size, str)}
+    family = {one for symbol, rule in related(symbols).items() for one in (symbol, rule.root)}
     found: dict[str, Reach] = {}
     for spec, name in zip(signature.inputs, program.graph_signature.user_inputs, strict=True):
         for symbol, size in zip(spec.shape, nodes[str(name)].meta["val"].shape, strict=True):
             if isinstance(symbol, str):
-                reach = _reach(size, program.range_constraints)
+                reach = _reach(size, program.range_constraints, following=symbol in family)
                 found[symbol] = found[symbol].meet(reach) if symbol in found else reach
     return found
 
 
-def _reach(size: Any, ranges: Any) -> Reach:
+def _reach(size: Any, ranges: Any, *, following: bool) -> Reach:
     fixed = size if isinstance(size, int) else _number(size.node.expr)
     if fixed is not None:
         return Reach(fixed, fixed)
@@ -87,8 +92,11 @@ def _reach(size: Any, ranges: Any) -> Reach:
     if constraint is None:  # an expression of other axes, checked where they are
         return Reach(0, None)
     # A lower bound of 2 is how the capture writes "not looked at sizes 0 and 1"; such programs run at 1.
+    # Of a size that was declared to follow from another one, that one's bound is what was written so.
     low = _number(constraint.lower) or 0
-    return Reach(0 if low <= 2 else low, _number(constraint.upper))
+    roots = size.node.expr.free_symbols if following else ()
+    bounds = [_number(ranges[root].lower) or 0 for root in roots if root in ranges] or [low]
+    return Reach(0 if max(bounds) <= 2 else low, _number(constraint.upper))
 
 
 def _number(bound: Any) -> int | None:

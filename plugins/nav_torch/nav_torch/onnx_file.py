@@ -37,12 +37,13 @@ def read_back(path: Path, settled: Settled, *, opset: int, exporter: str, layout
     """Check the file and report it as it is: the opset, the inputs that are left, and the axes.
 
     Raises :class:`ExportError` when the file is not valid ONNX, is of another opset, or its outputs are not those of
-    the signature. The check goes by path, because a model beyond 2 GiB cannot be passed in memory.
+    the signature. The check is the full one, which holds the types and shapes written in the graph against those that
+    its operators give, and goes by path, because a model beyond 2 GiB cannot be passed in memory.
     """
     import onnx
 
     with blamed("The check of the written ONNX file", hint="Try another opset."):
-        onnx.checker.check_model(str(path))
+        onnx.checker.check_model(str(path), full_check=True)
     model = onnx.load(str(path), load_external_data=False)
     written = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
     if written != opset:

@@ -13,7 +13,7 @@ from nav_torch.formats import TORCH
 from nav_torch.onnx_file import gathered, read_back
 from nav_torch.onnx_layout import PLAIN, OnnxLayout
 from nav_torch.opset import TORCHSCRIPT, OnnxOptions, chosen_opset
-from nav_torch.restoring import exporting
+from nav_torch.restoring import exporting, in_parts
 from nav_torch.subject import subject
 from navcore.formats import Format
 from navcore.jobs import ExportJob, Made
@@ -32,7 +32,7 @@ def onnx_from_torch_torchscript(job: ExportJob[OnnxOptions]) -> Made:
 
 
 def write_recorded(job: ExportJob[OnnxOptions], layout: OnnxLayout) -> Made:
-    """The route's work, for a file of any layout."""
+    """The route's work, for a file of any layout, with attention in its parts."""
     import torch
 
     opset = chosen_opset(job.options, TORCHSCRIPT)
@@ -42,7 +42,7 @@ def write_recorded(job: ExportJob[OnnxOptions], layout: OnnxLayout) -> Made:
     try:
         with exporting(model, job.device, job.threads if job.forked else None, training=layout.training) as device:
             tensors = example_tensors(job.example, job.signature, device)
-            with flattened(model, job.signature) as flat, blamed("torch.onnx.export (TorchScript)"):
+            with flattened(model, job.signature) as flat, in_parts(), blamed("torch.onnx.export (TorchScript)"):
                 torch.onnx.export(
                     flat,
                     tensors,

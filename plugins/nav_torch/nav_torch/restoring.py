@@ -114,6 +114,23 @@ def threads(count: int | None) -> Iterator[int]:
 
 
 @contextmanager
+def in_parts() -> Iterator[None]:
+    """Attention and transformer layers computed step by step, process-wide, set back afterwards.
+
+    In evaluation mode PyTorch computes each of them by one fused operator, which a record of the call would hold, and
+    for which ONNX has nothing.
+    """
+    import torch
+
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
+
+
+@contextmanager
 def hushed() -> Iterator[None]:
     """Keep deprecation notices and progress records of the exporters from the user; the rest goes to our log."""
     import logging

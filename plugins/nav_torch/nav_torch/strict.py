@@ -13,6 +13,7 @@ from nav_torch.axes import Reach
 from nav_torch.blame import cause_line
 from nav_torch.capture import captured, dynamic_shapes, reached
 from nav_torch.flat import python_signature
+from nav_torch.relations import related_dims
 from navcore.errors import ExportError
 from navcore.tensors import Signature
 
@@ -64,7 +65,7 @@ def shared_dims(signature: Signature, reach: Mapping[str, Reach]) -> dict[str, A
     """A ``Dim`` for every input axis symbol that moves, over all sizes that the model takes, not just the data's.
 
     From 1, unless the axis was asked to reach 0. Symbols that are no Python names, or differ in nothing else, are
-    made into distinct identifiers.
+    made into distinct identifiers; one that follows from another (``4*time``) is derived from its ``Dim``.
     """
     import torch
 
@@ -76,7 +77,7 @@ def shared_dims(signature: Signature, reach: Mapping[str, Reach]) -> dict[str, A
         if allowed.size is None:
             least = max(allowed.low, min(1, signature.axis(symbol).minimum))
             dims[symbol] = torch.export.Dim(name, min=least, max=allowed.high)
-    return dims
+    return related_dims(dims)
 
 
 def _told(error: Exception) -> str:

@@ -11,7 +11,7 @@ import onnx
 import pytest
 import tensorrt_rtx as trt
 
-from nav_onnx import write_cast
+from nav_onnx.casting import write_cast
 from nav_trt import building
 from nav_trt.building import build, make_logger
 from nav_trt.flavours import RTX, TENSORRT

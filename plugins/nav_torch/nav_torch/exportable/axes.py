@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from nav_torch.exportable.hooks import told_kind
 from nav_torch.exportable.naming import Named
-from navcore.errors import InputError, OptionError
+from nav_torch.relations import Relation, related, relation_of
+from navcore.errors import InputError, OptionError, SourceError
 from navcore.tensors import Axis, Feeds, TensorSpec
 
 if TYPE_CHECKING:
@@ -69,15 +70,16 @@ def _symbols(one: Named, dynamic: bool, explicit: Explicit | None, only: Sequenc
         return {}
     rank = one.array.ndim
     if isinstance(asked, Mapping):
-        return {_axis(one.name, axis, rank): str(name) for axis, name in asked.items()}
-    axes = [_axis(one.name, axis, rank) for axis in asked]
+        return {axis_of(one.name, axis, rank): str(name) for axis, name in asked.items()}
+    axes = [axis_of(one.name, axis, rank) for axis in asked]
     return {axis: declared.get(axis, f"{one.name}_dynamic_axes_{number}") for number, axis in enumerate(axes, 1)}
 
 
-def _axis(name: str, axis: Any, rank: int) -> int:
+def axis_of(name: str, axis: Any, rank: int, origin: str = "dynamic_axes") -> int:
+    """The axis counted from the front. Raises :class:`OptionError` for one that a tensor of that rank does not have."""
     if isinstance(axis, bool) or not isinstance(axis, int) or not -rank <= axis < rank:
         raise OptionError(
-            f"dynamic_axes names axis {axis!r} of {name!r}, which has {rank} axes.",
+            f"{origin} names axis {axis!r} of {name!r}, which has {rank} axes.",
             hint=f"They are numbered from 0 to {rank - 1}." if rank else "A scalar has no axis that could move.",
         )
     return axis % rank
@@ -101,9 +103,9 @@ def check_explicit(explicit: Explicit | None, names: Sequence[str]) -> None:
 
 
 def sizes_of(specs: Sequence[TensorSpec], arrays: Feeds, taken: Mapping[str, int] | None = None) -> dict[str, int]:
-    """The size of every symbol. Raises :class:`InputError` where one symbol has two sizes.
+    """The size of every symbol; of axes that follow from another (``4*time``) the size of that one, their root.
 
-    ``taken`` are sizes that are known already.
+    ``taken`` are sizes that are known already. Raises :class:`InputError` where one symbol has two sizes.
     """
     sizes = dict(taken or {})
     first: dict[str, str] = {}
@@ -111,19 +113,30 @@ def sizes_of(specs: Sequence[TensorSpec], arrays: Feeds, taken: Mapping[str, int
         for axis, symbol in enumerate(spec.shape):
             if not isinstance(symbol, str):
                 continue
-            size = arrays[spec.name].shape[axis]
-            if sizes.setdefault(symbol, size) != size:
-                other = first.get(symbol, "another tensor")
-                raise InputError(
-                    f"Axis {symbol!r} is {sizes[symbol]} long in {other} and {size} in {spec.name!r}.",
-                    hint="Equal names mean equal sizes: name axes apart that can differ.",
-                )
-            first.setdefault(symbol, repr(spec.name))
+            size, rule = arrays[spec.name].shape[axis], relation_of(symbol)
+            root = rule.root_size(size)
+            if root is None:
+                raise InputError(f"Axis {symbol!r} is {size} long in {spec.name!r}, which no {rule.root} gives.")
+            if sizes.setdefault(rule.root, root) != root:
+                raise _unequal(symbol, rule.size(sizes[rule.root]), size, first.get(rule.root), spec.name)
+            first.setdefault(rule.root, repr(spec.name))
     return sizes
 
 
-def axes_of(sizes: Mapping[str, int], ranges: Mapping[str, Any] | None) -> tuple[Axis, ...]:
-    """Every symbol as a declared axis.
+def _unequal(symbol: str, wanted: int, size: int, first: str | None, name: str) -> InputError:
+    other = first or "another tensor"
+    if relation_of(symbol).plain:
+        return InputError(
+            f"Axis {symbol!r} is {wanted} long in {other} and {size} in {name!r}.",
+            hint="Equal names mean equal sizes: name axes apart that can differ.",
+        )
+    return InputError(f"Axis {symbol!r} has to be {wanted} long by {other}, and is {size} in {name!r}.")
+
+
+def axes_of(
+    specs: Sequence[TensorSpec], sizes: Mapping[str, int], ranges: Mapping[str, Any] | None
+) -> tuple[Axis, ...]:
+    """Every symbol of the tensors as a declared axis; ``sizes`` and ``ranges`` are those of the roots.
 
     Without a range an axis only has to move at all: from the example's size to the next. Raises :class:`OptionError`
     for a range of an unknown axis, or one that leaves the example out.
@@ -134,11 +147,11 @@ def axes_of(sizes: Mapping[str, int], ranges: Mapping[str, Any] | None) -> tuple
             f"axis_ranges names {', '.join(map(repr, strangers))}, which is no dynamic axis of an input.",
             hint=f"Dynamic axes: {', '.join(sizes) or 'none'}.",
         )
-    axes = []
+    axes: dict[str, Axis] = {}
     for symbol, size in sizes.items():
         given = (ranges or {}).get(symbol)
         if given is None:
-            axes.append(Axis(symbol, size, size, size + 1, declared=True))
+            axes[symbol] = Axis(symbol, size, size, size + 1, declared=True)
             continue
         if not isinstance(given, Sequence) or len(given) != 3 or not all(isinstance(one, int) for one in given):
             raise OptionError(
@@ -151,8 +164,15 @@ def axes_of(sizes: Mapping[str, int], ranges: Mapping[str, Any] | None) -> tuple
                 f"Axis {symbol!r} is {size} long in the example, outside of its range {tuple(given)}.",
                 hint="Widen the range, or give another example.",
             )
-        axes.append(axis)
-    return tuple(axes)
+        axes[symbol] = axis
+    symbols = dict.fromkeys(symbol for spec in specs for symbol in spec.shape if isinstance(symbol, str))
+    following = [_following(symbol, rule, axes[rule.root]) for symbol, rule in related(symbols).items()]
+    return (*(axis for symbol, axis in axes.items() if symbol in symbols), *following)
+
+
+def _following(symbol: str, rule: Relation, root: Axis) -> Axis:
+    low, typical, high = (max(0, rule.size(size)) for size in (root.minimum, root.typical, root.maximum))
+    return Axis(symbol, low, typical, high, declared=True)
 
 
 def other_sizes(sizes: Mapping[str, int], ranges: Mapping[str, Any] | None) -> list[dict[str, int]]:
@@ -179,19 +199,26 @@ def _clamped(wanted: Mapping[str, int], now: Mapping[str, int], ranges: Mapping[
 
 
 def resized(specs: Sequence[TensorSpec], feeds: Feeds, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
-    """The inputs at other sizes. Values are repeated or cut, so that ids and lengths stay valid ones."""
+    """The inputs at other sizes. Values are repeated or cut, so that ids and lengths stay valid ones.
+
+    Raises :class:`SourceError` where an axis that follows from another one would be shorter than nothing.
+    """
     import numpy as np
 
     arrays = {}
     for spec in specs:
         array = feeds[spec.name]
         for axis, symbol in enumerate(spec.shape):
-            if not isinstance(symbol, str) or symbol not in sizes:
+            rule = relation_of(symbol) if isinstance(symbol, str) else Relation("")
+            if rule.root not in sizes:
                 continue
+            size = rule.size(sizes[rule.root])
+            if size < 0:
+                raise SourceError(f"With {rule.root} {sizes[rule.root]}, axis {symbol!r} of {spec.name!r} has no size.")
             if array.shape[axis] == 0:
-                array = np.zeros((*array.shape[:axis], sizes[symbol], *array.shape[axis + 1 :]), array.dtype)
+                array = np.zeros((*array.shape[:axis], size, *array.shape[axis + 1 :]), array.dtype)
             else:
-                array = np.take(array, np.arange(sizes[symbol]) % array.shape[axis], axis=axis)
+                array = np.take(array, np.arange(size) % array.shape[axis], axis=axis)
         arrays[spec.name] = array
     return arrays
 
@@ -202,14 +229,18 @@ def without_empty(
     """The inputs with something along every dynamic axis that is zero long; ``None`` where none is, or may be longer.
 
     A capture takes a size of zero for a constant. Each such axis gets a size that nothing else has, so that it is not
-    taken for another axis either.
+    taken for another axis either. A size of 1 is a constant, too; exporters lengthen such axes one by one, so here
+    only those are grown from which others follow.
     """
     taken = {size for spec in specs for size in feeds[spec.name].shape}
+    least: dict[str, int] = {}
+    for rule in related(symbol for spec in specs for symbol in spec.shape if isinstance(symbol, str)).values():
+        least[rule.root] = max(2, least.get(rule.root, 2), -((rule.offset - 2) // rule.factor))
     grown: dict[str, int] = {}
     for symbol, size in sizes_of(specs, feeds).items():
-        free = next(other for other in itertools.count(2) if other not in taken)
+        free = next(other for other in itertools.count(least.get(symbol, 2)) if other not in taken)
         wanted = min(free, ranges[symbol][2]) if ranges and symbol in ranges else free
-        if size == 0 and wanted > 0:
+        if size < least.get(symbol, 1) and wanted > size:
             grown[symbol] = wanted
             taken.add(wanted)
     return resized(specs, feeds, grown) if grown else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from nav_torch.exportable.replacing import replace_for_export
@@ -28,6 +29,8 @@ class Exportable:
     * ``forward_for_export``: exported in place of ``forward``.
     * ``axis_ranges``: axis → (minimum, typical, maximum); ``dynamic_axis_names``: the only names that are dynamic.
     * ``export_replacements``: class name → function, see :func:`replace_for_export`.
+    * ``export_config``: option → default, the options that change what is exported. During an export it holds their
+      values, for hooks and the exported method; see :meth:`set_export_config`.
 
     The other hooks are the members of this class.
     """
@@ -50,6 +53,11 @@ class Exportable:
         "output_types_for_export",
         "supported_export_formats",
     )
+
+    if TYPE_CHECKING:
+        export_config: Mapping[str, Any]
+    else:
+        export_config = MappingProxyType({})  # TorchScript would compile the annotations of a class
 
     @property
     def input_module(self) -> Any:
@@ -75,6 +83,40 @@ class Exportable:
     def supported_export_formats(self) -> Iterable[Format | str] | None:
         """The formats that this class may be exported to, by name (``"onnx"``, ``"torchscript"``); ``None``: all."""
         return None
+
+    def dynamic_shapes_for_export(self, use_dynamo: bool = False) -> Mapping[str, Any]:
+        """Which axes are dynamic, and how they are related: name → {axis: size}; by default what the types declare.
+
+        A size is a ``torch.export.Dim``, one derived from it (``4 * time``), or a name; a number or ``None`` fixes the
+        axis, and so does leaving it out. Inputs and outputs that are left out have the axes that their types declare.
+        The range of a ``Dim`` holds the sizes that the axis has to take, as in ``axis_ranges``.
+
+        ``use_dynamo`` tells whether the exporter that is tried first captures the model by ``torch.export``: it does
+        for ``.pt2`` and ONNX by the dynamo exporter. Not asked with ``dynamic_axes=`` or ``use_dynamic_axes=False``.
+        """
+        from nav_torch.exportable.shapes import default_shapes
+
+        return default_shapes(self)
+
+    def get_export_config(self) -> dict[str, Any]:
+        """A copy of the options that change the export: what was set, and the defaults of what was not."""
+        from nav_torch.exportable.config import read_config
+
+        return read_config(self)
+
+    def set_export_config(self, config: Mapping[str, Any]) -> None:
+        """Change options of the export; those not named stay as they are.
+
+        A class declares its options with their defaults in the attribute ``export_config``; one that declares none
+        takes any. Texts, as they come from a command line, are read as the kind of the default: ``"False"`` is
+        ``False``. A model of several parts may override this and pass options on to them.
+
+        Raises:
+            OptionError: an option that the class does not declare, or a value of another kind than its default.
+        """
+        from nav_torch.exportable.config import ATTRIBUTE, changed_config
+
+        vars(self)[ATTRIBUTE] = changed_config(self, config, f"{type(self).__name__}.set_export_config")
 
     def _prepare_for_export(self, **kwargs: Any) -> None:
         """Modify the module in place for the export; called once, before anything is named or run.
@@ -110,6 +152,7 @@ class Exportable:
         inplace: bool = True,
         axis_ranges: Mapping[str, tuple[int, int, int]] | None = None,
         replace_1D_2D: bool = False,  # noqa: N803  (the page's name)
+        export_config: Mapping[str, Any] | None = None,
     ) -> ExportResult:
         """Export this module to one file.
 
@@ -137,6 +180,7 @@ class Exportable:
             inplace: ``False`` exports a deep copy, so that hooks do not change this module.
             axis_ranges: axis → (minimum, typical, maximum), the sizes that a dynamic axis has to take.
             replace_1D_2D: passed to ``_prepare_for_export``.
+            export_config: options for this export alone, over those of :meth:`set_export_config`.
 
         Returns:
             A pair of the files written and their descriptions; see :class:`ExportResult` for what it tells besides.
@@ -145,8 +189,8 @@ class Exportable:
             InputError: the file's name, the example, a hook or an argument cannot be used.
             ExportError: no exporter could write the file; as CheckFailed, what it wrote returns something else.
 
-        Afterwards, whatever happened, class, ``forward``, training flags and ``requires_grad`` are as before, and
-        there is either the whole file or none. What ``_prepare_for_export`` changed stays.
+        Afterwards, whatever happened, class, ``forward``, export config, training flags and ``requires_grad`` are as
+        before, and there is either the whole file or none. What ``_prepare_for_export`` changed stays.
         """
         from nav_torch.exportable.preparing import stage
         from nav_torch.exportable.writing import export_file
@@ -158,6 +202,6 @@ class Exportable:
                 keep_initializers_as_inputs=keep_initializers_as_inputs, onnx_opset_version=onnx_opset_version,
                 try_script=try_script, set_eval=set_eval, check_trace=check_trace, use_dynamic_axes=use_dynamic_axes,
                 dynamic_axes=dynamic_axes, check_tolerance=check_tolerance, exporter=exporter, inplace=inplace,
-                axis_ranges=axis_ranges, replace_1D_2D=replace_1D_2D,
+                axis_ranges=axis_ranges, replace_1D_2D=replace_1D_2D, export_config=export_config,
             )  # fmt: skip
         return export_file(self, request)

@@ -10,6 +10,7 @@ from typing import Any
 
 from nav_torch.exportable.axes import BATCH
 from nav_torch.exportable.checking import other_example
+from nav_torch.exportable.config import configured
 from nav_torch.exportable.hooks import class_name, input_module
 from nav_torch.exportable.inputs import example_of
 from nav_torch.exportable.mixin import Exportable
@@ -32,19 +33,20 @@ def provide(model: Any) -> Iterator[Provided | None]:
     if not isinstance(model, Exportable):
         yield None
         return
-    example = example_of(model)
-    with prepared(model, _arguments(example), set_eval=True):
-        case = understood(model, example, f"{class_name(input_module(model))}.input_example", Wishes())
-        signature = case.signature
-        yield Provided(
-            model=case.stand,
-            dataloader=[_item(model, signature, feeds) for feeds in _samples(case)],
-            input_names=_names_in_call_order(signature),
-            output_names=signature.output_names,
-            dynamic_axes={spec.name: _dynamic(spec) for spec in (*signature.inputs, *signature.outputs)},
-            axis_ranges=dict(case.ranges) if case.ranges else None,
-            batch_dim=batch_axis(signature),
-        )
+    with configured(model, None):
+        example = example_of(model)
+        with prepared(model, _arguments(example), set_eval=True):
+            case = understood(model, example, f"{class_name(input_module(model))}.input_example", Wishes())
+            signature = case.signature
+            yield Provided(
+                model=case.stand,
+                dataloader=[_item(model, signature, feeds) for feeds in _samples(case)],
+                input_names=_names_in_call_order(signature),
+                output_names=signature.output_names,
+                dynamic_axes={spec.name: _dynamic(spec) for spec in (*signature.inputs, *signature.outputs)},
+                axis_ranges=dict(case.ranges) if case.ranges else None,
+                batch_dim=batch_axis(signature),
+            )
 
 
 def _arguments(example: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import attrs
 
+from nav_torch.exportable.config import check_config
 from nav_torch.exportable.extensions import TORCHSCRIPT_NAME, get_export_format
 from nav_torch.exportable.hooks import class_name, read_hook, told_kind
 from navcore.errors import InputError, OptionError
@@ -54,6 +55,7 @@ class Request:
     inplace: bool = True
     axis_ranges: Mapping[str, tuple[int, int, int]] | None = None
     replace_1D_2D: bool = False  # noqa: N815  (the page's name)
+    export_config: Mapping[str, Any] | None = None
     path: Path = attrs.field(init=False)
 
     @path.default
@@ -97,6 +99,7 @@ def checked_request(model: Any, request: Request) -> Format:
     _check_supported(model, request, target)
     _check_values(request)
     _check_contradictions(request, target)
+    check_config(model, request.export_config)
     return target
 
 

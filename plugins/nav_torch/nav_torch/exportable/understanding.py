@@ -29,6 +29,7 @@ from nav_torch.exportable.hooks import (
 )
 from nav_torch.exportable.inputs import bind_example
 from nav_torch.exportable.naming import Named, name_inputs, name_outputs
+from nav_torch.exportable.shapes import given_shapes
 from nav_torch.exportable.standing import stand_in
 from nav_torch.live import from_array, to_array
 from nav_torch.restoring import LOGGER_NAME, exporting
@@ -42,12 +43,16 @@ if TYPE_CHECKING:
 
 @attrs.frozen(eq=False)
 class Wishes:
-    """What the caller wants of the axes: whether any is dynamic, which instead of the declared ones, how far."""
+    """What the caller wants of the axes: whether any is dynamic, which instead of the declared ones, how far.
+
+    ``use_dynamo`` is what ``dynamic_shapes_for_export`` is told; ``None`` does not ask it.
+    """
 
     dynamic: bool = True
     explicit: Explicit | None = None
     ranges: Mapping[str, Any] | None = None
     training: bool = False
+    use_dynamo: bool | None = None
 
 
 @attrs.frozen(eq=False)
@@ -60,16 +65,13 @@ class Understood:
     example: Feeds
     expected: Mapping[str, np.ndarray]
     wishes: Wishes
+    ranges: Mapping[str, Any] | None = None
+    """The ranges of axes by name that the caller gave, or else the class."""
 
     @property
     def sizes(self) -> dict[str, int]:
-        """The example's size of every dynamic axis of an input."""
+        """The example's size of every dynamic axis of an input that does not follow from another."""
         return sizes_of(self.signature.inputs, self.example)
-
-    @property
-    def ranges(self) -> Mapping[str, Any] | None:
-        """The ranges of axes by name that the caller gave, or else the class."""
-        return ranges_of(self.model, self.wishes)
 
     def returned(self, feeds: Feeds) -> dict[str, np.ndarray]:
         """What the exported method returns for other inputs. Raises :class:`SourceError` when it fails."""
@@ -134,12 +136,19 @@ def understood(model: Any, example: Any, origin: str, wishes: Wishes) -> Underst
     expected = {one.name: one.array for one in outputs}
     _check_equal_sizes(inputs, outputs, feeds, expected)
     only = _dynamic_names(model, inputs, outputs)
-    specs = specs_of(inputs, dynamic=wishes.dynamic, explicit=wishes.explicit, only=only)
-    returned = specs_of(outputs, dynamic=wishes.dynamic, explicit=wishes.explicit, only=only)
+    shapes, explicit = None, wishes.explicit
+    if wishes.dynamic and explicit is None and wishes.use_dynamo is not None:
+        shapes = given_shapes(model, inputs, outputs, only, use_dynamo=wishes.use_dynamo)
+        explicit = None if shapes is None else shapes.names
+    specs = specs_of(inputs, dynamic=wishes.dynamic, explicit=explicit, only=only)
+    returned = specs_of(outputs, dynamic=wishes.dynamic, explicit=explicit, only=only)
     sizes = sizes_of(specs, feeds)
     sizes_of(returned, expected, sizes)
-    signature = Signature(specs, returned, axes_of(sizes, ranges_of(model, wishes)), call, batch_dim=None)
-    return Understood(model, stand, signature, feeds, expected, wishes)
+    ranges = ranges_of(model, wishes)
+    if shapes is not None and shapes.bounds:
+        ranges = {**shapes.ranges(sizes), **(ranges or {})}
+    signature = Signature(specs, returned, axes_of(specs, sizes, ranges), call, batch_dim=None)
+    return Understood(model, stand, signature, feeds, expected, wishes, ranges)
 
 
 def _dynamic_names(model: Any, inputs: list[Named], outputs: list[Named]) -> tuple[str, ...] | None:

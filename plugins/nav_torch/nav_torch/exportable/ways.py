@@ -25,12 +25,16 @@ FIRST_DYNAMO_OPSET = 18
 
 @attrs.frozen(eq=False)
 class Way:
-    """One way: what people call it, the variant of the format, and the function that writes the file of a job."""
+    """One way: what people call it, the variant of the format, and the function that writes the file of a job.
+
+    ``dynamo`` says that it captures the model by ``torch.export``.
+    """
 
     name: str
     format: Format
     write: Callable[[ExportJob[Any]], Made]
     options: Any = None
+    dynamo: bool = False
 
 
 def ways_to(target: Format, request: Request) -> list[Way]:
@@ -47,7 +51,7 @@ def ways_to(target: Format, request: Request) -> list[Way]:
         scripted = Way("torch.jit.script", TORCHSCRIPT_SCRIPT, lambda job: save_scripted(job, training=training))
         return [scripted, traced] if request.try_script else [traced]
     if target.name == TORCH_EXPORTED.name:
-        return [Way("torch.export", TORCH_EXPORTED, _made(exportedprogram_from_torch))]
+        return [Way("torch.export", TORCH_EXPORTED, _made(exportedprogram_from_torch), dynamo=True)]
     return _plugin_ways(target)
 
 
@@ -59,28 +63,12 @@ def _onnx_ways(request: Request) -> list[Way]:
         training=not request.set_eval,
     )
     options = OnnxOptions(opset=int(request.onnx_opset_version))
-    dynamo = Way("dynamo", Format.ONNX, lambda job: write_captured(job, layout, strict=True), options)
-    recorded = Way("torchscript", Format.ONNX, lambda job: _recorded(job, layout), options)
+    dynamo = Way("dynamo", Format.ONNX, lambda job: write_captured(job, layout, strict=True), options, dynamo=True)
+    recorded = Way("torchscript", Format.ONNX, lambda job: write_recorded(job, layout), options)
     if layout.training:
         return [recorded]
     ordered = [dynamo, recorded] if request.onnx_opset_version >= FIRST_DYNAMO_OPSET else [recorded, dynamo]
     return [way for way in ordered if request.exporter in ("auto", way.name)]
-
-
-def _recorded(job: ExportJob[Any], layout: OnnxLayout) -> Made:
-    """What the TorchScript-based exporter writes, of attention in its parts.
-
-    In evaluation mode PyTorch's attention and transformer layers compute by one fused operator each, which ONNX does
-    not have. Whether they do is a setting of the process, put back afterwards.
-    """
-    import torch
-
-    fused = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        return write_recorded(job, layout)
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fused)
 
 
 def _plugin_ways(target: Format) -> list[Way]:

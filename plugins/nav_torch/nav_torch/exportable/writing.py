@@ -8,13 +8,14 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import attrs
 
 from nav_torch.exportable.checking import check, comparisons, narrow_floats
+from nav_torch.exportable.config import configured
 from nav_torch.exportable.extensions import told_format
 from nav_torch.exportable.hooks import class_name, input_module
 from nav_torch.exportable.inputs import example_of
@@ -53,7 +54,7 @@ def export_file(model: Any, request: Request) -> ExportResult:
         ways = ways_to(target, request)
     with stage(model, "prepare"):
         model = model if request.inplace else _copied(model)
-    with _landing(model, request) as folder:
+    with _landing(model, request) as folder, _configured(model, request):
         with stage(model, "example"):
             given = request.input_example is not None
             origin = "The input_example" if given else f"{class_name(input_module(model))}.input_example"
@@ -65,6 +66,7 @@ def export_file(model: Any, request: Request) -> ExportResult:
                     explicit=request.dynamic_axes,
                     ranges=request.axis_ranges,
                     training=not request.set_eval,
+                    use_dynamo=ways[0].dynamo,
                 )
                 case = understood(model, request.input_example, origin, wishes)
             with stage(model, "run"):
@@ -85,6 +87,14 @@ def _copied(model: Any) -> Any:
             + ".",
             hint="Leave inplace=False away.",
         ) from error
+
+
+@contextmanager
+def _configured(model: Any, request: Request) -> Iterator[None]:
+    with ExitStack() as stack:
+        with stage(model, "arguments"):
+            stack.enter_context(configured(model, request.export_config))
+        yield
 
 
 @contextmanager

@@ -23,9 +23,10 @@ def test_the_page_runs_as_it_is_written(tmp_path: Path) -> None:
     assert len(blocks) > 8
     assert "('steps', 'states_1', 'states_2')" in done.stdout
     assert "Encoder exported to ONNX" in done.stdout
+    assert "('y', 'total') {'with_length': False, 'scale': 0.5}" in done.stdout
     assert "Largest differences: 'y' absolute" in done.stdout
     written = {path.name for path in tmp_path.iterdir()} - {"page.py"}
     assert written == {
         "encoder.onnx", "encoder.pt", "encoder.ts", "encoder.pt2", "scaled.pt", "recurrent.onnx", "speech.onnx",
-        "vocoder.onnx",
+        "vocoder.onnx", "aligned.onnx", "aligned.pt2", "counter.onnx",
     }  # fmt: skip
