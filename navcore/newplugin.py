@@ -11,6 +11,7 @@ from pathlib import Path
 from string import Template
 
 import navcore
+from navcore.announcements import candidates
 from navcore.errors import InputError, OptionError
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -53,6 +54,10 @@ def _words(name: str) -> Mapping[str, str]:
         )
     if name in navcore.__all__ or importlib.util.find_spec(f"navcore.{name}") is not None:
         raise OptionError(f"navcore.{name} is part of navcore itself.", hint="Choose another name for the plugin.")
+    for taken in candidates():
+        if taken.name == name:
+            who = f"{taken.distribution} {taken.version}".rstrip()
+            raise OptionError(f"{who} already brings a plugin named {name!r}.", hint="Choose another name.")
     dashed = name.replace("_", "-")
     major, minor, *_ = navcore.__version__.split(".")
     return {

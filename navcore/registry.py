@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import keyword
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType, SimpleNamespace
 from typing import Any, get_args
@@ -141,7 +143,8 @@ class Registry:
         if route.available is None:
             return ""
         try:
-            reason: object = route.available()
+            with contextlib.redirect_stdout(sys.stderr):
+                reason: object = route.available()
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a probe is foreign code: whatever it raises is its answer
@@ -186,11 +189,11 @@ def _load(candidate: Candidate) -> Plugin:
     found = Plugin(candidate.name, candidate.distribution, candidate.version, candidate.target)
     if candidate.problem:
         return attrs.evolve(found, problem=candidate.problem)
-    if candidate.target != CORE_TARGET and not _can_name(candidate.name):
-        told = f"{candidate.name!r} cannot name a plugin: a name is also an attribute of navcore, so use a new word"
-        return attrs.evolve(found, problem=told)
+    if candidate.target != CORE_TARGET and (reason := _why_no_name(candidate.name)):
+        return attrs.evolve(found, problem=f"{candidate.name!r} cannot name a plugin: {reason}")
     try:
-        module = importlib.import_module(candidate.target.partition(":")[0].strip())
+        with contextlib.redirect_stdout(sys.stderr):  # a banner must not end up in JSON that somebody reads
+            module = importlib.import_module(candidate.target.partition(":")[0].strip())
         routes = tuple(_routes_of(module, candidate))
     except KeyboardInterrupt:
         raise
@@ -201,13 +204,15 @@ def _load(candidate: Candidate) -> Plugin:
     return attrs.evolve(found, module=module, routes=routes)
 
 
-def _can_name(name: str) -> bool:
-    """Whether ``navcore.<name>`` can be written and means nothing else."""
+def _why_no_name(name: str) -> str:
+    """Why ``navcore.<name>`` cannot be written, or what it means already; ``""`` for a name that can be a plugin's."""
     if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
-        return False
+        return "users write navcore.NAME, so its entry point needs letters, digits and inner underscores: my_format"
     import navcore
 
-    return not (name in navcore.__all__ or name in vars(navcore) or importlib.util.find_spec(f"navcore.{name}"))
+    if name in navcore.__all__ or name in vars(navcore) or importlib.util.find_spec(f"navcore.{name}"):
+        return f"navcore.{name} is part of navcore itself, so its entry point needs another name"
+    return ""
 
 
 def _own_functions(module: ModuleType, attribute: str) -> Iterator[Callable[..., Any]]:

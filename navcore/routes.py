@@ -95,6 +95,12 @@ class Route:
 
 
 def _declare(function: Callable[..., Any], route: Route) -> None:
+    target: object = route.target
+    if target is not None and not isinstance(target, Format):
+        raise PluginError(
+            f"The target of {route.name} is {target!r}, which is not a Format.",
+            hint="Only what a route starts from, or runs, may be a plain name.",
+        )
     if not (math.isfinite(route.cost) and route.cost >= 0):
         raise PluginError(f"The cost of {route.name} is {route.cost}.", hint="Give a finite number, 0 or more.")
     declared: list[Route] = getattr(function, ROUTES_ATTRIBUTE, [])

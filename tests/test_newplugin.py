@@ -83,6 +83,12 @@ def test_a_name_that_cannot_be_a_plugins_is_refused(name: str, tmp_path: Path) -
     assert not (tmp_path / "project").exists()
 
 
+def test_the_name_of_an_installed_plugin_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAVCORE_EXTRA_PLUGINS", "toy=navcore.testing.toy")
+    with pytest.raises(InputError, match="already brings a plugin named 'toy'"):
+        write_plugin("toy", tmp_path / "project")
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("finished")
     with pytest.raises(InputError, match="exists already"):

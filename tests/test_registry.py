@@ -129,6 +129,8 @@ def test_a_plugin_that_cannot_be_imported_is_listed_with_the_reason(place: Place
             "@converter('onnx', F, options=O)",
             "refuse their own defaults: ValueError: 'x' must be > 0",
         ),
+        ("@converter(F, 'onnx')", "The target of route is 'onnx', which is not a Format. Only what a route"),
+        ("@exporter('torch', 'f')", "The target of route is 'f', which is not a Format."),
         ("@converter('onnx', F, cost=-1.0)", "The cost of route is -1.0. Give a finite number, 0 or more."),
         ("@converter('onnx', F, cost=float('nan'))", "The cost of route is nan."),
         ("@runner(runtime='cpu')", "A runner for 'cpu' names no format."),
@@ -138,11 +140,25 @@ def test_a_plugin_that_cannot_be_imported_is_listed_with_the_reason(place: Place
 )
 def test_a_declaration_that_cannot_be_right_is_refused(place: Place, declaration: str, told: str) -> None:
     source = (
-        "import attrs\nfrom navcore import Format, converter, runner\n"
+        "import attrs\nfrom navcore import Format, converter, exporter, runner\n"
         f"F = Format('f')\nG = Format('f', filename='other')\n{declaration}\ndef route(job): ...\n"
     )
     place.install("nav-broken", source)
     assert told in place.problem("nav-broken")
+
+
+def test_what_a_plugin_prints_while_it_is_imported_or_probed_is_not_in_our_output(place: Place) -> None:
+    loud = small("loud").replace('("onnx", LOUD)', '("onnx", LOUD, available=lambda: print("probed"))')
+    place.install("nav-loud", f"print('Welcome to loud!')\n{loud}")
+    done = subprocess.run(
+        [sys.executable, "-m", "navcore.cli", "plugins", "--json"],
+        env={**os.environ, "PYTHONPATH": str(place.path), "NAVCORE_EXTRA_PLUGINS": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert {one["name"]: one["status"] for one in json.loads(done.stdout)}["loud"] == "ok"
+    assert "Welcome to loud!\nprobed\n" in done.stderr
 
 
 def test_of_two_plugins_of_one_name_the_first_distribution_by_name_stays(place: Place) -> None:

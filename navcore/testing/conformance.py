@@ -90,7 +90,7 @@ def _examined(wanted: Sequence[Case], ground: Ground) -> Iterator[Finding]:
         try:
             case.function(ground)
         except NotMet as error:
-            yield Finding(case.check, case.route, "failed", str(error))
+            yield Finding(case.check, case.route, "failed", str(error), error.advice or case.advice)
         except NotHere as error:
             yield Finding(case.check, case.route, "skipped", str(error))
         else:
@@ -135,7 +135,7 @@ def conformance(
         if finding.verdict == "failed" and expected:
             pytest.xfail(f"{expected} ({finding.reason})")
         if finding.verdict == "failed":
-            pytest.fail(f"{case.id}: {finding.reason}.\n\nWhat to do: {case.advice}", pytrace=False)
+            pytest.fail(f"{case.id}: {finding.reason.rstrip('.')}.\n\nWhat to do: {finding.advice}", pytrace=False)
         if expected:
             pytest.fail(
                 f"{case.id} was expected to fail ({expected}) and passes: take it out of expected_failures.",

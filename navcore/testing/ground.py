@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from navcore.results import FormatResult, Status
 from navcore.routes import Route
 from navcore.session import Session, processors
 from navcore.sources import Source, identify
+from navcore.tensors import Signature
 from navcore.testing import crashing
 from navcore.testing.trial import Trial, try_live, try_stored
 from navcore.testing.verdicts import NotHere, NotMet
@@ -104,12 +106,13 @@ class Ground:
     def ready(self, format_name: str, *, verified: bool = False) -> Ready:
         """An artifact of that format, made from the cheapest offered model by whatever plugins are installed.
 
-        With ``verified`` it has to have passed wherever it can be run. Raises :class:`NotHere` when nothing installed
-        leads there, and :class:`NotMet` when what leads there fails.
+        A model that the plugin under test offers itself comes before any other that leads there. With ``verified`` the
+        artifact has to have passed wherever it can be run. Raises :class:`NotHere` when nothing installed leads there,
+        and :class:`NotMet` when what leads there fails.
         """
         key = (format_name, verified)
         if key not in self._ready:
-            self._ready[key] = self._prepare(self.registry.format(format_name), verified)
+            self._ready[key] = self._prepare(self._known(format_name), verified)
         return self._ready[key]
 
     def product(self, route: Route) -> Product:
@@ -139,12 +142,16 @@ class Ground:
                 self._trials[route.id] = try_live(ready.session, ready.artifact, route)
             else:
                 self._trials[route.id] = try_stored(ready.session, ready.artifact, route, where)
-        trial = self._trials[route.id]
-        if trial.unavailable:
-            raise NotHere(trial.unavailable)
-        if trial.problem:
-            raise NotMet(f"the runner did not open: {trial.problem}")
-        return trial
+        return _opened(self._trials[route.id])
+
+    def trial_as_a_source(self, route: Route) -> Trial:
+        """The same for a file of which nothing is known. Raises :class:`NotHere` where no file can be a source."""
+        ready = self.ready(route.source)
+        format = ready.artifact.format
+        if not format.suffixes and format.recognises is None:
+            raise NotHere(f"no file is recognised as {format.name}, so none can be the source of a run")
+        unknown = Artifact(format, Signature(()), ready.artifact.path)
+        return _opened(try_stored(ready.session, unknown, route, self.folder / "sources" / _plain(route.id)))
 
     @contextmanager
     def crashing(self, session: Session) -> Iterator[Session]:
@@ -161,6 +168,15 @@ class Ground:
                     del os.environ[name]
                 else:
                     os.environ[name] = value
+
+    def _known(self, format_name: str) -> Format:
+        """The format of that name. Raises :class:`NotHere`: its plugin is missing, or the name is misspelt."""
+        names = [format.name for format in self.registry.formats]
+        if format_name in names:
+            return self.registry.format(format_name)
+        near = difflib.get_close_matches(format_name, names, n=1)
+        told = f"; did you mean {near[0]!r}?" if near else ""
+        raise NotHere(f"no installed plugin knows the format {format_name!r}, from which the route starts{told}")
 
     def _offered(self) -> tuple[list[Offer], list[str]]:
         """The offered models, that of the plugin under test first, and what is to say of offers that failed."""
@@ -179,21 +195,21 @@ class Ground:
         return self._offers
 
     def _chosen(self, format: Format) -> tuple[Offer, tuple[Route, ...]]:
-        """The offer from which the format is cheapest to reach, and the way."""
+        """The plugin's own offer if it leads there, else the one from which the format is cheapest; and the way."""
         offers, problems = self._offered()
         usable = [
             route for route in self.registry.routes if route.target is not None and not self.registry.unavailable(route)
         ]
-        ways: list[tuple[float, int, Offer, tuple[Route, ...]]] = []
+        ways: list[tuple[bool, float, int, Offer, tuple[Route, ...]]] = []
         for number, offer in enumerate(offers):
             name = offer.source.format.name
             way = () if name == format.name else cheapest_paths(usable, [name]).get(format.name)
             if way is not None:
-                ways.append((sum(route.cost for route in way), number, offer, way))
+                ways.append((offer.plugin != self.name, sum(route.cost for route in way), number, offer, way))
         if not ways:
             told = f"no installed plugin makes {format.name} from a model that a plugin offers with {OFFER}()"
             raise NotHere("; ".join([told, *problems]))
-        _, _, offer, way = min(ways, key=lambda one: one[:2])
+        *_, offer, way = min(ways, key=lambda one: one[:3])
         return offer, way
 
     def _prepare(self, format: Format, verified: bool) -> Ready:
@@ -213,7 +229,7 @@ class Ground:
                 git_info=False,
             )
         except NavcoreError as error:
-            raise NotMet(f"{format.name} could not be prepared: {error}") from error
+            raise _unprepared(format, offer, str(error)) from error
         row = next(row for row in package.results if row.format == format)
         record = package.record
         assert record.samples is not None
@@ -228,7 +244,7 @@ class Ground:
         )
         if row.live:
             return Ready(session, session.source_artifact())
-        return Ready(session, _stored(session, row, self.registry, verified))
+        return Ready(session, _stored(session, row, self.registry, verified, offer))
 
     def _make(self, route: Route) -> Product:
         ready = self.ready(route.source, verified=True)
@@ -252,16 +268,32 @@ class Ground:
         return Product(ready, making, artifact, tuple(strays), changed)
 
 
-def _stored(session: Session, row: FormatResult, registry: Registry, verified: bool) -> Artifact:
+def _opened(trial: Trial) -> Trial:
+    if trial.unavailable:
+        raise NotHere(trial.unavailable)
+    if trial.problem:
+        raise NotMet(f"the runner did not open: {trial.problem}")
+    return trial
+
+
+def _stored(session: Session, row: FormatResult, registry: Registry, verified: bool, offer: Offer) -> Artifact:
     cause = row.failure.cause if row.failure else "no reason was given"
     if row.path is None:
-        told = f"{row.format.name} could not be prepared: {cause}"
-        raise NotHere(told) if row.status in (Status.UNAVAILABLE, Status.SKIPPED) else NotMet(told)
+        unprepared = _unprepared(row.format, offer, cause)
+        raise NotHere(str(unprepared)) if row.status in (Status.UNAVAILABLE, Status.SKIPPED) else unprepared
     if verified and row.status == Status.FAILED:
-        raise NotMet(f"the {row.format.name} to start from is not right itself: {cause}")
+        raise _unprepared(row.format, offer, f"it is not right itself: {cause}")
     path = session.workspace.root / row.path
-    return Artifact(
-        registry.format(row.format.name), row.signature or session.samples.signature, path, None, row.calling
+    signature = row.signature or session.samples.signature
+    return Artifact(registry.format(row.format.name), signature, path, None, row.calling, row.facts)
+
+
+def _unprepared(format: Format, offer: Offer, cause: str) -> NotMet:
+    """The check could not begin: what it starts from is missing, which is not what its own advice is about."""
+    return NotMet(
+        f"it was not tried, because {format.name} could not be made from the model of {offer.plugin}: {cause}",
+        advice=f"make {format.name} work first: it is what this check starts from. A plugin that does not take every "
+        f"model offers one that it takes, with a function {OFFER}() in its module, which then comes before all others.",
     )
 
 

@@ -30,7 +30,7 @@ import numpy as np
 from navcore import Format, Runner, converter, exporter, profiler, runner
 from navcore.testing.toy import TOY
 
-STORED = Format("sample", filename="model.sample")
+STORED = Format("sample", filename="model.sample", suffixes=(".sample",))
 DIRECT = Format("sample-direct", filename="model.sample")
 
 
@@ -107,6 +107,8 @@ CATCHES_SIGNALS = """import ctypes
     """
 TAKES_ONE_ROW = f"""assert len(x) == 1, 'one only'
         {ANSWER}"""
+NEEDS_A_SIGNATURE = """(name,) = job.signature.output_names
+        return {name: y}"""
 COUNTS = f"""content['offset'] += 1
         {ANSWER}"""
 WRITES_INTO_INPUTS = f"""x *= 2
@@ -129,6 +131,9 @@ LEAVES_A_THREAD = """import threading
 
 FAULTS = [
     ("imports_light", "import attrs", "import attrs\nimport pytest", "also imports"),
+    ("imports_silently", "import attrs", "import attrs\nprint('Sample 3.0')", "prints 'Sample 3.0' to standard output"),
+    ("imports_silently", "import attrs", "import attrs\nos.write(1, b'C banner')", "prints 'C banner'"),
+    ("imports_silently", "import attrs", "import attrs\nos.system('echo a child')", "prints 'a child'"),
     ("names_are_its_own", '"sample-runtime"', '"cpu"', "the runtime 'cpu' could be anybody's"),
     ("names_are_its_own", 'Format("sample", ', 'Format("widget", ', "the format 'widget' could be anybody's"),
     ("names_are_its_own", 'Format("sample", ', 'Format("samples", ', "the format 'samples' could be anybody's"),
@@ -171,6 +176,8 @@ FAULTS = [
     ("closes", OPEN, ANSWERS_FOREVER, "it still answered after it was closed"),
     ("closes", OPEN, LEAVES_A_THREAD, "its process did not end well"),
     ("runner_agrees_with_the_source", ANSWER, 'return {"y": y * np.float32(1.01)}', "relative L2"),
+    ("opens_as_a_source", ANSWER, NEEDS_A_SIGNATURE, "called before its signature is known, it failed: ValueError"),
+    ("opens_as_a_source", ANSWER, "return {name: y for name in job.signature.output_names}", "it returned nothing"),
     ("window_is_measured", CLOCK, "return np.ones(calls - 1)", "gave 6 latencies"),
     ("window_is_measured", CLOCK, "return [1.0] * calls", "gave a list"),
     ("window_is_measured", CLOCK, "return -np.ones(calls)", "negative"),
@@ -251,6 +258,57 @@ def test_a_format_that_nobody_makes_leaves_its_runner_untried(install: Install) 
         "skipped",
         "no installed plugin makes sample-lost from a model that a plugin offers with conformance_model()",
     )
+
+
+def test_a_route_from_a_format_that_nobody_knows_is_untried_and_says_so(install: Install) -> None:
+    install(SOUND.replace('"toy-alpha", STORED', '"toy-alhpa", STORED'))
+    (untried,) = examine("sample", checks=["output_is_made"])[:1]
+    assert (untried.verdict, untried.reason) == (
+        "skipped",
+        "no installed plugin knows the format 'toy-alhpa', from which the route starts; did you mean 'toy-alpha'?",
+    )
+
+
+def test_a_plugin_that_declares_nothing_fails(install: Install) -> None:
+    install("import navcore")
+    (found,) = failed(examine("sample"))
+    assert found.reason.endswith("declares no route and wraps no hook")
+
+
+def test_a_plugin_that_only_wraps_a_hook_conforms(install: Install) -> None:
+    install("import navcore\n\n\n@navcore.hookimpl(wrapper=True)\ndef convert():\n    return (yield)\n")
+    assert not failed(examine("sample"))
+
+
+OFFERS_ITS_OWN = """
+
+
+def conformance_model():
+    from navcore.testing import toy
+    return toy.ToyModel(factor=7.0), toy.dataloader()
+"""
+TAKES_SEVEN_ONLY = f"""{READ}
+    if content["factor"] != 7.0:
+        raise ValueError("this takes sevens only")"""
+
+
+def test_what_a_check_starts_from_is_blamed_and_not_what_it_checks(install: Install) -> None:
+    install(SOUND.replace(READ, TAKES_SEVEN_ONLY))
+    (found,) = failed(examine("sample", checks=["closes"]))
+    assert "it was not tried, because sample could not be made from the model of toy" in found.reason
+    assert "this takes sevens only" in found.reason
+    assert "conformance_model()" in found.advice
+
+
+def test_a_plugin_that_does_not_take_every_model_is_tried_on_its_own(install: Install) -> None:
+    install(SOUND.replace(READ, TAKES_SEVEN_ONLY) + OFFERS_ITS_OWN)
+    assert not failed(examine("sample", checks=["output_is_made", "closes"]))
+
+
+def test_a_route_gets_the_facts_that_the_maker_of_its_source_recorded(install: Install) -> None:
+    """The toy records its scale."""
+    install(SOUND.replace(READ, f'assert job.source.facts == {{"scale": "1.0"}}; {READ}'))
+    assert not failed(examine("sample", checks=["output_is_made"]))
 
 
 def test_a_plugin_that_is_not_there_fails_and_says_so(install: Install) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from navcore.routes import Hook, Route
 from navcore.testing.checks.declarations import (
     imports_light,
+    imports_silently,
     names_are_its_own,
     options_are_frozen,
     options_survive_the_trip,
@@ -26,6 +27,7 @@ from navcore.testing.checks.runners import (
     batches_of_one_and_three,
     closes,
     declared_outputs_are_returned,
+    opens_as_a_source,
     runner_agrees_with_the_source,
     used_twice,
 )
@@ -34,7 +36,12 @@ from navcore.testing.ground import Ground
 PluginCheck = Callable[[Ground], None]
 RouteCheck = Callable[[Ground, Route], None]
 
-PLUGIN_CHECKS: tuple[PluginCheck, ...] = (imports_light, names_are_its_own, routes_are_the_same_in_a_child)
+PLUGIN_CHECKS: tuple[PluginCheck, ...] = (
+    imports_light,
+    imports_silently,
+    names_are_its_own,
+    routes_are_the_same_in_a_child,
+)
 
 _DECLARED: tuple[RouteCheck, ...] = (probe_answers,)
 _OPTIONS: tuple[RouteCheck, ...] = (options_are_frozen, options_survive_the_trip, wrong_options_are_refused)
@@ -47,7 +54,12 @@ _MADE: tuple[RouteCheck, ...] = (
     crash_is_contained,
 )
 _RUN: tuple[RouteCheck, ...] = (declared_outputs_are_returned, batches_of_one_and_three, used_twice, closes)
-_RUN_STORED: tuple[RouteCheck, ...] = (runner_agrees_with_the_source, failure_names_the_plugin, crash_is_contained)
+_RUN_STORED: tuple[RouteCheck, ...] = (
+    runner_agrees_with_the_source,
+    opens_as_a_source,
+    failure_names_the_plugin,
+    crash_is_contained,
+)
 _BY_HOOK: Mapping[Hook, tuple[RouteCheck, ...]] = {
     "export_model": _MADE,
     "convert": _MADE,

@@ -18,7 +18,7 @@ from navcore.errors import OptionError, first_line
 from navcore.formats import Format, RuntimeProvider
 from navcore.options import settle_options
 from navcore.registry import Plugin, Registry
-from navcore.routes import Route
+from navcore.routes import Hook, Route
 from navcore.serial import from_data, to_data
 from navcore.testing.ground import Ground
 from navcore.testing.verdicts import NotHere, NotMet
@@ -34,6 +34,11 @@ importlib.import_module(sys.argv[1])
 import json
 print()
 print(json.dumps(sorted({name.partition(".")[0] for name in set(sys.modules) - before - known})))
+"""
+_SILENT = """
+import importlib, sys
+import navcore, navcore.registry
+importlib.import_module(sys.argv[1])
 """
 _ROUTES = """
 import json
@@ -65,6 +70,20 @@ def imports_light(ground: Ground) -> None:
     if heavy:
         told = ", ".join(f"{name} (of {owner})" for name, owner in sorted(heavy.items()))
         raise NotMet(f"importing {module} also imports {told}: import it inside the functions that use it")
+
+
+def imports_silently(ground: Ground) -> None:
+    """Importing the plugin's module prints nothing: whoever types ``navcore plugins --json`` reads the output.
+
+    The module is imported in a child, whose standard output is read, that of C libraries and subprocesses included.
+
+    If this fails: take the banner out, or use ``logging``. A library that prints while it is imported is imported
+    inside the function that uses it.
+    """
+    module = ground.plugin.target.partition(":")[0]
+    printed = _child_output(_SILENT, module).strip()
+    if printed:
+        raise NotMet(f"importing {module} prints {printed.splitlines()[0][:80]!r} to standard output")
 
 
 def names_are_its_own(ground: Ground) -> None:
@@ -101,14 +120,23 @@ def _is_named_after(format: Format, families: Collection[str]) -> bool:
 def routes_are_the_same_in_a_child(ground: Ground) -> None:
     """A fresh process finds the same routes: that is where conversions and runners work.
 
+    A plugin without any route has to wrap a hook, or it does nothing at all.
+
     If this fails: declare routes at the module's top level and unconditionally. What depends on the machine belongs
-    into ``available=``.
+    into ``available=``. Routes in modules below the announced one count when they are imported into it.
     """
     here = sorted(route.id for route in ground.plugin.routes)
+    if not here and not _wraps_a_hook(ground):
+        raise NotMet(f"{ground.plugin.target} declares no route and wraps no hook")
     there = _in_child(_ROUTES, ground.plugin.name)
     if here != there:
         only = ", ".join(sorted(set(here) ^ set(there))) or "one of them twice"
         raise NotMet(f"a fresh process does not find the same routes: {only}")
+
+
+def _wraps_a_hook(ground: Ground) -> bool:
+    hooks = [getattr(ground.registry.hooks, hook) for hook in get_args(Hook)]
+    return any(one.plugin_name == ground.name for hook in hooks for one in hook.get_hookimpls())
 
 
 def probe_answers(ground: Ground, route: Route) -> None:
@@ -239,18 +267,24 @@ def _normal(name: str) -> str:
 
 def _in_child(code: str, argument: str) -> list[str]:
     """The JSON on the last line that a fresh Python prints."""
+    names = json.loads(_child_output(code, argument).strip().splitlines()[-1])
+    if not isinstance(names, list):
+        raise NotHere(f"the child answered {names!r}")
+    return [str(name) for name in names]
+
+
+def _child_output(code: str, argument: str) -> str:
+    """What a fresh Python prints to standard output. Raises :class:`NotMet` where it ends with an error."""
     path = os.pathsep.join(entry for entry in sys.path if entry)
     done = subprocess.run(
         [sys.executable, "-P", "-c", code, argument],
         env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
         text=True,
+        errors="replace",
         check=False,
     )
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines() or ["it said nothing"]
         raise NotMet(f"a fresh process could not import it: {lines[-1]}")
-    names = json.loads(done.stdout.strip().splitlines()[-1])
-    if not isinstance(names, list):
-        raise NotHere(f"the child answered {names!r}")
-    return [str(name) for name in names]
+    return done.stdout

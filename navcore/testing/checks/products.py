@@ -16,7 +16,8 @@ def output_is_made(ground: Ground, route: Route) -> None:
 
     If this fails: the reason is the route's own error; its log lies beside the product. A route that wrote
     ``job.output.with_suffix(...)`` or another name has to write exactly ``job.output``: ``filename=`` of the format
-    says what that is called.
+    says what that is called. A plugin that does not take every model offers one that it takes, with a function
+    ``conformance_model()`` in its module.
     """
     ground.require(route)
     ground.made(route)

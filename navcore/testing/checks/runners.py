@@ -104,6 +104,22 @@ def runner_agrees_with_the_source(ground: Ground, route: Route) -> None:
         raise NotMet(cause)
 
 
+def opens_as_a_source(ground: Ground, route: Route) -> None:
+    """A file that is itself the source of a run is called before anything is known of it.
+
+    Asked of formats that are recognised on disk, by ``suffixes`` or ``recognises``.
+
+    If this fails: ``job.signature`` is empty while a source is run for its samples. Take the inputs from ``feeds``, and
+    return the file's own output names.
+    """
+    ground.require(route)
+    call = ground.trial_as_a_source(route).small
+    if call.problem:
+        raise NotMet(f"called before its signature is known, it failed: {call.problem}")
+    if not call.outputs:
+        raise NotMet("called before its signature is known, it returned nothing")
+
+
 def _has(shape: tuple[int, ...], axis: int, size: int) -> bool:
     return -len(shape) <= axis < len(shape) and shape[axis] == size
 

@@ -64,6 +64,12 @@ def _caller(job: RunnerJob[Any], model: Callable[..., Any], device: str) -> Call
             args, kwargs = signature.bind(feeds, tensor)
             return signature.name_outputs(model(*args, **kwargs), to_array)
 
+    def unknown(feeds: Feeds) -> Mapping[str, np.ndarray]:
+        with torch.inference_mode():
+            return signature.name_outputs(model(*map(tensor, feeds.values())), to_array)
+
+    if job.artifact.calling == "named":  # a file that is the source of a run: nobody has told how it is called
+        return unknown
     return flat if job.artifact.calling == "positional" else structured
 
 
