@@ -9,7 +9,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from navcore.errors import OptionError, Unavailable
+from navcore.errors import OptionError, Unavailable, UnknownFormat
 from navcore.formats import Format
 from navcore.options import settle_options
 from navcore.planning import Plan, Request, make_plan
@@ -184,7 +184,11 @@ def _check(settings: Settings, source: Source, registry: Registry) -> Plan:
     if why_not := reasons.get(profilers[settings.profiler].id):
         raise Unavailable(f"The profiler {settings.profiler!r} cannot be used here: {why_not}")
     request = Request(settings.targets, settings.prefer, settings.runtimes)
-    return make_plan(registry.routes, registry.formats, source.format, request, reasons=reasons)
+    try:
+        return make_plan(registry.routes, registry.formats, source.format, request, reasons=reasons)
+    except UnknownFormat as error:
+        error.hint = " ".join((error.hint, *registry.broken_bringers(settings.targets or ())))
+        raise
 
 
 def settle(

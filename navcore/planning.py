@@ -59,7 +59,7 @@ class Plan:
         lines = [f"source  {self.source.name} ({kind}), run by {self._runtimes(self.source)}"]
         width = max((len(step.target.name) for step in self.steps), default=0)
         for step in self.steps:
-            how = f"{step.route.name} ({step.route.distribution} {step.route.version})"
+            how = f"{step.route.name} ({f'{step.route.distribution} {step.route.version}'.strip()})"
             aside = "" if step.requested else ", on the way"
             lines.append(f"make    {step.target.name:<{width}}  from {step.source.name} by {how}{aside}")
             lines.append(f"        {'':<{width}}  checked by {self._runtimes(step.target)}")

@@ -138,6 +138,14 @@ class Registry:
             reasons.append(reason)
         return reasons[0] if reasons else ""
 
+    def broken_bringers(self, targets: Iterable[str]) -> tuple[str, ...]:
+        """A sentence for each plugin that did not load and whose name begins one of the targets, as its formats do."""
+        return tuple(
+            f"{f'{plugin.distribution} {plugin.version}'.strip()} is installed and cannot be used: {plugin.problem}."
+            for plugin in self.plugins
+            if plugin.problem and any(f"{target}-".startswith(f"{plugin.name}-") for target in targets)
+        )
+
     def unavailable(self, route: Route) -> str:
         """The reason why the route cannot be used on this machine, or ``""``."""
         if route.available is None:

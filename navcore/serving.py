@@ -134,8 +134,9 @@ def serve(job: RunnerJob[Any], request: Mapping[str, Any], registry: Registry) -
     """The child's side: load the source once, answer calls until the caller hangs up."""
     with Client(request["address"], family="AF_UNIX", authkey=bytes.fromhex(request["key"])) as connection:
         calls = 0
+        route = registry.route(request["route"])
         with (
-            registry.ask("make_runner", job, registry.route(request["route"])) as runner,
+            registry.ask("make_runner", job, route) as runner,
             contextlib.suppress(EOFError, ConnectionResetError),
         ):
             connection.send(runner.inputs)
@@ -144,9 +145,14 @@ def serve(job: RunnerJob[Any], request: Mapping[str, Any], registry: Registry) -
                 try:
                     connection.send(("ok", _renamed(runner(feeds), from_data(signature, Signature))))
                 except Exception as error:
-                    connection.send(("failed", describe(error).cause))
+                    connection.send(("failed", _blamed(describe(error).cause, route.who)))
                 calls += 1
     return {"calls": calls}
+
+
+def _blamed(cause: str, who: str) -> str:
+    """The cause under the plugin's name, which a failed call of its runner does not carry by itself."""
+    return cause if who in cause else f"{who}: {cause}"
 
 
 def _renamed(answer: Mapping[str, np.ndarray], signature: Signature) -> dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from navcore.admission import BASE, COPIES, Abandoned, Admission, available_memory, foreseen_memory
+from navcore.admission import BASE, COPIES, Abandoned, Admission, foreseen_memory
 
 
 @pytest.fixture
@@ -120,8 +120,3 @@ def test_a_limit_bounds_what_is_foreseen() -> None:
     assert foreseen_memory(100) == BASE + COPIES * 100
     assert foreseen_memory(1 << 40, limit=1 << 30) == 1 << 30
     assert foreseen_memory(100, limit=1 << 40) == BASE + COPIES * 100
-
-
-def test_the_free_memory_of_this_machine_is_known() -> None:
-    free = available_memory()
-    assert free is None or free > 1 << 20

@@ -178,3 +178,16 @@ def test_nothing_global_is_changed(run_toy: Run) -> None:
 
 def test_a_target_of_a_plugin_that_is_not_installed_names_the_plugin(toy: Any) -> None:
     assert "nav-torch" in str(nav.plan(toy.ToyModel(), targets=["torchscript"]))
+
+
+def test_an_unknown_target_of_a_plugin_that_did_not_load_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "nav_halved.py").write_text("import nowhere_to_be_found\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("NAVCORE_EXTRA_PLUGINS", "toy=navcore.testing.toy,halved=nav_halved")
+    with pytest.raises(nav.UnknownFormat, match="halved is installed and cannot be used: ModuleNotFoundError"):
+        nav.plan("toy-live", targets="halved-fp16")
+    with pytest.raises(nav.UnknownFormat) as caught:
+        nav.plan("toy-live", targets="nonsense")
+    assert "halved" not in str(caught.value)

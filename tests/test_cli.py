@@ -329,6 +329,17 @@ def test_plugins_are_listed_also_the_broken(tmp_path: Path) -> None:
     assert (status["toy"], status["broken"], status["navcore"]) == ("ok", "broken", "ok")
 
 
+def test_a_plugin_that_writes_below_python_does_not_spoil_the_answer(tmp_path: Path) -> None:
+    (tmp_path / "nav_loud.py").write_text(
+        "import os, subprocess\nos.write(1, b'loud')\nsubprocess.run(['echo', 'loud'])\n"
+    )
+    extra = {"NAVCORE_EXTRA_PLUGINS": "loud=nav_loud", "PYTHONPATH": os.pathsep.join((str(tmp_path), *sys.path))}
+    command = [sys.executable, "-m", "navcore.cli", "plugins", "--json"]
+    done = subprocess.run(command, env={**os.environ, **extra}, capture_output=True, text=True, check=True)
+    assert "loud" in [row["name"] for row in json.loads(done.stdout)]
+    assert done.stderr.count("loud") == 2
+
+
 def test_a_plugin_whose_framework_is_missing_says_what_to_install(tmp_path: Path) -> None:
     (tmp_path / "nav_frameless.py").write_text(
         "from navcore import Format, runner\n"

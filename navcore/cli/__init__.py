@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
 
 import click
 
@@ -21,8 +26,37 @@ COMMANDS = {
 """Name → the module of :mod:`navcore.cli` that has it, and its line in ``navcore --help``."""
 
 
+@contextlib.contextmanager
+def _answers_alone() -> Iterator[None]:
+    """Keep standard output for answers while a command runs.
+
+    Plugins, and what they import, may write to it below Python: from C, or in a subprocess. Somebody may be reading
+    JSON there, so all but ``sys.stdout`` leads to standard error.
+    """
+    said = sys.stdout
+    caught = said is not sys.__stdout__
+    if said is None or caught:  # there is nobody, or somebody who reads what is said into it
+        yield
+        return
+    said.flush()
+    answers = os.dup(1)
+    os.dup2(2, 1)
+    with open(answers, "w", buffering=1, encoding=said.encoding, errors=said.errors) as sys.stdout:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+            os.dup2(answers, 1)
+            sys.stdout = said
+
+
 class LazyCommands(click.Group):
     """A group that lists its commands from :data:`COMMANDS` and imports the one that is called."""
+
+    def main(self, *args: Any, **settings: Any) -> Any:
+        """Run the command that the words name; see :func:`_answers_alone`."""
+        with _answers_alone():
+            return super().main(*args, **settings)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, in the order in which a user meets them."""

@@ -48,7 +48,8 @@ def run_contained(words: Sequence[str], root: Path) -> int:
 def _run_once(words: Sequence[str]) -> int:
     command = [sys.executable, "-P", "-m", "navcore.cli", "run", *words]
     search_path = os.pathsep.join(entry for entry in sys.path if entry)
-    child = subprocess.Popen(command, env={**os.environ, _INSIDE: str(os.getpid()), "PYTHONPATH": search_path})
+    environment = {**os.environ, _INSIDE: str(os.getpid()), "PYTHONPATH": search_path}
+    child = subprocess.Popen(command, env=environment, stdout=sys.stdout)  # the one for answers, whatever its number
     while True:
         try:
             return child.wait()

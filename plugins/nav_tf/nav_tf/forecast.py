@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from navcore.errors import ConversionError, Unavailable
+from navcore.memory import available_memory
 
 LARGE = 32 * 2**20
 """Bytes of weights from which on memory counts for more than time; see :mod:`nav_tf.tf2onnx_graph`."""
@@ -51,30 +52,3 @@ def check_memory(weights: int, available: int | None = None) -> None:
 
 def _gigabytes(count: int) -> str:
     return f"{count / 1e9:.1f} GB"
-
-
-def available_memory() -> int | None:
-    """Bytes that this process may still take: the machine's, or less in a control group; ``None`` where unknown."""
-    found = [count for count in (_machine(), _control_group()) if count is not None]
-    return min(found, default=None)
-
-
-def _machine() -> int | None:
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
-
-
-def _control_group(root: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """What the control group leaves, in version 2's files; memory that only caches files counts as free."""
-    try:
-        limit = (root / "memory.max").read_text().strip()
-        used = int((root / "memory.current").read_text())
-        facts = dict(line.split() for line in (root / "memory.stat").read_text().splitlines())
-    except (OSError, ValueError):
-        return None
-    if not limit.isdigit():
-        return None
-    return max(0, int(limit) - used + int(facts.get("inactive_file", 0)))

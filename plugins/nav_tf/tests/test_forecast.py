@@ -9,8 +9,6 @@ import pytest
 from nav_tf.forecast import (
     LARGE,
     LIMIT,
-    _control_group,
-    available_memory,
     check_memory,
     expected_peak,
     weight_bytes,
@@ -44,19 +42,3 @@ def test_too_little_memory_is_unavailable_because_it_may_be_there_later(weights:
 def test_beyond_two_gigabytes_is_refused_whatever_there_is() -> None:
     with pytest.raises(ConversionError, match=r"has 2\.0 GB of weights"):
         check_memory(LIMIT + 10**8, available=10**12)
-
-
-def test_this_machine_has_memory() -> None:
-    found = available_memory()
-    assert found is not None
-    assert found > 10**8
-
-
-def test_a_control_group_with_a_limit_counts(tmp_path: Path) -> None:
-    (tmp_path / "memory.current").write_text("700\n")
-    (tmp_path / "memory.stat").write_text("anon 500\ninactive_file 200\n")
-    (tmp_path / "memory.max").write_text("1000\n")
-    assert _control_group(tmp_path) == 500
-    (tmp_path / "memory.max").write_text("max\n")
-    assert _control_group(tmp_path) is None
-    assert _control_group(tmp_path / "nowhere") is None

@@ -1,4 +1,4 @@
-"""PyTorch for navcore: its formats, the routes between them, and ``nav.torch.export``."""
+"""PyTorch for navcore: its formats, the routes between them, and nav.torch.export."""
 
 from __future__ import annotations
 
