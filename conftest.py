@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 
 import pytest
 
@@ -11,7 +12,12 @@ _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 
 
 def pytest_configure() -> None:
-    """Give this worker a processor of its own: threads of models that share one only wait for each other."""
+    """Give this worker a processor of its own: threads of models that share one only wait for each other.
+
+    And let interrupts be heard: a shell that starts a job in the background has it, and all its children, ignore them.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if _WORKER.startswith("gw"):
         processors = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {processors[int(_WORKER[2:]) % len(processors)]})
