@@ -15,6 +15,7 @@ from nav_torch.capture import captured, dynamic_shapes, reached
 from nav_torch.flat import python_signature
 from nav_torch.relations import related_dims
 from navcore.errors import ExportError
+from navcore.memory import available_memory
 from navcore.tensors import Signature
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def captured_strictly(flat: torch.nn.Module, tensors: tuple[torch.Tensor, ...], 
         refusal = error
     shapes = dynamic_shapes(signature, shared_dims(signature, reach))
     try:
-        with _leaving_nothing():
+        with _leaving_nothing(), _sharing_weights(flat):
             return Capture(torch.export.export(flat, tensors, dynamic_shapes=shapes, strict=True))
     except Exception as error:
         if loose is None:
@@ -87,6 +88,35 @@ def _told(error: Exception) -> str:
     if found and rules:
         return f"torch.export: captured without strict mode, because the model ties its sizes: {'; '.join(rules)}."
     return f"torch.export: captured without strict mode, which fails: {cause_line(error)}"
+
+
+@contextmanager
+def _sharing_weights(flat: torch.nn.Module) -> Iterator[None]:
+    """Let strict mode look at the weights themselves, of all of which it would keep a copy while it captures.
+
+    The copies guard against code that writes into weights while it is captured, which no export survives anyway.
+    Raises :class:`MemoryError` where this PyTorch does not let itself be told and the copies would not fit.
+    """
+    from torch._dynamo.variables import builder
+
+    own = {id(tensor) for tensor in (*flat.parameters(), *flat.buffers())}
+    copied = getattr(builder, "_clone_input", None)
+    if copied is None:
+        _refuse_copies(flat)
+        yield
+        return
+    builder._clone_input = lambda value, *rest: value if id(value) in own else copied(value, *rest)
+    try:
+        yield
+    finally:
+        builder._clone_input = copied
+
+
+def _refuse_copies(flat: torch.nn.Module) -> None:
+    needed = sum(tensor.nbytes for tensor in (*flat.parameters(), *flat.buffers()))
+    free = available_memory()
+    if free is not None and needed > free / 2:
+        raise MemoryError(f"strict mode copies the weights ({needed / 1e9:.1f} GB), and {free / 1e9:.1f} GB are free")
 
 
 @contextmanager

@@ -212,3 +212,36 @@ def test_a_dim_covers_what_the_model_takes_under_a_name_of_its_own() -> None:
     names = {dim.__name__ for dim in dims.values()}
     assert len(names) == 2
     assert all(name.isidentifier() for name in names)
+
+
+def test_no_weight_is_copied_on_the_way(case: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch._dynamo.variables import builder
+
+    copied: list[torch.Tensor] = []
+    real = builder.clone_input
+
+    def noted(tensor: torch.Tensor, *rest: Any, **more: Any) -> Any:
+        copied.append(tensor)
+        return real(tensor, *rest, **more)
+
+    monkeypatch.setattr(builder, "clone_input", noted)
+    model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.BatchNorm1d(4)).eval()
+    before = builder._clone_input
+    assert capture(case(model, {"input": torch.randn(2, 4)}, {"input": {0: "batch"}})).notes == ()
+    own = {id(tensor) for tensor in (*model.parameters(), *model.buffers())}
+    assert copied, "the inputs are copied: what this test looks at is still there"
+    assert not own & {id(tensor) for tensor in copied}
+    assert builder._clone_input is before
+
+
+def test_where_they_would_be_copied_and_not_fit_the_capture_is_not_strict(
+    case: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from torch._dynamo.variables import builder
+
+    subject = case(nn.Linear(4, 4), {"input": torch.randn(2, 4)}, {"input": {0: "batch"}})
+    monkeypatch.setattr("nav_torch.strict.available_memory", lambda: 100)
+    assert capture(subject).notes == ()
+    monkeypatch.delattr(builder, "_clone_input")
+    (note,) = capture(subject).notes
+    assert "captured without strict mode, which fails: MemoryError: strict mode copies the weights" in note
