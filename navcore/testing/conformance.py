@@ -57,9 +57,10 @@ def cases(name: str, registry: Registry | None = None) -> tuple[Case, ...]:
     found = [Case(check.__name__, "", check, check.__doc__ or "") for check in PLUGIN_CHECKS]
     plugin = registry.plugin(name)
     live = {format.name for format in registry.formats if format.live is not None}
+    on_disk = {format.name for format in registry.formats if format.suffixes or format.recognises is not None}
     for route in plugin.routes if plugin is not None and plugin.loaded else ():
         label = f"{route.name}, {route.source}" if route.hook == "make_runner" else route.name
-        for check in checks_of(route, live=route.source in live):
+        for check in checks_of(route, live=route.source in live, on_disk=route.source in on_disk):
 
             def tried(ground: Ground, check: Any = check, identity: str = route.id) -> None:
                 check(ground, ground.registry.route(identity))

@@ -56,10 +56,10 @@ _MADE: tuple[RouteCheck, ...] = (
 _RUN: tuple[RouteCheck, ...] = (declared_outputs_are_returned, batches_of_one_and_three, used_twice, closes)
 _RUN_STORED: tuple[RouteCheck, ...] = (
     runner_agrees_with_the_source,
-    opens_as_a_source,
     failure_names_the_plugin,
     crash_is_contained,
 )
+_RUN_ON_DISK: tuple[RouteCheck, ...] = (opens_as_a_source,)
 _BY_HOOK: Mapping[Hook, tuple[RouteCheck, ...]] = {
     "export_model": _MADE,
     "convert": _MADE,
@@ -69,17 +69,22 @@ _BY_HOOK: Mapping[Hook, tuple[RouteCheck, ...]] = {
 CHECK_NAMES = tuple(
     dict.fromkeys(
         check.__name__
-        for checks in (PLUGIN_CHECKS, _DECLARED, _OPTIONS, _MADE, _RUN, _RUN_STORED, _BY_HOOK["profile"])
+        for checks in (PLUGIN_CHECKS, _DECLARED, _OPTIONS, _MADE, _RUN, _RUN_STORED, _RUN_ON_DISK, _BY_HOOK["profile"])
         for check in checks
     )
 )
 
 
-def checks_of(route: Route, *, live: bool) -> tuple[RouteCheck, ...]:
-    """The checks that follow from a declared route; ``live`` says that it starts from a live model."""
+def checks_of(route: Route, *, live: bool, on_disk: bool) -> tuple[RouteCheck, ...]:
+    """The checks that follow from a declared route.
+
+    ``live`` says that it starts from a live model, ``on_disk`` that files of its source are recognised as such.
+    """
+    runs = route.hook == "make_runner"
     return (
         *(_DECLARED if route.available is not None else ()),
         *(_OPTIONS if route.options is not None else ()),
         *_BY_HOOK[route.hook],
-        *(_RUN_STORED if route.hook == "make_runner" and not live else ()),
+        *(_RUN_STORED if runs and not live else ()),
+        *(_RUN_ON_DISK if runs and on_disk else ()),
     )

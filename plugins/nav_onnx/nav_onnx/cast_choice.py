@@ -7,24 +7,26 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from nav_onnx.cast_range import beyond_range
 from nav_onnx.cast_rules import (
-    BOUNDED,
-    CONTRACTIONS,
+    DECIDING,
     ELEMENTWISE,
     EXACT_INPUTS,
     KEPT_OPS,
     MOVERS,
+    STEERING,
     TYPED_BY_HAND,
     CastRules,
     Low,
     is_named,
     refusal,
     schema_of,
+    subgraphs,
 )
 from nav_onnx.cast_weights import LowWeights
 
 if TYPE_CHECKING:
-    from onnx import NodeProto
+    from onnx import GraphProto, NodeProto
 
 _INTEGERS = frozenset({"INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"})
 _COUNTING = frozenset({"INT32", "INT64", "UINT32", "UINT64"})  # 8-bit pixels are exact in 16 bits, positions are not
@@ -84,20 +86,18 @@ class Choice:
 
 def choose(graph: Wiring, weights: LowWeights, opsets: Mapping[str, int], low: Low, rules: CastRules) -> Choice:
     """Apply the rules from the user's wish down to what the schemas allow, then settle what only moves values."""
-    exact = _feeding_exact_inputs(graph)
+    exact = {**_deciding(graph), **_feeding_exact_inputs(graph)}
     kept: dict[int, str] = {}
     refused: set[int] = set()
-    beyond = dict.fromkeys(weights.beyond, "")
+    beyond = beyond_range(graph.nodes, weights.beyond, graph.types, low)
     for index, node in enumerate(graph.nodes):
         if not any(graph.floats([*node.input, *node.output])):
             continue
         reason = _kept_by_rule(node, rules) or exact.get(index) or _quantized(graph, node)
         reason = reason or next((weights.refused[name] for name in node.input if name in weights.refused), None)
-        large = next((name for name in node.input if name in beyond), None)
+        large = next((beyond[name] for name in node.input if name in beyond), None)
         if large is not None:
-            if node.op_type not in BOUNDED | CONTRACTIONS:
-                beyond.update(dict.fromkeys(node.output, beyond[large] or large))
-            reason = reason or f"may take numbers as large as the weight {beyond[large] or large!r}"
+            reason = reason or f"may take numbers as large as the weight {large!r}"
         if reason is None:
             reason = kept_by_definition(graph, node, opsets, low)
             if reason is not None:
@@ -121,7 +121,7 @@ def _kept_by_rule(node: NodeProto, rules: CastRules) -> str | None:
         return "kept by name"
     if node.op_type in rules.keep_ops:
         return "kept by operator"
-    if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
+    if any(True for _ in subgraphs(node)):
         return "holds subgraphs"
     if node.op_type in TYPED_BY_HAND:
         return "has its type written down"
@@ -155,10 +155,7 @@ def _feeding_exact_inputs(graph: Wiring) -> Mapping[int, str]:
     found: dict[int, str] = {}
     counted = _counted(graph)
     for origin in graph.nodes:
-        first = EXACT_INPUTS.get(origin.op_type)
-        if first is None and origin.op_type == "Cast" and graph.element(origin.output[0]) in _INTEGERS:
-            first = 0
-        pending = [] if first is None else list(graph.floats(list(origin.input)[first:]))
+        pending = list(graph.floats(_exact_inputs(origin)))
         while pending:
             name = pending.pop()
             index = graph.maker.get(name, -1)
@@ -168,6 +165,59 @@ def _feeding_exact_inputs(graph: Wiring) -> Mapping[int, str]:
             if node.op_type in ELEMENTWISE or (node.op_type == "MatMul" and counted.intersection(node.input)):
                 found[index] = f"computes what {origin.op_type} needs exactly"
                 pending += graph.floats(node.input)
+    return found
+
+
+def _exact_inputs(node: NodeProto) -> list[str]:
+    """The inputs that a node needs with all digits, and what the nodes in its subgraphs need so from outside."""
+    from onnx import TensorProto
+
+    first = EXACT_INPUTS.get(node.op_type)
+    to = next((attribute.i for attribute in node.attribute if attribute.name == "to"), TensorProto.UNDEFINED)
+    if node.op_type == "Cast" and TensorProto.DataType.Name(to) in _INTEGERS:
+        first = 0
+    names = [] if first is None else list(node.input)[first:]
+    for inner in subgraphs(node):
+        handed = {formal.name: actual for formal, actual in zip(inner.input, node.input, strict=False)}
+        names += [handed.get(name, name) for name in _exact_from_outside(inner)]
+    return names
+
+
+def _exact_from_outside(graph: GraphProto) -> Iterator[str]:
+    maker = {name: node for node in graph.node for name in node.output}
+    pending = [name for node in graph.node for name in _exact_inputs(node)]
+    seen: set[str] = set()
+    while pending:
+        name = pending.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if name not in maker:
+            yield name
+        elif maker[name].op_type in ELEMENTWISE:
+            pending += maker[name].input
+
+
+def _deciding(graph: Wiring) -> Mapping[int, str]:
+    """The nodes that decide from the model's inputs alone which branch is taken, or how many turns are made.
+
+    A decision has no small errors. One that rests on a 16-bit computation is not saved by comparing in float32.
+    """
+    found: dict[int, str] = {}
+    for origin in graph.nodes:
+        pending = list(origin.input[: STEERING.get(origin.op_type, 0)])
+        steps: set[int] = set()
+        while pending:
+            index = graph.maker.get(pending.pop(), -1)
+            if index < 0 or index in steps:
+                continue
+            node = graph.nodes[index]
+            if any(graph.floats(node.input)) and node.op_type not in DECIDING:
+                steps.clear()
+                break
+            steps.add(index)
+            pending += [] if node.op_type in ("Shape", "Size") else node.input
+        found.update(dict.fromkeys(steps, f"decides what {origin.op_type} does"))
     return found
 
 

@@ -6,20 +6,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nav_onnx.cast_choice import Wiring
-from nav_onnx.cast_rules import BITS, Low
+from nav_onnx.cast_rules import BITS, Low, subgraphs
 
 if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto, TensorProto
 
 Message = TypeVar("Message", bound=Any)
-
-
-def subgraphs(node: NodeProto) -> Iterator[GraphProto]:
-    """The graphs that a control-flow node holds, one level deep."""
-    for attribute in node.attribute:
-        if attribute.HasField("g"):
-            yield attribute.g
-        yield from attribute.graphs
 
 
 def inner_names(graph: GraphProto) -> Iterator[str]:

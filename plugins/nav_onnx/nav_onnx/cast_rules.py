@@ -16,7 +16,7 @@ import attrs
 from navcore.errors import OptionError
 
 if TYPE_CHECKING:
-    from onnx import ModelProto, NodeProto
+    from onnx import GraphProto, ModelProto, NodeProto
     from onnx.defs import OpSchema
 
 Low = Literal["float16", "bfloat16"]
@@ -81,6 +81,21 @@ BOUNDED = frozenset({
 })  # fmt: skip
 """Operators whose outputs are moderate although an input is beyond the 16-bit range."""
 
+FLOATLESS = frozenset({
+    "And", "ArgMax", "ArgMin", "Equal", "Greater", "GreaterOrEqual", "IsInf", "IsNaN", "Less", "LessOrEqual", "NonZero",
+    "Not", "Or", "Shape", "Size", "Xor",
+})  # fmt: skip
+"""Operators that give no float, whatever they take: comparisons, logic, shapes and positions."""
+
+DECIDING = (ELEMENTWISE | FLOATLESS | frozenset({
+    "Cast", "CastLike", "ReduceL1", "ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum",
+    "ReduceSumSquare", "Sign",
+})) - {"NonZero"}  # fmt: skip
+"""Operators through which a branch's condition and a loop's turns are traced back to the model's inputs."""
+
+STEERING: Mapping[str, int] = {"If": 1, "Loop": 2}
+"""Control flow, and how many of its inputs decide which nodes run."""
+
 
 def _names(value: Iterable[str]) -> tuple[str, ...]:
     if isinstance(value, str):
@@ -140,6 +155,14 @@ def _label_output(node: NodeProto) -> str:
 def is_named(node: NodeProto, names: Iterable[str]) -> bool:
     """Whether a node goes by one of ``names``: its own, or for a node without one the name of its first output."""
     return (node.name or _label_output(node)) in names
+
+
+def subgraphs(node: NodeProto) -> Iterator[GraphProto]:
+    """The graphs that a control-flow node holds, one level deep."""
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            yield attribute.g
+        yield from attribute.graphs
 
 
 def schema_of(node: NodeProto, opsets: Mapping[str, int]) -> OpSchema | None:

@@ -54,6 +54,11 @@ def low_weights(weights: Iterable[TensorProto], low: Low, max_magnitude: float |
     return LowWeights(tensors, refused, frozenset(beyond))
 
 
+def exceeds(weight: TensorProto, low: Low) -> bool:
+    """Whether a float32 tensor has a finite element that is too large for ``low``."""
+    return _round(weight, low)[1].overflows
+
+
 @attrs.frozen
 class _Fit:
     """The largest finite absolute value, and how many numbers are not zero before, and zero only after rounding."""

@@ -110,14 +110,18 @@ def _attempt(light: ModelProto, heavy: Mapping[str, TensorProto], low: Low, rule
     constants = [tensor for node in view.nodes if (tensor := constant_tensor(node)) is not None]
     initializers = [heavy.get(weight.name, weight) for weight in light.graph.initializer]
     initializers = [weight for weight in initializers if weight.data_type == TensorProto.FLOAT]
-    taken = [weight for weight in (*initializers, *constants) if weight.name in view.takers]
+    # What only subgraphs take stays as it is, but what they make of it may be as large.
+    named = {*view.takers, *view.captured}
+    taken = [weight for weight in (*initializers, *constants) if weight.name in named]
     weights = low_weights(taken, low, rules.max_magnitude)
     # These are screened and then cast in the graph: what only fills a shape that the graph computes, and a weight that
     # is among the graph's inputs, a default that the caller may replace.
     unfit = {value.name for value in light.graph.input} | {
         node.output[0] for node in view.nodes if node.op_type == "ConstantOfShape"
     }
-    weights = attrs.evolve(weights, tensors={k: v for k, v in weights.tensors.items() if k not in unfit})
+    weights = attrs.evolve(
+        weights, tensors={k: v for k, v in weights.tensors.items() if k in view.takers and k not in unfit}
+    )
     return _Attempt(light, view, weights, choose(view, weights, opsets(light), low, rules))
 
 

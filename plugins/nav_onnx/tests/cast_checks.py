@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import onnxruntime
 from onnx import TensorProto, shape_inference
 from onnx.reference import ReferenceEvaluator
 
+from nav_onnx.cast_rules import subgraphs
 from nav_onnx.casting import Cast, CastRules, Low, write_cast
 
 Feeds = Mapping[str, np.ndarray[Any, Any]]
@@ -24,6 +25,7 @@ def assert_follows(source: Path, feeds: Feeds, low: Low, rules: CastRules | None
     """Cast a file, run both, and compare: interface, what computes in 16 bits, and values relative to the largest."""
     output = source.with_name(f"{source.stem}-{low}.onnx")
     cast = write_cast(source, output, low, rules)
+    onnx.checker.check_model(output, full_check=True)
     written, original = onnx.load(output), onnx.load(source)
     assert_same_interface(original, written)
     assert_computes_low(written, cast)
@@ -50,6 +52,25 @@ def assert_computes_low(model: onnx.ModelProto, cast: Cast) -> None:
             assert TensorProto.FLOAT not in codes
         found += CODES[cast.low] in codes and node.op_type not in ("Cast", "Constant")
     assert found == len(cast.lowered) > 0
+
+
+def assert_subgraphs_capture(cast: Cast, operators: Collection[str]) -> None:
+    """The subgraphs of each of these operators use in float32 what a node outside them computes in 16 bits."""
+    graph = cast.model.graph
+    low = {name for node in graph.node if node.name in cast.lowered for name in node.output}
+    widened = {node.output[0] for node in graph.node if node.op_type == "Cast" and node.input[0] in low}
+    for operator in operators:
+        inner = [part for node in graph.node if node.op_type == operator for part in subgraphs(node)]
+        used = {name for part in inner for node in part.node for name in node.input}
+        assert used & widened, operator
+
+
+def nearly_balanced(batch: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Two rows that add up to 0.0001, which 16 bits round to zero: all else is in quarters, whose sum is exact."""
+    row = np.round(batch[0] * 4) / 4
+    close = np.stack([row, -row])
+    close[0].flat[0], close[1].flat[0] = 1.0001, -1
+    return close.astype(batch.dtype)
 
 
 def value_types(model: onnx.ModelProto) -> dict[str, int]:

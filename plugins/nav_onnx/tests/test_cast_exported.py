@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -13,9 +9,11 @@ from typing import Any
 import onnx
 import pytest
 
-from nav_onnx.casting import Low, write_cast
+from nav_onnx.cast_rules import subgraphs
+from nav_onnx.casting import Low
 
-from .cast_checks import LOWS, assert_follows
+from .cast_checks import LOWS, assert_follows, assert_subgraphs_capture, nearly_balanced
+from .cast_engines import assert_builds
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'nav-torch'")
 nn = torch.nn
@@ -69,6 +67,107 @@ class Huge(nn.Module):  # type: ignore[name-defined, misc]
         return self.last(torch.relu(scaled + torch.arange(x.shape[1]).float() * 0.01))
 
 
+class Branches(nn.Module):  # type: ignore[name-defined, misc]
+    """Two ways to go on from a convolution, which both also look back at it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv2d(3, 8, 3, padding=1), nn.Linear(8, 4)
+        self.left, self.right = nn.Conv2d(8, 8, 3, padding=1), nn.Conv2d(8, 8, 1)
+
+    def forward(self, x: Any) -> Any:
+        seen = torch.relu(self.first(x))
+        halves = lambda turned: self.left(turned) + seen  # noqa: E731
+        tanh = lambda turned: torch.tanh(self.right(turned)) * seen  # noqa: E731
+        return self.last(torch.cond(x.sum() > 0, halves, tanh, (seen * 2,)).mean((2, 3)))
+
+
+class Turns(nn.Module):  # type: ignore[name-defined, misc]
+    """One layer three times over, each time with a look back at the first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.again, self.last = nn.Linear(8, 16), nn.Linear(16, 16), nn.Linear(16, 4)
+
+    def forward(self, x: Any) -> Any:
+        seen = torch.relu(self.first(x))
+        again = lambda count, state: (count + 1, torch.tanh(self.again(state)) + seen)  # noqa: E731
+        start = (torch.tensor(0), seen * 2)
+        _, state = torch._higher_order_ops.while_loop(lambda count, state: count < 3, again, start)
+        return self.last(state)
+
+
+class Recurrence(Turns):
+    """The same layer along a sequence, which gives each of its states."""
+
+    def forward(self, x: Any) -> Any:
+        seen = torch.relu(self.first(x)).transpose(0, 1)
+
+        def step(state: Any, one: Any) -> Any:
+            state = torch.tanh(self.again(state) + one)
+            return state, state * 2
+
+        state, states = torch._higher_order_ops.scan(step, torch.zeros(x.shape[0], 16), seen, dim=0)
+        return self.last(state), self.last(states)
+
+
+class Scripted(Branches):
+    """The branches as TorchScript, and then a turn for each row of the batch. What has no type is a tensor there."""
+
+    def forward(self, x):  # type: ignore[no-untyped-def]
+        seen = torch.relu(self.first(x))
+        if bool(x.sum() > 0):
+            turned = self.left(seen * 2)
+            state = turned + seen
+        else:
+            turned = self.right(seen * 2)
+            state = torch.tanh(turned) * seen
+        for row in range(x.size(0)):
+            state = torch.tanh(self.left(state)) + seen * x[row].mean()
+        return self.last(state.mean((2, 3)))
+
+
+class HugeBranches(Huge):
+    """The factor is only within the branches, and taken back only after them."""
+
+    def forward(self, x: Any) -> Any:
+        seen = torch.relu(self.first(x)) + 1.0
+        scaled = torch.cond(x.sum() > 0, lambda one: one * self.factor, lambda one: one * -self.factor, (seen,))
+        return self.last(torch.relu(scaled + 1.0) / 1e5)
+
+
+class ScriptedHugeBranches(Huge):
+    """The same as TorchScript."""
+
+    def forward(self, x):  # type: ignore[no-untyped-def]
+        seen = torch.relu(self.first(x)) + 1.0
+        scaled = seen * self.factor if bool(x.sum() > 0) else seen * -self.factor
+        return self.last(torch.relu(scaled + 1.0) / 1e5)
+
+
+class ScriptedAngles(Turns):
+    """Sines, taken within a loop, of angles that float16 knows to a whole radian only."""
+
+    def forward(self, x):  # type: ignore[no-untyped-def]
+        state = torch.relu(self.first(x))
+        angles = torch.arange(x.size(0)).float()[:, None] * 1.37 + 2000.3
+        for turn in range(x.size(0)):
+            state = torch.tanh(self.again(state)) + torch.sin(angles + turn)
+        return self.last(state)
+
+
+CONTROL_FLOW: dict[tuple[str, str], tuple[Any, tuple[int, ...], set[str]]] = {
+    ("branches", "dynamo"): (Branches, (2, 3, 8, 8), {"If"}),
+    ("turns", "dynamo"): (Turns, (2, 8), {"Loop"}),
+    ("recurrence", "dynamo"): (Recurrence, (2, 5, 8), {"Scan"}),
+    ("huge branches", "dynamo"): (HugeBranches, (2, 8), {"If"}),
+    ("scripted", "torchscript"): (Scripted, (2, 3, 8, 8), {"If", "Loop"}),
+    ("angles", "torchscript"): (ScriptedAngles, (2, 8), {"Loop"}),
+    ("huge branches", "torchscript"): (ScriptedHugeBranches, (2, 8), {"If"}),
+}
+"""By name and exporter: the model, its input's shape, and what it becomes in ONNX."""
+
+
 def subject(name: str) -> tuple[Any, dict[str, Any]]:
     torch.manual_seed(0)
     if name == "encoder":
@@ -86,11 +185,8 @@ SUBJECTS = ("perceptron", "encoder", "pyramid", "huge")
 EXPORTERS = ("dynamo", "torchscript")
 
 
-@pytest.fixture(scope="module", params=[(name, way) for name in SUBJECTS for way in EXPORTERS], ids="-".join)
-def exported(request: Any, tmp_path_factory: Any) -> tuple[Path, dict[str, Any]]:
-    name, way = request.param
-    model, inputs = subject(name)
-    path = tmp_path_factory.mktemp(name) / f"{name}.onnx"
+def export(model: Any, inputs: dict[str, Any], way: str, path: Path) -> tuple[Path, dict[str, Any]]:
+    """The file, and the inputs it was made with."""
     axes: dict[str, Any] = {"opset_version": 17, "dynamic_axes": {one: {0: "batch"} for one in inputs}}
     if way == "dynamo":
         shapes = tuple({0: torch.export.Dim("batch")} for _ in inputs)
@@ -103,6 +199,25 @@ def exported(request: Any, tmp_path_factory: Any) -> tuple[Path, dict[str, Any]]
     return path, {one: value.numpy() for one, value in inputs.items()}
 
 
+@pytest.fixture(scope="module", params=[(name, way) for name in SUBJECTS for way in EXPORTERS], ids="-".join)
+def exported(request: Any, tmp_path_factory: Any) -> tuple[Path, dict[str, Any]]:
+    name, way = request.param
+    return export(*subject(name), way, tmp_path_factory.mktemp(name) / f"{name}.onnx")
+
+
+@pytest.fixture(scope="module", params=list(CONTROL_FLOW), ids="-".join)
+def steered(request: Any, tmp_path_factory: Any) -> tuple[Path, dict[str, Any], set[str]]:
+    kind, shape, operators = CONTROL_FLOW[request.param]
+    name, way = request.param
+    torch.manual_seed(0)
+    model, path = kind().eval(), tmp_path_factory.mktemp("control") / f"{name}.onnx"
+    if way == "torchscript":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            model = torch.jit.script(model)
+    return *export(model, {"x": torch.randn(shape)}, way, path), operators
+
+
 @pytest.mark.parametrize("low", LOWS)
 def test_what_torch_exports_computes_in_16_bits_and_follows_the_source(exported: Any, low: Low) -> None:
     path, feeds = exported
@@ -113,45 +228,37 @@ def test_what_torch_exports_computes_in_16_bits_and_follows_the_source(exported:
         assert heavy <= set(cast.lowered)
 
 
-BUILD = """
-import json, sys
-import tensorrt_rtx as trt
-path, shapes = sys.argv[1], json.loads(sys.argv[2])
-logger = trt.Logger(trt.Logger.ERROR)
-builder = trt.Builder(logger)
-network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
-parser = trt.OnnxParser(network, logger)
-if not parser.parse_from_file(path):
-    sys.exit("; ".join(parser.get_error(index).desc() for index in range(parser.num_errors)))
-config, profile = builder.create_builder_config(), builder.create_optimization_profile()
-for name, shape in shapes.items():
-    profile.set_shape(name, *((batch, *shape[1:]) for batch in (1, 2, 4)))
-config.add_optimization_profile(profile)
-plan = builder.build_serialized_network(network, config)
-inner = sorted({network.get_layer(index).get_output(0).dtype.name for index in range(network.num_layers)})
-ends = [network.get_input(i) for i in range(network.num_inputs)]
-ends += [network.get_output(i) for i in range(network.num_outputs)]
-print(json.dumps({"bytes": plan.nbytes if plan else 0, "inner": inner, "ends": [end.dtype.name for end in ends]}))
-"""
+@pytest.mark.parametrize("low", LOWS)
+def test_control_flow_stays_in_float32_between_16_bit_computations(steered: Any, low: Low) -> None:
+    path, feeds, operators = steered
+    graph = onnx.load(path).graph
+    for sign in (1, -1):  # each takes another branch
+        cast = assert_follows(path, {"x": sign * feeds["x"]}, low)
+    assert {node.op_type for node in graph.node if any(True for _ in subgraphs(node))} == operators
+    assert operators <= {one.op_type for one in cast.kept if one.reason == "holds subgraphs"}
+    if path.stem not in ("recurrence", "angles"):  # which hand over all that comes from 16 bits
+        assert_subgraphs_capture(cast, operators)
+    heavy = {node.name for node in graph.node if node.op_type in ("Gemm", "Conv", "MatMul")}
+    assert heavy & set(cast.lowered)
+    if "huge" not in path.stem or low == "bfloat16":
+        assert heavy <= set(cast.lowered)
+
+
+@pytest.mark.parametrize("low", LOWS)
+@pytest.mark.parametrize("steered", [key for key in CONTROL_FLOW if "If" in CONTROL_FLOW[key][2]], indirect=True)
+def test_a_sum_that_16_bits_cannot_tell_from_zero_still_takes_its_branch(steered: Any, low: Low) -> None:
+    path, feeds, _operators = steered
+    for sign in (1, -1):
+        assert_follows(path, {"x": sign * nearly_balanced(feeds["x"])}, low)
 
 
 @pytest.mark.parametrize("low", LOWS)
 def test_tensorrt_rtx_builds_a_strongly_typed_engine(exported: Any, low: Low) -> None:
-    """Building needs no GPU. Nothing is deserialized and no timing cache attached: both would look for one."""
-    if importlib.util.find_spec("tensorrt_rtx") is None:
-        pytest.skip("TensorRT-RTX is not installed: pip install tensorrt_rtx")
     path, feeds = exported
-    output = path.with_name(f"{path.stem}-engine-{low}.onnx")
-    write_cast(path, output, low)
-    shapes = json.dumps({name: value.shape for name, value in feeds.items()})
+    assert_builds(path, feeds, low)
 
-    done = subprocess.run(
-        [sys.executable, "-c", BUILD, str(output), shapes], capture_output=True, text=True, check=False
-    )
 
-    assert done.returncode == 0, done.stderr[-2000:]
-    built = json.loads(done.stdout)
-    typed = {"float16": "HALF", "bfloat16": "BF16"}[low]
-    assert built["bytes"]
-    assert typed in built["inner"]
-    assert typed not in built["ends"]
+@pytest.mark.parametrize("low", LOWS)
+def test_tensorrt_rtx_builds_an_engine_with_control_flow(steered: Any, low: Low) -> None:
+    path, feeds, _operators = steered
+    assert_builds(path, feeds, low)

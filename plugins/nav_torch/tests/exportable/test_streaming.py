@@ -73,6 +73,51 @@ def test_cell(cached: int, column: str, row: Any, check_cell: Any) -> None:
     )
 
 
+class SwitchedEncoder(StreamingEncoder):
+    """The same with the caches as an option of the export: without them it hears the whole signal at once."""
+
+    export_config = {"cache_support": False}
+
+    def forward_for_export(self, chunk: torch.Tensor, last_frames: Any = None, last_states: Any = None) -> Any:
+        if self.export_config["cache_support"]:
+            return super().forward_for_export(chunk, last_frames, last_states)
+        no_states = chunk[..., :0].transpose(1, 2)  # of the chunk's own batch, which len() would fix
+        return super().forward_for_export(chunk, chunk[..., :2] * 0, torch.cat([no_states, no_states], 2))[0]
+
+    def input_example(self) -> Any:
+        return super().input_example() if self.export_config["cache_support"] else (torch.randn(2, 4, FRAMES),)
+
+    @property
+    def input_types_for_export(self) -> Any:
+        kinds = StreamingEncoder.input_types_for_export
+        return kinds if self.export_config["cache_support"] else {"chunk": kinds["chunk"]}
+
+    @property
+    def output_types_for_export(self) -> Any:
+        kinds = StreamingEncoder.output_types_for_export
+        return kinds if self.export_config["cache_support"] else {"outputs": kinds["outputs"]}
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.pt", "model.pt2"])
+def test_the_caches_are_switched_by_the_export_config(name: str, tmp_path: Any, run: Any) -> None:
+    torch.manual_seed(0)
+    model = SwitchedEncoder(1).eval()
+    signal = torch.randn(3, 4, STEPS * FRAMES)
+    with torch.no_grad():
+        whole = model.forward_for_export(signal)
+    plain = model.export(tmp_path / name, onnx_opset_version=18)
+    torch.testing.assert_close(
+        torch.from_numpy(run(tmp_path / name, {"chunk": signal})[0]), whole, rtol=1e-4, atol=1e-5
+    )
+    model.set_export_config({"cache_support": "True"})
+    cached = model.export(tmp_path / f"cached-{name}", onnx_opset_version=18)
+    assert (plain.input_names, cached.input_names) == (("chunk",), ("chunk", "last_frames", "last_states"))
+    feeds = {"chunk": signal, "last_frames": torch.zeros(3, 4, 2), "last_states": torch.zeros(3, 0, 8)}
+    found = run(tmp_path / f"cached-{name}", feeds)
+    assert len(found) == 3
+    torch.testing.assert_close(torch.from_numpy(found[0]), whole, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("cached", [0, 5])
 @pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize(
