@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from navcore.arguments import Names, check_partners, settle
 from navcore.errors import OptionError, Unavailable, UnknownFormat
 from navcore.formats import Format
 from navcore.options import settle_options
@@ -21,8 +20,6 @@ from navcore.sources import Source, identify, own_data
 if TYPE_CHECKING:
     from navcore.package import PackageDescriptor
     from navcore.progress import Observer
-
-Names = Format | str | Sequence[Format | str] | None
 
 
 def run(
@@ -100,6 +97,7 @@ def run(
     from navcore.package import PackageDescriptor
     from navcore.pipeline import run_pipeline
 
+    check_partners(executor, progress)
     settings = settle(
         targets=targets, options=options, model_name=model_name, sample_count=sample_count, atol=atol, rtol=rtol,
         input_names=input_names, output_names=output_names, dynamic_axes=dynamic_axes, axis_ranges=axis_ranges,
@@ -152,7 +150,8 @@ def plan(
     ``model`` may also be a :class:`Format` or the name of one, to plan without a model. The dataloader is not read.
     Raises what :func:`run` raises for its arguments.
     """
-    del dataloader, workdir, override_workdir, executor, progress  # the same call with another verb has to work
+    check_partners(executor, progress)
+    del dataloader, workdir, override_workdir  # the same call with another verb has to work
     settings = settle(
         targets=targets, options=options, model_name=model_name, sample_count=sample_count, atol=atol, rtol=rtol,
         input_names=input_names, output_names=output_names, dynamic_axes=dynamic_axes, axis_ranges=axis_ranges,
@@ -189,91 +188,6 @@ def _check(settings: Settings, source: Source, registry: Registry) -> Plan:
     except UnknownFormat as error:
         error.hint = " ".join((error.hint, *registry.broken_bringers(settings.targets or ())))
         raise
-
-
-def settle(
-    *,
-    targets: Names,
-    options: Mapping[str, Mapping[str, Any]] | None,
-    model_name: str,
-    sample_count: int,
-    atol: float | None,
-    rtol: float | None,
-    input_names: Sequence[str] | None,
-    output_names: Sequence[str] | None,
-    dynamic_axes: Mapping[str, Any] | None,
-    axis_ranges: Mapping[str, Any] | None,
-    batch_dim: int | None,
-    device: str | None,
-    runtimes: Mapping[str, Any] | None,
-    run_profiling: bool,
-    profiler_config: ProfilerConfig | None,
-    profiler: str | None,
-    prefer: Mapping[str, str] | None,
-    timeout: float | None,
-    memory_limit: int | None,
-    git_info: bool,
-) -> Settings:
-    """The arguments in their settled form. Raises :class:`OptionError` for a value out of range."""
-    from navcore.workspace import check_model_name
-
-    numbers = {"timeout": timeout, "memory_limit": memory_limit, "atol": atol, "rtol": rtol}
-    for name, number in numbers.items():
-        _check_number(name, number, Real, least=None if name in ("atol", "rtol") else 0)
-    _check_number("sample_count", sample_count, Integral, least=0)
-    _check_number("batch_dim", batch_dim, Integral, least=-math.inf)
-    mappings = {"options": options, "dynamic_axes": dynamic_axes, "axis_ranges": axis_ranges, "runtimes": runtimes}
-    for name, value in {**mappings, "prefer": prefer}.items():
-        if value is not None and not isinstance(value, Mapping):
-            raise OptionError(f"{name}={value!r} has to be a mapping.")
-    for key, values in (options or {}).items():
-        if not isinstance(values, Mapping):
-            raise OptionError(f"options[{key!r}]={values!r} has to be a mapping from options to values.")
-    if profiler_config is not None and not isinstance(profiler_config, ProfilerConfig):
-        raise OptionError(f"profiler_config={profiler_config!r} has to be a navcore.ProfilerConfig.")
-    return Settings(
-        model_name=check_model_name(model_name),
-        targets=_names(targets),
-        options={str(key): dict(values) for key, values in (options or {}).items()},
-        sample_count=sample_count,
-        atol=atol,
-        rtol=rtol,
-        input_names=_names(input_names),
-        output_names=_names(output_names),
-        dynamic_axes=dynamic_axes,
-        axis_ranges=axis_ranges,
-        batch_dim=batch_dim,
-        device=device,
-        runtimes={str(key): _names(value) or () for key, value in (runtimes or {}).items()},
-        run_profiling=run_profiling,
-        profiler_config=profiler_config or ProfilerConfig(),
-        profiler=profiler or "navcore",
-        prefer={str(key): str(value) for key, value in (prefer or {}).items()},
-        timeout=timeout,
-        memory_limit=memory_limit,
-        git_info=git_info,
-    )
-
-
-def _check_number(name: str, value: object, kind: type, *, least: float | None) -> None:
-    """Refuse what is no number, or is not above ``least`` (``None``: at least zero)."""
-    if value is None and name != "sample_count":
-        return
-    if not isinstance(value, kind) or isinstance(value, bool) or not isinstance(value, Real):
-        raise OptionError(f"{name}={value!r} has to be a {'whole number' if kind is Integral else 'number'}.")
-    if least is None and not float(value) >= 0:
-        raise OptionError(f"{name}={value} has to be zero or more.")
-    if least is not None and not float(value) > least:
-        raise OptionError(f"{name}={value} has to be more than {least:g}.")
-
-
-def _names(given: Names | Sequence[str]) -> tuple[str, ...] | None:
-    """One name or several, as text; strings are accepted wherever a value or an enumeration is."""
-    if given is None:
-        return None
-    if isinstance(given, Format | str):
-        return (str(given),)
-    return tuple(str(one) for one in given)
 
 
 def save(
@@ -333,6 +247,7 @@ def load(
     """
     from navcore.loading import load_package
 
+    check_partners(executor, progress)
     if run_profiling and not retest_conversions:
         raise OptionError("run_profiling=True needs retest_conversions=True: only what was tested here is measured.")
     return load_package(

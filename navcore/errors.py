@@ -46,7 +46,10 @@ class NavcoreError(Exception):
 
     def __str__(self) -> str:
         sentence = f"{self.who}: {self.what}" if self.who else self.what
-        return f"{sentence} {self.hint}" if self.hint else sentence
+        if not self.hint:
+            return sentence
+        stop = "" if sentence.endswith((".", "!", "?", ":", ";", ",")) else "."
+        return f"{sentence}{stop} {self.hint}"
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.__dict__.copy()))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from navcore.formats import Format, JitType, matching
+from navcore.errors import OptionError
+from navcore.formats import Format, JitType, TensorRTPrecision, matching
 from navcore.planning import usual_variants
 from navcore.routes import Route
 
@@ -36,11 +37,14 @@ def chosen_targets(
     """``wanted`` with families limited to the variants of these jit types, and of these precisions for engines.
 
     A family that neither concerns stays as it is, and so does a name that no plugin knows, for ``run`` to refuse.
-    Without ``precisions`` a family means the variants that are made by default. Raises :class:`ValueError` for a jit
-    type that does not exist.
+    Without ``precisions`` a family means the variants that are made by default. Raises :class:`OptionError` for a jit
+    type or a precision that does not exist.
     """
-    kinds = None if jit_types is None else {JitType(name) for name in jit_types}
     engines = {route.goal.name for route in _engine_routes(registry)}
+    promised = {format.precision for format in registry.formats if format.name in engines and format.precision}
+    _refuse_unknown("jit type", jit_types or (), set(JitType))
+    _refuse_unknown("precision", precisions or (), promised.union(TensorRTPrecision))
+    kinds = None if jit_types is None else set(jit_types)
 
     def concerned(candidate: Format) -> bool:
         by_jit = kinds is not None and candidate.jit_type is not None
@@ -63,21 +67,32 @@ def chosen_targets(
     return tuple(dict.fromkeys(chosen))
 
 
-def engine_options(registry: Registry, given: Mapping[str, Any], *, plugin: str) -> dict[str, dict[str, Any]]:
-    """The options ``given`` for TensorRT (those that are not ``None``), for every installed route that takes them.
+def _refuse_unknown(what: str, given: Sequence[str], known: Collection[str]) -> None:
+    for name in given:
+        if name not in known:
+            raise OptionError(f"{name!r} is not a {what}.", hint=f"Use one of {', '.join(sorted(known))}.")
 
-    ``plugin`` names the logger that says which of them have no effect, because no installed plugin takes them.
+
+def engine_options(
+    registry: Registry, given: Mapping[str, Any], targets: Sequence[str] | None, *, plugin: str
+) -> dict[str, dict[str, Any]]:
+    """The options ``given`` for TensorRT (those that are not ``None``), for the routes to ``targets`` that take them.
+
+    ``targets`` are names or families, ``None`` for all there are. ``plugin`` names the logger that says which options
+    have no effect, because no route to a target takes them.
     """
     given = {name: value for name, value in given.items() if value is not None}
     options: dict[str, dict[str, Any]] = {}
     for route in _engine_routes(registry):
+        if targets is not None and not {route.goal.name, route.goal.family} & set(targets):
+            continue
         taken = set(_option_names(route)) & set(given)
         if taken:
             options.setdefault(route.goal.name, {}).update({name: given[name] for name in sorted(taken)})
     unused = set(given) - {name for values in options.values() for name in values}
     if unused:
         logging.getLogger(plugin).warning(
-            "%s concerns TensorRT, and no installed plugin takes it: it has no effect.", " and ".join(sorted(unused))
+            "%s concerns TensorRT, and no target takes it: it has no effect.", " and ".join(sorted(unused))
         )
     return options
 

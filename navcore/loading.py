@@ -252,4 +252,4 @@ def merged(recorded: FormatResult, fresh: FormatResult | None, reason: str) -> F
     status = fresh.status
     if status == Status.UNVERIFIED and any(row.status == Status.OK for row in runtimes):
         status = Status.OK
-    return attrs.evolve(fresh, runtimes=runtimes, status=status)
+    return attrs.evolve(fresh, runtimes=runtimes, status=status, requested=recorded.requested)

@@ -11,6 +11,7 @@ import attrs
 
 from navcore.choosing import Choice, best_of, fastest_runtime, is_measured, median_latency
 from navcore.errors import PackageIncomplete, TrustRequired, Unavailable, UnknownFormat
+from navcore.feeding import explaining
 from navcore.formats import Format, matching, the_one
 from navcore.jobs import Artifact, Runner, RunnerJob
 from navcore.options import settle_options
@@ -134,11 +135,12 @@ class PackageDescriptor:
     ) -> Iterator[Runner]:
         """The small runner, loaded in this process for the time of the block: ``{name: array}`` in and out.
 
-        Without ``runtime`` the fastest ok one. Raises what :meth:`get_model` raises, and :class:`Unavailable`.
+        Without ``runtime`` the fastest ok one. Raises what :meth:`get_model` raises, and :class:`Unavailable`. A call
+        that fails for a missing input, or one of another type or shape, raises :class:`InputError` naming it.
         """
         artifact, route = self._loadable(format, jit_type, precision, runtime)
         with self._open(artifact, route, threads) as runner:
-            yield runner
+            yield explaining(runner, artifact.signature)
 
     def get_runner(
         self,

@@ -130,7 +130,7 @@ def make_plan(
     missing = []
     for target in wanted:
         if target.name not in paths:
-            missing.append(Missing(target, _why_missing((*edges, *detours), starts, target, blocks)))
+            missing.append(Missing(target, _why_missing((*edges, *detours), starts, target, blocks, paths)))
         for route in paths.get(target.name, ()):
             requested = any(route.goal == one for one in wanted)
             step = Step(route, by_name[route.source], by_name[route.goal.name], requested)
@@ -252,10 +252,12 @@ def _why_missing(
     starts: Sequence[str],
     target: Format,
     blocks: Mapping[str, str],
+    reached: Collection[str],
 ) -> str:
     """The reason on the cheapest path there would be: what keeps the target out of reach, in one line.
 
-    ``blocks`` maps the ids of routes that cannot be used to the reason.
+    ``blocks`` maps the ids of routes that cannot be used to the reason; ``reached`` are formats that some way leads
+    to, so that a blocked route to one of them is not what is missing.
     """
     towards = sorted((route for route in edges if route.goal == target), key=lambda route: (route.cost, route.id))
     if not towards:
@@ -265,7 +267,7 @@ def _why_missing(
     if best is None:
         sources = ", ".join(sorted({route.source for route in towards}))
         return f"it is made from {sources}, which cannot be reached from {', '.join(starts)}"
-    blocked = [route for route in best if route.id in blocks]
+    blocked = [route for route in best if route.id in blocks and route.goal.name not in reached]
     others = [route for route in towards if route not in blocked and route.id in blocks]
     told = []
     for route in (*blocked, *others):

@@ -59,7 +59,7 @@ def _identify_file(path: Path, registry: Registry) -> Source:
     if fitting is None:
         known = sorted({suffix for form in registry.formats for suffix in form.suffixes})
         raise InputError(
-            f"No installed plugin reads {path.name!r} as a model.",
+            f"No installed plugin reads {path.name or str(path)!r} as a model.",
             hint=f"Endings that are known: {', '.join(known) or 'none'}.{_told_problems(registry)}",
         )
     return Source(fitting[1], path=path.absolute())

@@ -65,7 +65,7 @@ class Workspace:
 
 def check_model_name(name: str) -> str:
     """The name, if it can be a folder's. Raises :class:`OptionError`."""
-    if not _NAME.fullmatch(name) or ".." in name:
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or ".." in name:
         raise OptionError(
             f"model_name={name!r} cannot name a folder.", hint="Use letters, digits, '_', '-', '+' and '.'."
         )

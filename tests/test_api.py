@@ -39,6 +39,9 @@ Run = Callable[..., nav.PackageDescriptor]
         ({"rtol": float("nan")}, "rtol=nan has to be zero or more"),
         ({"batch_dim": 1.5}, "has to be a whole number"),
         ({"model_name": "../model"}, "cannot name a folder"),
+        ({"model_name": 5}, "model_name=5 cannot name a folder"),
+        ({"executor": "threads"}, "executor='threads' has to be a concurrent.futures.Executor"),
+        ({"progress": "bar"}, "progress='bar' has to be callable"),
         ({"profiler_config": nav.ProfilerConfig(batch_sizes=(2,)), "batch_dim": None}, "does not batch"),
     ],
 )

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 import pytest
 
+from navcore.errors import OptionError
 from navcore.faces import chosen_targets, engine_options, texts
 from navcore.formats import Format, JitType, TensorRTPrecision
 from navcore.registry import Plugin, Registry
@@ -89,16 +90,29 @@ def test_an_unknown_name_is_left_for_run_to_refuse() -> None:
 
 
 def test_an_unknown_jit_type_is_refused() -> None:
-    with pytest.raises(ValueError, match="'traced' is not a valid JitType"):
+    with pytest.raises(OptionError, match=r"'traced' is not a jit type\. Use one of script, trace"):
         chosen_targets(("ts",), REGISTRY, jit_types=("traced",))
 
 
-def test_engine_options_go_to_every_route_that_takes_them() -> None:
-    options = engine_options(REGISTRY, {"max_workspace_size": 5, "precision_mode": None}, plugin="nav_p")
-    names = ("trt-fp32", "trt-fp16", "tt-script-fp16", "tt-trace-fp16", "trt-int8")
-    assert options == {name: {"max_workspace_size": 5} for name in names}
+def test_an_unknown_precision_is_refused_and_one_that_only_a_plugin_knows_is_not() -> None:
+    with pytest.raises(OptionError, match=r"'fp17' is not a precision\. Use one of fp16, fp32, int8, tf32"):
+        chosen_targets(("onnx", "trt"), REGISTRY, precisions=("fp16", "fp17"))
+    sixth = _route(Format("trt-fp6", family="trt", precision="fp6"), EngineOptions)
+    registry = Registry((Plugin("p", "nav-p", "1", "nav_p", module=inspect, routes=(sixth,)),), ())
+    assert chosen_targets(("trt",), registry, precisions=("fp6",)) == ("trt-fp6",)
 
 
-def test_an_option_that_nobody_takes_is_said_to_have_no_effect(caplog: pytest.LogCaptureFixture) -> None:
-    assert engine_options(Registry((), ()), {"max_workspace_size": 5}, plugin="nav_p") == {}
-    assert "max_workspace_size concerns TensorRT, and no installed plugin takes it" in caplog.text
+def test_engine_options_go_to_the_targets_that_take_them() -> None:
+    given = {"max_workspace_size": 5, "precision_mode": None}
+    taken = {"max_workspace_size": 5}
+    every = ("trt-fp32", "trt-fp16", "tt-script-fp16", "tt-trace-fp16", "trt-int8")
+    assert engine_options(REGISTRY, given, None, plugin="nav_p") == dict.fromkeys(every, taken)
+    chosen = ("trt-fp32", "trt-fp16", "trt-int8", "tt-trace-fp16")
+    assert engine_options(REGISTRY, given, ("onnx", "trt", "tt-trace-fp16"), plugin="nav_p") == dict.fromkeys(
+        chosen, taken
+    )
+
+
+def test_an_option_that_no_target_takes_is_said_to_have_no_effect(caplog: pytest.LogCaptureFixture) -> None:
+    assert engine_options(REGISTRY, {"max_workspace_size": 5}, ("onnx",), plugin="nav_p") == {}
+    assert "max_workspace_size concerns TensorRT, and no target takes it" in caplog.text

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import attrs
 import numpy as np
 import pytest
 
@@ -198,6 +199,11 @@ def test_a_runtime_that_is_missing_here_keeps_its_verdict_from_there() -> None:
     assert row.status == Status.OK
     assert row.runtimes[0].elsewhere
     assert row.runtimes[0].notes == ("recorded elsewhere: here its runtime is not installed",)
+
+
+def test_what_was_made_on_the_way_there_was_not_asked_for_here() -> None:
+    recorded = attrs.evolve(ROW, requested=False)
+    assert not merged(recorded, attrs.evolve(ROW, requested=True), "").requested
 
 
 def test_what_fails_here_is_not_ok_because_it_was_elsewhere() -> None:

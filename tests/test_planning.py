@@ -171,6 +171,11 @@ class TestAlternatives:
         plan = planned("engine", failed={EXPORT.id: "it broke", LADDER.id: "it broke too"})
         assert reasons_in(plan) == {"engine": "onnx is not made: it broke"}
 
+    def test_what_is_made_another_way_is_not_what_is_missing(self) -> None:
+        plan = planned("engine", "onnx", failed={EXPORT.id: "it broke"}, reasons={BUILD.id: "no CUDA device"})
+        assert ways(plan) == ["onnx_by_another_way"]
+        assert reasons_in(plan) == {"engine": "no CUDA device"}
+
     def test_by_default_too_what_is_out_of_reach_is_named(self) -> None:
         assert reasons_in(planned(reasons={BUILD.id: "no CUDA device"})) == {"engine": "no CUDA device"}
 

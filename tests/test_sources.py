@@ -72,6 +72,7 @@ def test_a_file_is_recognised_by_its_longest_ending(
         (None, "models of type builtins.NoneType"),
         (toy.ToyModel, "models of type builtins.type"),
         ("nowhere.toy", "The model file nowhere.toy does not exist."),
+        (".", "No installed plugin reads '.' as a model"),
         (__file__, "No installed plugin reads 'test_sources.py' as a model. Endings that are known: .int8.toy, .model"),
     ],
 )

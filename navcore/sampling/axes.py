@@ -102,9 +102,9 @@ def _batch_places(observation: Observation, batch_dim: int | None) -> tuple[Plac
     ranks = {name: observation.rank(name) for name in observation.names}
     able = [(name, batch_dim % rank) for name, rank in ranks.items() if -rank <= batch_dim < rank]
     if not able:
-        told = ", ".join(f"{name!r} has {rank}" for name, rank in ranks.items())
+        told = ", ".join(f"{name!r} has {rank} axes" for name, rank in ranks.items())
         raise OptionError(
-            f"batch_dim is {batch_dim}, an axis that no input has: of axes, {told}.",
+            f"batch_dim is {batch_dim}, an axis that no input has ({told}).",
             hint="Name the axis along which samples are stacked, or pass batch_dim=None for a model that does not "
             "batch.",
         )

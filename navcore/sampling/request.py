@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -63,9 +63,14 @@ class SamplingRequest:
         ``None`` when ``dynamic_axes`` does not speak of that tensor. Raises :class:`OptionError` for an axis that the
         tensor does not have.
         """
-        asked = None if self.dynamic_axes is None else self.dynamic_axes.get(tensor)
+        asked: Any = None if self.dynamic_axes is None else self.dynamic_axes.get(tensor)
         if asked is None:
             return None
+        if isinstance(asked, str) or not isinstance(asked, Mapping | Iterable):
+            raise OptionError(
+                f"dynamic_axes[{tensor!r}] is {asked!r}, and not a mapping from axes to names.",
+                hint='Give something like {0: "batch"}, or a list of axes.',
+            )
         named: Mapping[int, str | None] = dict(asked) if isinstance(asked, Mapping) else dict.fromkeys(asked)
         return {_axis("dynamic_axes", tensor, axis, rank): name for axis, name in named.items()}
 

@@ -65,7 +65,7 @@ def test_a_scalar_may_be_the_first_input() -> None:
 
 
 def test_a_batch_dim_that_no_input_has_is_refused() -> None:
-    with pytest.raises(OptionError, match="batch_dim is 2, an axis that no input has: of axes, 'x' has 2"):
+    with pytest.raises(OptionError, match=r"batch_dim is 2, an axis that no input has \('x' has 2 axes\)\."):
         infer([{"x": (4, 3)}], batch_dim=2)
 
 
@@ -133,6 +133,8 @@ def test_two_names_for_the_batch_are_one_axis() -> None:
     ("asked", "sentence"),
     [
         ({"dynamic_axes": {"x": {5: "n"}}}, "names axis 5 of 'x', which has 2 axes"),
+        ({"dynamic_axes": {"x": "batch"}}, r"dynamic_axes\['x'\] is 'batch', and not"),
+        ({"dynamic_axes": {"x": 0}}, r"dynamic_axes\['x'\] is 0, and not"),
         ({"axis_ranges": {"x": {2: (1, 2, 3)}}}, "names axis 2 of 'x'"),
         ({"axis_ranges": {"y": {0: (1, 2, 3)}}}, "speaks of 'y'"),
         ({"axis_ranges": {"seq": (1, 2, 3)}}, "speaks of 'seq'"),

@@ -58,10 +58,11 @@ def export(
     wanted, precisions = texts(target_formats), texts(target_precisions)
     if precisions is not None:
         wanted = chosen_targets(PAGE_FORMATS if wanted is None else wanted, registry, precisions=precisions)
+    engines = {"max_workspace_size": max_workspace_size}
     given: dict[str, Any] = {
         "model_name": model_name,
         "sample_count": sample_count,
-        "options": engine_options(registry, {"max_workspace_size": max_workspace_size}, plugin="nav_onnx") or None,
+        "options": engine_options(registry, engines, wanted, plugin="nav_onnx") or None,
         "runtimes": None if onnx_runtimes is None else {"onnx": texts(onnx_runtimes)},
     }
     return run(

@@ -97,15 +97,14 @@ def export(
     wanted = texts(target_formats)
     segment = None if minimum_segment_size == _SMALLEST_SEGMENT else minimum_segment_size
     given = {"max_workspace_size": max_workspace_size, "minimum_segment_size": segment}
-    options = engine_options(registry, given, plugin="nav_tf")
+    targets = chosen_targets(PAGE_FORMATS if wanted is None else wanted, registry, precisions=texts(target_precisions))
+    options = engine_options(registry, given, targets, plugin="nav_tf")
     if opset is not None:
         options["onnx"] = {"opset": opset}
     return navcore.run(
         model,
         dataloader,
-        targets=chosen_targets(
-            PAGE_FORMATS if wanted is None else wanted, registry, precisions=texts(target_precisions)
-        ),
+        targets=targets,
         options=options,
         model_name=model_name or "navigator_model",
         workdir=workdir,

@@ -97,19 +97,20 @@ def export(
 
     registry = load_registry()
     wanted = texts(target_formats)
+    targets = chosen_targets(
+        PAGE_FORMATS if wanted is None else wanted,
+        registry,
+        jit_types=texts(jit_options),
+        precisions=texts(target_precisions),
+    )
     given = {"max_workspace_size": max_workspace_size, "precision_mode": precision_mode}
-    options = engine_options(registry, given, plugin="nav_torch")
+    options = engine_options(registry, given, targets, plugin="nav_torch")
     if opset is not None:
         options["onnx"] = {"opset": opset}
     return navcore.run(
         model,
         dataloader,
-        targets=chosen_targets(
-            PAGE_FORMATS if wanted is None else wanted,
-            registry,
-            jit_types=texts(jit_options),
-            precisions=texts(target_precisions),
-        ),
+        targets=targets,
         options=options,
         model_name=model_name or "navigator_model",
         workdir=workdir,

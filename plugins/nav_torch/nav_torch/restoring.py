@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from navcore.errors import OptionError, Unavailable, first_line
+
 if TYPE_CHECKING:
     import torch
 
@@ -74,6 +76,22 @@ def home(model: torch.nn.Module) -> str:
     return "cpu"
 
 
+def _device(name: str) -> torch.device:
+    """The device of that name. Raises :class:`OptionError` for none that PyTorch knows, :class:`Unavailable` for one
+    that this machine, or this build of PyTorch, does not have."""
+    import torch
+
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise OptionError(f"PyTorch knows no device {name!r}.", hint="Give one such as 'cpu' or 'cuda:0'.") from error
+    try:
+        torch.empty(0, device=device)
+    except Exception as error:  # RuntimeError, AssertionError or NotImplementedError, by device and build
+        raise Unavailable(f"The device {name!r} cannot be used here: {first_line(error)}") from error
+    return device
+
+
 @contextmanager
 def placed(model: torch.nn.Module, device: str | None) -> Iterator[str]:
     """The module on ``device`` (``None``: where it is), moved back afterwards; yields the device for its inputs.
@@ -84,7 +102,7 @@ def placed(model: torch.nn.Module, device: str | None) -> Iterator[str]:
 
     here = home(model)
     places = {tensor.device for tensors in (model.parameters(), model.buffers()) for tensor in tensors}
-    there = torch.device(device or here)
+    there = _device(device or here)
     now = torch.device(here)
     same = there.type == now.type and there.index in (None, now.index)
     if len(places) != 1 or same:

@@ -16,8 +16,8 @@ from nav_torch import (
     torchscript_trace_from_torch,
 )
 from nav_torch.flat import flattened, python_signature
-from nav_torch.restoring import threads
-from navcore.errors import ExportError
+from nav_torch.restoring import placed, threads
+from navcore.errors import ExportError, OptionError, Unavailable
 
 ALL = [
     torchscript_script_from_torch,
@@ -200,3 +200,18 @@ def test_threads_are_set_back() -> None:
     with threads(before + 1) as count:
         assert (count, torch.get_num_threads()) == (before + 1, before + 1)
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(
+    ("device", "kind", "sentence"),
+    [
+        ("quantum", OptionError, "PyTorch knows no device 'quantum'. Give one such as 'cpu' or 'cuda:0'."),
+        ("cuda:99", Unavailable, "The device 'cuda:99' cannot be used here: "),
+    ],
+)
+def test_a_device_that_cannot_be_had_is_one_sentence(device: str, kind: type[Exception], sentence: str) -> None:
+    model = torch.nn.Linear(2, 2)
+    with pytest.raises(kind) as caught, placed(model, device):
+        pass
+    assert str(caught.value).startswith(sentence)
+    assert model.weight.device.type == "cpu"
