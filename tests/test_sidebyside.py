@@ -179,7 +179,7 @@ def test_an_interrupt_ends_both_and_nothing_is_recorded_of_them(run_sides: Run, 
 
     def interrupt(event: Event) -> None:
         if event.stage == Stage.CHECKING and event.subject == "toy-alpha/left":
-            until(lambda: all(path.exists() for path in here))
+            until(lambda: all(path.exists() and path.read_text() for path in here))  # written, not just made
             raise Interrupted
 
     with pytest.raises(Interrupted):
