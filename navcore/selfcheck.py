@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 MODULE = "navcore.selfcheck"
 OFFER = "conformance_model"
-"""What a plugin's module calls the function that returns a small model and its data."""
+"""The function by which a plugin's module offers a small model: no arguments, returns ``(model, dataloader)``."""
 
 
 @attrs.frozen

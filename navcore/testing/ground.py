@@ -22,6 +22,7 @@ from navcore.planning import Step, cheapest_paths
 from navcore.registry import EXTRA, Plugin, Registry, load_registry
 from navcore.results import FormatResult, Status
 from navcore.routes import Route
+from navcore.selfcheck import OFFER
 from navcore.session import Session, processors
 from navcore.sources import Source, identify
 from navcore.tensors import Signature
@@ -31,8 +32,6 @@ from navcore.testing.verdicts import NotHere, NotMet
 from navcore.testing.watching import watched
 from navcore.workspace import Workspace, move_contents
 
-OFFER = "conformance_model"
-"""The function by which a plugin offers a small model: no arguments, returns ``(model, dataloader)``."""
 _SAMPLES = 6
 
 
