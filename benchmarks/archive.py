@@ -18,7 +18,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from navcore.archive import Member, extract_archive, read_manifest, write_archive
+from navcore.package.archive.reading import extract_archive, read_manifest
+from navcore.package.archive.writing import Member, write_archive
 
 CHUNK = 1 << 20
 

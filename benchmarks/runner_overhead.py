@@ -23,9 +23,9 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 import nav_onnx
-from navcore.formats import RuntimeProvider
-from navcore.jobs import Artifact, Runner, RunnerJob
-from navcore.tensors import Signature, TensorSpec
+from navcore.contract.formats import RuntimeProvider
+from navcore.contract.jobs import Artifact, Runner, RunnerJob
+from navcore.contract.signature import Signature, TensorSpec
 
 
 def linear(path: Path) -> None:

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 
 import navcore as nav
-from navcore.report import Console
+from navcore.package.report.console import Console
 
 PACKAGE = Path("mobilenet.nav")
 PICTURES = 6

@@ -7,19 +7,15 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from navcore.arguments import Names, check_partners, settle
+from navcore.contract import Format, ProfilerConfig, resolve_batch_sizes
 from navcore.errors import OptionError, Unavailable, UnknownFormat
-from navcore.formats import Format
-from navcore.options import settle_options
-from navcore.planning import Plan, Request, make_plan
-from navcore.profiling import ProfilerConfig, resolve_batch_sizes
-from navcore.registry import Registry, load_registry
-from navcore.settings import Settings
-from navcore.sources import Source, identify, own_data
+from navcore.planning import Names, Plan, Request, Source, check_partners, identify, make_plan, own_data, settle
+from navcore.registry import Registry, load_registry, settle_options
+from navcore.workspace import Settings
 
 if TYPE_CHECKING:
     from navcore.package import PackageDescriptor
-    from navcore.progress import Observer
+    from navcore.workspace import Observer
 
 
 def run(
@@ -94,8 +90,8 @@ def run(
 
     A format that cannot be made, or does not verify, raises nothing: its row says why.
     """
+    from navcore.execution import run_pipeline
     from navcore.package import PackageDescriptor
-    from navcore.pipeline import run_pipeline
 
     check_partners(executor, progress)
     settings = settle(
@@ -245,7 +241,7 @@ def load(
         OptionError: ``run_profiling=True`` with ``retest_conversions=False``.
         WorkspaceError: the target workspace exists and ``override_workdir`` was not given.
     """
-    from navcore.loading import load_package
+    from navcore.package import load_package
 
     check_partners(executor, progress)
     if run_profiling and not retest_conversions:

@@ -17,8 +17,8 @@ import hypothesis
 import pytest
 
 import navcore as nav
-from navcore.journal import Journal
-from navcore.serial import to_data
+from navcore.workspace.journal import Journal
+from navcore.workspace.plain_data import to_data
 
 ENVIRONMENT = {
     "NAVCORE_EXTRA_PLUGINS": "toy=navcore.testing.toy",

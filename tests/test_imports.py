@@ -1,4 +1,4 @@
-"""Importing is light, every public name is there and explained, and rooms import only the rooms above them."""
+"""Importing is light, every public name is there and explained, and wings use only the wings below them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 import navcore
+from navcore.registry.reserved_names import RESERVED, WINGS, WORDS
 
 HOUSE = Path(navcore.__file__).parent
 PAGE = HOUSE.parent / "docs" / "architecture.md"
@@ -45,14 +45,20 @@ def test_using_every_public_name_imports_no_framework() -> None:
 
 
 def test_a_child_starts_without_what_only_its_parent_or_another_step_needs() -> None:
-    elsewhere = ("navcore.isolation.supervision", "navcore.sampling.taking", "navcore.checking", "navcore.serving")
-    assert loaded_after("import navcore.worker", *elsewhere, "importlib.metadata") == set()
+    elsewhere = (
+        "navcore.execution.isolation.supervisor",
+        "navcore.sampling.take",
+        "navcore.evaluation.evaluate",
+        "navcore.execution.source_server",
+    )
+    assert loaded_after("import navcore.execution.worker", *elsewhere, "importlib.metadata") == set()
 
 
 def test_verifying_and_measuring_do_not_load_masked_arrays() -> None:
     code = (
-        "import numpy as np\nfrom navcore.differences import distance\nfrom navcore.measuring import measure\n"
-        "from navcore.profiling import ProfilerConfig\n"
+        "import numpy as np\nfrom navcore.evaluation import distance\n"
+        "from navcore.evaluation.stable_windows import measure\n"
+        "from navcore import ProfilerConfig\n"
         "config = ProfilerConfig(measurement_mode='count_windows', measurement_request_count=5)\n"
         "measure(lambda: np.ones(5), call=lambda: None, config=config, batch_size=1)\n"
         "distance(np.ones(3, np.float32), np.ones(3, np.float32))"
@@ -70,8 +76,16 @@ def test_every_public_name_is_there_and_explained(name: str) -> None:
 def test_no_public_name_hides_a_module() -> None:
     modules = {path.stem for path in HOUSE.iterdir()}
     assert modules.isdisjoint(navcore.__all__)
-    assert navcore.__all__ == sorted(navcore.__all__)
-    assert navcore.__all__ == sorted(navcore._PUBLIC)
+    assert sorted(navcore.__all__) == sorted(set(navcore.__all__)), "a name is listed twice"
+
+
+def test_the_reserved_names_are_the_public_ones_and_the_wings() -> None:
+    words = {name for name in navcore.__all__ if not name[0].isupper()}
+    assert words == WORDS
+    assert {path.stem for path in HOUSE.iterdir() if path.stem[0].isalpha() and path.suffix in ("", ".py")} == WINGS
+    page = (PAGE.parent / "stability.md").read_text()
+    for name in sorted(RESERVED):
+        assert f"`{name}`" in page, f"docs/stability.md does not say that {name} is reserved"
 
 
 # The arrows.
@@ -90,26 +104,13 @@ MODULES = modules()
 
 
 def imports_of(module: str) -> Iterator[str]:
-    """The modules of the core that a module imports when it is imported, or when one of its functions runs.
+    """The modules of the core that a module imports: at its top, in a function, or for a type checker alone.
 
-    What only a type checker sees does not count: it cannot make anything run in the wrong order.
+    The version is a constant: whoever asks the public namespace for it needs nothing else of it.
     """
-    tree = ast.parse(MODULES[module].read_text())
-    of_the_site = {
-        node.attr
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == SITE
-    }
-    waiting: list[ast.AST] = [tree]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            waiting += node.orelse
-            continue
-        waiting += ast.iter_child_nodes(node)
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
         if isinstance(node, ast.Import):
-            names = {alias.name for alias in node.names if alias.name.partition(".")[0] == SITE}
-            yield from names if of_the_site != VERSION else names - {SITE}
+            yield from (alias.name for alias in node.names if alias.name.partition(".")[0] == SITE)
         elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == SITE:
             assert node.level == 0, f"{module} imports relatively"
             for alias in node.names:
@@ -118,62 +119,86 @@ def imports_of(module: str) -> Iterator[str]:
                     yield inner if inner in MODULES else str(node.module)
 
 
-def room_of(module: str) -> str:
+def wing_of(module: str) -> str:
     return module.split(".")[1] if "." in module else SITE
 
 
-# Why an arrow may point the other way.
-ALLOWED = {
-    ("registry", SITE): "a plugin's name must not hide a name of navcore, so the names have to be looked at",
-}
+def wings_in_order() -> list[str]:
+    """The wings in the order of the table on the architecture page, of which each may use those before it."""
+    table = PAGE.read_text().partition("| Wing | What lives there |")[2].partition("\n\n")[0]
+    return re.findall(r"^\| `(\w+)/?`", table, re.MULTILINE)
+
+
+def test_the_architecture_page_names_every_wing_once() -> None:
+    assert sorted(wings_in_order()) == sorted({wing_of(module) for module in MODULES} - {SITE, "__main__"})
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_no_arrow_runs_up_and_every_arrow_goes_through_a_door(module: str) -> None:
+    """Of another wing a module imports what its door offers; a wing uses only the wings below it."""
+    if wing_of(module) in (SITE, "__main__"):
+        return  # the public namespace hands out names of every wing, on demand
+    height = {name: place for place, name in enumerate(wings_in_order())}
+    for other in imports_of(module):
+        wing = wing_of(other)
+        if wing != wing_of(module):
+            assert height.get(wing, len(height)) < height[wing_of(module)], f"{module} imports {other}, which is above"
+            open_to_all = wing == "testing" or other == "navcore.contract.hookspecs"  # pluggy wants that module itself
+            assert other.count(".") == 1 or open_to_all, f"{module} imports {other}, not from the door navcore.{wing}"
+
+
+def test_the_contract_is_the_minimal_core() -> None:
+    """The four hooks and the values they speak in stand on numpy, attrs, pluggy and the errors, and on nothing else."""
+    allowed = {*sys.stdlib_module_names, "numpy", "ml_dtypes", "attrs", "pluggy", "lazy_loader"}
+    for module, path in MODULES.items():
+        if wing_of(module) != "contract":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for name in names:
+                own = name.startswith("navcore.contract") or name == "navcore.errors"
+                assert own or name.partition(".")[0] in allowed, f"{module} imports {name}"
 
 
 def test_no_module_needs_itself_by_a_detour() -> None:
-    graph = {
-        module: {other for other in imports_of(module) if (room_of(module), room_of(other)) not in ALLOWED} - {module}
-        for module in MODULES
-    }
+    """Doors open on demand, so what counts is where the asked-for names live."""
+    homes = {}
+    for door in (path.with_suffix(".py") for path in HOUSE.rglob("__init__.pyi")):
+        package = ".".join(door.relative_to(HOUSE.parent).parts[:-1])
+        for node in ast.parse(door.with_suffix(".pyi").read_text()).body:
+            if isinstance(node, ast.ImportFrom):
+                homes |= {(package, alias.name): f"{package}.{node.module or alias.name}" for alias in node.names}
+
+    def home(package: str, name: str) -> str:
+        while (package, name) in homes:
+            package = homes[package, name]
+        return package
+
+    def needed(module: str) -> set[str]:
+        found = set()
+        for node in ast.walk(ast.parse(MODULES[module].read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == SITE:
+                found |= {
+                    inner if (inner := f"{node.module}.{alias.name}") in MODULES else home(str(node.module), alias.name)
+                    for alias in node.names
+                    if alias.name not in VERSION
+                }
+        return found - {module}
+
+    graph = {module: needed(module) for module in MODULES if module != SITE}
     try:
         tuple(graphlib.TopologicalSorter(graph).static_order())
     except graphlib.CycleError as error:
         pytest.fail(f"imports go round in a circle: {' <- '.join(error.args[1])}")
 
 
-def rooms_in_order() -> list[str]:
-    """The rooms in the order of the table on the architecture page, of which each may import those before it."""
-    table = PAGE.read_text().partition("| Room | Its job |")[2].partition("\n\n")[0]
-    cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| ")]
-    return [name.rstrip("/").removesuffix(".py") for cell in cells for name in re.findall(r"`([\w/.]+)`", cell)]
-
-
-def test_the_architecture_page_names_every_room_once() -> None:
-    named = rooms_in_order()
-    rooms = {room_of(module) for module in MODULES}
-    assert sorted(named) == sorted(rooms), "add a new room to the table of docs/architecture.md, where it belongs"
-
-
-@pytest.mark.parametrize("room", sorted({room_of(module) for module in MODULES}))
-def test_a_room_imports_only_rooms_above_it(room: str) -> None:
-    order = {name: place for place, name in enumerate(rooms_in_order())}
-    upward = {
-        f"{module} imports {other}"
-        for module in MODULES
-        if room_of(module) == room
-        for other in imports_of(module)
-        if room_of(other) != room
-        and order.get(room_of(other), -1) > order.get(room, len(order))
-        and (room, room_of(other)) not in ALLOWED
-    }
-    assert not upward, f"{sorted(upward)}: the table of docs/architecture.md has them the other way round"
-
-
-def test_the_exceptions_are_needed() -> None:
-    arrows = {(room_of(module), room_of(other)) for module in MODULES for other in imports_of(module)}
-    assert arrows >= set(ALLOWED)
-
-
 def test_the_test_sees_an_arrow_when_there_is_one() -> None:
-    assert "navcore.errors" in set(imports_of("navcore.formats"))
+    assert "navcore.errors" in set(imports_of("navcore.contract.formats"))
     assert "navcore.registry" in set(imports_of("navcore")), "also inside a function"
-    assert "navcore.package" not in set(imports_of("navcore")), "but not for type checkers"
-    assert [earlier for earlier, later in pairwise(rooms_in_order()) if earlier == later] == []
+    assert "navcore.workspace" in set(imports_of("navcore.planning.arguments")), "also for type checkers"
+
+
+def test_the_package_runs_as_a_module() -> None:
+    told = subprocess.run([sys.executable, "-m", "navcore", "--version"], capture_output=True, text=True, check=True)
+    assert told.stdout == f"navcore {navcore.__version__}\n"

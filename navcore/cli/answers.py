@@ -18,7 +18,7 @@ import click
 from navcore.errors import NavcoreError, OptionError, UnknownFormat
 
 if TYPE_CHECKING:
-    from navcore.results import FormatResult
+    from navcore.workspace import FormatResult
 
 NOT_OK = 1
 _DISK_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
@@ -128,7 +128,7 @@ def _finite(value: Any) -> Any:
 
 def print_results(results: Sequence[FormatResult]) -> None:
     """The table: as wide as the terminal, and whole where there is none."""
-    from navcore.report.table import table_lines
+    from navcore.package import table_lines
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for line in table_lines(results, width=width):

@@ -237,7 +237,7 @@ def run_arguments(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 def profiler_config(batch_sizes: tuple[int, ...], interval: float | None) -> Any:
     """The :class:`navcore.ProfilerConfig` of the two options, ``None`` when neither was given."""
-    from navcore.profiling import ProfilerConfig
+    from navcore.contract import ProfilerConfig
 
     given: dict[str, Any] = {}
     if batch_sizes:

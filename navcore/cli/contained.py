@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from navcore.cli.answers import Refused, tell
-from navcore.isolation import die_with
-from navcore.making import blame_crash
+from navcore.execution import blame_crash, die_with
 from navcore.workspace import Workspace
 
 _INSIDE = "NAVCORE_SOURCE_CHILD"

@@ -11,9 +11,9 @@ from navcore.cli import COMMANDS
 from navcore.cli.answers import NOT_OK, Command, json_option, print_columns, print_json, tell
 
 if TYPE_CHECKING:
-    from navcore.doctor import Diagnosis
+    from navcore.cli.doctor_child import Diagnosis
+    from navcore.contract import Route
     from navcore.registry import Plugin, Registry
-    from navcore.routes import Route
 
 
 @click.command("plugins", cls=Command, short_help=COMMANDS["plugins"][1])
@@ -35,7 +35,7 @@ def plugins(as_json: bool) -> None:
 
 
 def _status(plugin: Plugin, reason: str) -> str:
-    from navcore.announcements import DISABLE
+    from navcore.registry import DISABLE
 
     if plugin.loaded:
         return "unavailable" if reason else "ok"
@@ -136,7 +136,7 @@ def doctor(timeout: float, as_json: bool) -> None:
     """  # fmt: skip
     import attrs
 
-    from navcore.doctor import examine
+    from navcore.cli.doctor_child import examine
 
     found = examine(timeout=timeout)
     if as_json:

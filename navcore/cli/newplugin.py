@@ -16,7 +16,7 @@ from navcore.cli.answers import Command, json_option, print_json
 @json_option
 def new_plugin(name: str, into: Path | None, as_json: bool) -> None:
     """Write the project of a plugin called NAME: it can be installed, and passes its own tests, as it stands."""
-    from navcore.newplugin import write_plugin
+    from navcore.cli.plugin_template import write_plugin
 
     written = write_plugin(name, into)
     project = written[0].parent

@@ -15,10 +15,8 @@ from navcore.cli.answers import NOT_OK, Command, json_option, print_columns, pri
 from navcore.cli.arguments import measuring_options, profiler_config, workspace_options
 
 if TYPE_CHECKING:
-    from navcore.archive import FileEntry
-    from navcore.package import PackageDescriptor
-    from navcore.results import FormatResult
-    from navcore.status import Record
+    from navcore.package import FileEntry, PackageDescriptor
+    from navcore.workspace import FormatResult, Record
 
 _where = click.argument("where", metavar="PACKAGE", type=click.Path(path_type=Path, exists=True))
 _file = click.argument("package", metavar="FILE", type=click.Path(path_type=Path, exists=True, dir_okay=False))
@@ -46,7 +44,7 @@ def inspect(where: Path, as_json: bool) -> None:
             click.echo(f"{side[:-1]:<16}  {tensor['name']}  {tensor['dtype']}  ({shape})")
     click.echo()
     if files:
-        from navcore.report.rows import size_text
+        from navcore.package import size_text
 
         rows = [(one.name, size_text(one.size), one.sha256[:12], one.same_as or "") for one in files]
         print_columns([("file", "size", "sha256", "same as"), *rows])
@@ -82,8 +80,8 @@ def verify(package: Path, trust: bool, workdir: Path | None, override_workdir: b
 
     The exit code is 1 when a row that was ok is not ok here, and when no row could be tested here at all.
     """  # fmt: skip
-    from navcore import load
-    from navcore.report.console import Console
+    from navcore.api import load
+    from navcore.package import Console
 
     recorded, _ = _opened(package)
     folder = Path(tempfile.mkdtemp(prefix="navcore-verify-")) if workdir is None else workdir
@@ -127,7 +125,7 @@ def profile(
     A .nav file is extracted into a workspace under --workdir first. A format whose loading can execute code needs
     --trust.
     """
-    from navcore import load
+    from navcore.api import load
 
     if where.is_dir():
         package = _package_at(where, trust)
@@ -143,11 +141,11 @@ def profile(
 
 def _opened(where: Path) -> tuple[Record, tuple[FileEntry, ...]]:
     """The record of a package or workspace, and the files that a package lists."""
-    from navcore.status import read_status
+    from navcore.workspace import read_status
 
     if where.is_dir():
         return read_status(_workspace_at(where) / "status.yaml"), ()
-    from navcore.archive import read_manifest, read_member
+    from navcore.package import read_manifest, read_member
 
     manifest = read_manifest(where)
     text = read_member(where, manifest, "status.yaml").decode("utf-8", "replace")
@@ -166,8 +164,7 @@ def _workspace_at(where: Path) -> Path:
 def _package_at(where: Path, trust: bool) -> PackageDescriptor:
     from navcore.package import PackageDescriptor
     from navcore.registry import load_registry
-    from navcore.status import read_status
-    from navcore.workspace import Workspace
+    from navcore.workspace import Workspace, read_status
 
     workspace = Workspace(_workspace_at(where))
     return PackageDescriptor(workspace, read_status(workspace.status_file), load_registry(), None, trust=trust)
@@ -196,14 +193,14 @@ def _files_data(files: Sequence[FileEntry]) -> list[dict[str, Any]]:
 
 
 def _results_data(results: Sequence[FormatResult]) -> list[dict[str, Any]]:
-    from navcore.report.data import results_data
+    from navcore.package import results_data
 
     return results_data(results)
 
 
 def _compared(before: Sequence[FormatResult], here: Sequence[FormatResult]) -> tuple[list[str], list[str]]:
     """Which rows are ok here, and which were ok and are not; a row that could only be taken over is neither."""
-    from navcore.results import Status
+    from navcore.workspace import Status
 
     found = {(row.format.name, one.runtime): (row, one) for row in here for one in row.runtimes}
     tested, lost = [], []

@@ -16,7 +16,7 @@ from navcore.cli.arguments import asked_options, run_arguments
 from navcore.errors import OptionError
 
 if TYPE_CHECKING:
-    from navcore.results import FormatResult
+    from navcore.workspace import FormatResult
 
 
 @click.command("run", cls=Command, short_help=COMMANDS["run"][1])
@@ -35,8 +35,8 @@ def run(model: str | None, save: Path | None, override: bool, as_json: bool, **a
 
     The exit code is 0 when every --target is ok, or, without --target, when any format is; else 1.
     """
-    import navcore
-    from navcore.report.console import Console
+    from navcore import api
+    from navcore.package import Console
 
     if save is not None and save.exists() and not override:
         raise OptionError(f"--save {save}: the file exists.", hint="Add --override to replace it.")
@@ -45,7 +45,7 @@ def run(model: str | None, save: Path | None, override: bool, as_json: bool, **a
     with _standard_output_kept():
         model, arguments = _settled(model, asked)
         source, dataloader = _inputs(model, asked["data"])
-        package = navcore.run(source, dataloader, progress=Console(), **arguments)
+        package = api.run(source, dataloader, progress=Console(), **arguments)
     if not as_json:
         print_results(package.results)
     tell(f"Workspace: {package.workspace}")
@@ -57,7 +57,7 @@ def run(model: str | None, save: Path | None, override: bool, as_json: bool, **a
         tell(f"Nothing is ok, so {save} was not written.")
         save = None
     if as_json:
-        from navcore.report.data import results_data
+        from navcore.package import results_data
 
         saved = None if save is None else str(save)
         print_json({"workspace": str(package.workspace), "package": saved, "results": results_data(package.results)})
@@ -74,12 +74,12 @@ def plan(model: str | None, as_json: bool, **asked: Any) -> None:
 
     MODEL is what run takes, or the name of a format, such as torch, to plan without a model. The data is not read.
     """
-    import navcore
+    from navcore import api
     from navcore.cli.inputs import model_from
 
     with _standard_output_kept():
         model, arguments = _settled(model, asked)
-        found = navcore.plan(model_from(model), **arguments)
+        found = api.plan(model_from(model), **arguments)
     if not as_json:
         click.echo(str(found))
         return
@@ -101,9 +101,9 @@ def plan(model: str | None, as_json: bool, **asked: Any) -> None:
 
 def is_ok(results: Sequence[FormatResult], targets: Sequence[str] | None) -> bool:
     """Whether what was asked for by name is ok, all of it; or, when nothing was named, whether anything is."""
-    from navcore.formats import matching
-    from navcore.report.rows import is_source
-    from navcore.results import Status
+    from navcore.contract import matching
+    from navcore.package import is_source
+    from navcore.workspace import Status
 
     if targets:
         formats = [row.format for row in results]

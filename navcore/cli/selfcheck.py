@@ -40,7 +40,7 @@ def self_check(plugins: tuple[str, ...], output: Path | None, timeout: float, as
     The models are those that plugins offer for their conformance tests. Every runtime is tried, also those that need a
     GPU. The exit code is 1 when a format failed; one that is unavailable is no fault.
     """  # fmt: skip
-    from navcore.selfcheck import report_of, try_plugins
+    from navcore.cli.selfcheck_child import report_of, try_plugins
 
     trials = try_plugins(plugins, timeout=timeout)
     report = report_of(trials)

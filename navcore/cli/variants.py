@@ -8,9 +8,8 @@ from typing import Any
 import attrs
 
 from navcore.errors import OptionError
-from navcore.options import option_names
-from navcore.registry import load_registry
-from navcore.variantconfig import VariantConfig, read_config
+from navcore.registry import load_registry, option_names
+from navcore.workspace import VariantConfig, read_config
 
 _NOT_FOR_A_FILE = ("targets", "prefer")
 _CARRIED = (

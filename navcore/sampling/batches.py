@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from navcore.tensors import Signature, TensorSpec
+from navcore.contract import Signature, TensorSpec
 
 Array = np.ndarray[Any, Any]
 

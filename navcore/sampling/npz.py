@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from navcore.contract import dtype_named
 from navcore.errors import WorkspaceError
-from navcore.tensors import dtype_named
 
 Array = np.ndarray[Any, Any]
 

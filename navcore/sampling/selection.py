@@ -7,10 +7,10 @@ import math
 import attrs
 import numpy as np
 
-from navcore.sampling.axes import moving_symbols
-from navcore.sampling.observation import Observation
+from navcore.contract import Signature
+from navcore.sampling.first_pass import Observation
+from navcore.sampling.input_axes import moving_symbols
 from navcore.sampling.request import SamplingRequest
-from navcore.tensors import Signature
 
 
 @attrs.frozen

@@ -6,7 +6,7 @@ import os
 from collections.abc import Generator
 from typing import Any
 
-from navcore.hookspecs import hookimpl
+from navcore.contract import hookimpl
 
 NAME = "navcore_conformance_crash"
 VARIABLE = "NAVCORE_CONFORMANCE_CRASH"

@@ -12,25 +12,16 @@ from typing import Any
 import attrs
 
 from navcore.api import run
+from navcore.contract import Artifact, Format, Route, Signature
 from navcore.errors import NavcoreError, PluginError, first_line
-from navcore.formats import Format
-from navcore.jobs import Artifact
-from navcore.keys import digest_of_file, digest_of_state
-from navcore.making import Making, make
-from navcore.options import settle_options
-from navcore.planning import Step, cheapest_paths
-from navcore.registry import EXTRA, Plugin, Registry, load_registry
-from navcore.results import FormatResult, Status
-from navcore.routes import Route
-from navcore.selfcheck import OFFER
-from navcore.session import Session, processors
-from navcore.sources import Source, identify
-from navcore.tensors import Signature
+from navcore.execution import Making, Session, make, processors
+from navcore.planning import Source, Step, cheapest_paths, identify
+from navcore.registry import EXTRA, OFFER, Plugin, Registry, load_registry, settle_options
 from navcore.testing import crashing
 from navcore.testing.trial import Trial, try_live, try_stored
 from navcore.testing.verdicts import NotHere, NotMet
 from navcore.testing.watching import watched
-from navcore.workspace import Workspace, move_contents
+from navcore.workspace import FormatResult, Status, Workspace, digest_of_file, digest_of_state, move_contents
 
 _SAMPLES = 6
 
@@ -182,11 +173,10 @@ class Ground:
         if self._offers is None:
             offers, problems = [], []
             for plugin in sorted(self.registry.plugins, key=lambda plugin: (plugin.name != self.name, plugin.name)):
-                function = getattr(plugin.module, OFFER, None) if plugin.loaded else None
-                if function is None:
+                if plugin.offer is None:
                     continue
                 try:
-                    model, data = function()
+                    model, data = plugin.offer()
                     offers.append(Offer(plugin.name, identify(model, self.registry), data))
                 except Exception as error:
                     problems.append(f"{OFFER}() of {plugin.name} failed: {type(error).__name__}: {first_line(error)}")

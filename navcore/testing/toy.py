@@ -15,15 +15,27 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from navcore.contract import (
+    ConvertJob,
+    ExportJob,
+    Format,
+    Live,
+    Made,
+    ProfileJob,
+    Runner,
+    RunnerJob,
+    SpotCheck,
+    converter,
+    exporter,
+    profiler,
+    runner,
+)
 from navcore.errors import Unavailable
-from navcore.formats import Format, Live
-from navcore.jobs import ConvertJob, ExportJob, Made, ProfileJob, Runner, RunnerJob
-from navcore.routes import SpotCheck, converter, exporter, profiler, runner
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from navcore.tensors import Feeds
+    from navcore.contract import Feeds
 
 MISCHIEFS = (
     "raise", "hang", "segfault", "nothing", "exit", "empty", "hog", "unavailable", "numbers", "names", "fixed", "sizes",

@@ -10,18 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from navcore.announcements import candidates
-from navcore.failures import describe, died
-from navcore.isolation import Limits, enter_child, read_request, run_module, write_result
-from navcore.jobs import Artifact, Runner, RunnerJob
-from navcore.registry import load_registry
-from navcore.results import Failure
-from navcore.routes import Route
+from navcore.contract import Artifact, Route, Runner, RunnerJob, Signature
+from navcore.execution import (
+    Limits,
+    Session,
+    announced_in,
+    enter_child,
+    processors,
+    read_request,
+    run_module,
+    runner_job,
+    write_result,
+)
+from navcore.registry import candidates, load_registry
 from navcore.sampling import SampleStore
-from navcore.serial import from_data, to_data
-from navcore.session import Session, processors
-from navcore.tensors import Signature
-from navcore.worker import announced_in, runner_job
+from navcore.workspace import Failure, describe, died, from_data, to_data
 
 if TYPE_CHECKING:
     import numpy as np

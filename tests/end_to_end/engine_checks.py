@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import navcore as nav
 from nav_trt.availability import why_no_rtx, why_no_tensorrt
-from navcore.results import FormatResult, Status
+from navcore.workspace.results import FormatResult, Status
 
 ENGINES = ("trt-rtx-fp32", "trt-rtx-fp16")
 

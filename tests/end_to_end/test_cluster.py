@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import navcore as nav
-from navcore.results import FormatResult, Status
+from navcore.workspace.results import FormatResult, Status
 
 distributed = pytest.importorskip(
     "distributed", reason="Dask.distributed is not installed, so there is no cluster to run on: pip install distributed"

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import navcore as nav
-from navcore.results import Status
+from navcore.workspace.results import Status
 
 from .engine_checks import assert_built_and_unproven
 from .torch_models import Convolutions, Keywords, bert

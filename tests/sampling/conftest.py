@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from navcore.sampling import Samples, SampleStore, SamplingRequest, take_samples
-from navcore.tensors import Signature
+from navcore.contract.signature import Signature
+from navcore.sampling.request import SamplingRequest
+from navcore.sampling.sample_store import SampleStore
+from navcore.sampling.take import take_samples
+from navcore.workspace.samples import Samples
 
 Array = np.ndarray[Any, Any]
 Take = Callable[..., Samples]

@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as hnp
 
+from navcore.contract.signature import dtype_named
 from navcore.errors import WorkspaceError
 from navcore.sampling.npz import read_arrays, restored, write_arrays
-from navcore.tensors import dtype_named
 
 Array = np.ndarray[Any, Any]
 

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from navcore.sampling.axes import infer_inputs
-from navcore.sampling.observation import observe
+from navcore.sampling.first_pass import observe
+from navcore.sampling.input_axes import infer_inputs
 from navcore.sampling.request import SamplingRequest
 from navcore.sampling.selection import Selection, select
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from navcore.routes import Hook, Route
+from navcore.contract import Hook, Route
 from navcore.testing.checks.declarations import (
     imports_light,
     imports_silently,

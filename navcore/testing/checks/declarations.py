@@ -14,14 +14,12 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import attrs
 
+from navcore.contract import Format, Hook, Route, RuntimeProvider
 from navcore.errors import OptionError, first_line
-from navcore.formats import Format, RuntimeProvider
-from navcore.options import settle_options
-from navcore.registry import Plugin, Registry
-from navcore.routes import Hook, Route
-from navcore.serial import from_data, to_data
+from navcore.registry import Plugin, Registry, settle_options
 from navcore.testing.ground import Ground
 from navcore.testing.verdicts import NotHere, NotMet
+from navcore.workspace import from_data, to_data
 
 _WRONG = "no such value"
 _LISTED = """

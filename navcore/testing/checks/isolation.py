@@ -6,17 +6,13 @@ from pathlib import Path
 
 import attrs
 
-from navcore.failures import describe
-from navcore.jobs import Artifact, ExportJob
-from navcore.making import make
+from navcore.contract import Artifact, ExportJob, Route
+from navcore.execution import check_runtime, make, processors
 from navcore.planning import Check, Step
-from navcore.results import Failure, Status
-from navcore.routes import Route
-from navcore.runtimes import check_runtime
-from navcore.session import processors
 from navcore.testing.checks.products import runners_of
 from navcore.testing.ground import Ground, Ready
 from navcore.testing.verdicts import NotHere, NotMet
+from navcore.workspace import Failure, Status, describe
 
 _GARBAGE = b"navcore's conformance kit wrote this: it is no model.\n" * 64
 _ABRUPT = ("crash", "timeout", "memory", "no-result")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from navcore.failures import describe
-from navcore.jobs import ProfileJob, Runner
-from navcore.routes import Route
+from navcore.contract import ProfileJob, Route, Runner
 from navcore.testing.ground import Ground
 from navcore.testing.verdicts import NotMet
+from navcore.workspace import describe
 
 _CALLS = 7
 _SECONDS = 0.05

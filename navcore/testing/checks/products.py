@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from navcore.formats import Format
+from navcore.contract import Format, Route
+from navcore.execution import check_runtime
 from navcore.planning import Check
-from navcore.results import Status
-from navcore.routes import Route
-from navcore.runtimes import check_runtime
 from navcore.testing.ground import Ground
 from navcore.testing.verdicts import NotHere, NotMet
+from navcore.workspace import Status
 
 
 def output_is_made(ground: Ground, route: Route) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from navcore.contract import Route
+from navcore.execution import check_runtime
 from navcore.planning import Check
-from navcore.results import Status
-from navcore.routes import Route
-from navcore.runtimes import check_runtime
 from navcore.testing.ground import Ground
 from navcore.testing.trial import LARGE, SMALL
 from navcore.testing.verdicts import NotHere, NotMet
+from navcore.workspace import Status
 
 
 def declared_outputs_are_returned(ground: Ground, route: Route) -> None:

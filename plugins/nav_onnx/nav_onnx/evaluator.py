@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from nav_onnx.low_precision import ONNX_BF16
 from nav_onnx.model_file import ONNX, load_model
+from navcore.contract.jobs import Runner, RunnerJob
+from navcore.contract.routes import SpotCheck, runner
+from navcore.contract.signature import Feeds
 from navcore.errors import StepError, first_line
-from navcore.jobs import Runner, RunnerJob
-from navcore.routes import SpotCheck, runner
-from navcore.tensors import Feeds
 
 if TYPE_CHECKING:
     import numpy as np

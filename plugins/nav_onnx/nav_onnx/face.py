@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from navcore.faces import chosen_targets, engine_options, texts
-from navcore.formats import Format, RuntimeProvider, TensorRTPrecision
+from navcore.contract.formats import Format, RuntimeProvider, TensorRTPrecision
+from navcore.planning.reference_api import chosen_targets, engine_options, texts
 
 if TYPE_CHECKING:
-    from navcore.package import PackageDescriptor
-    from navcore.profiling import ProfilerConfig
-    from navcore.progress import Observer
+    from navcore.contract.profiler_config import ProfilerConfig
+    from navcore.package.descriptor import PackageDescriptor
+    from navcore.workspace.progress import Observer
 
 PAGE_FORMATS = tuple(str(one) for one in (Format.ONNX, Format.TENSORRT))
 """What the reference API converts an ONNX file to when it is not told."""
@@ -52,7 +52,7 @@ def export(
     :func:`navcore.run` raises: :class:`navcore.InputError` and below for arguments that cannot be used.
     """
     from navcore.api import run
-    from navcore.registry import load_registry
+    from navcore.registry.loading import load_registry
 
     registry = load_registry()
     wanted, precisions = texts(target_formats), texts(target_precisions)

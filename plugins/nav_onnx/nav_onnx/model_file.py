@@ -18,8 +18,8 @@ from nav_onnx.external_data import (
     read_reference,
     tensors_and_nodes,
 )
+from navcore.contract.formats import Format
 from navcore.errors import InputError
-from navcore.formats import Format
 
 if TYPE_CHECKING:
     from onnx import ModelProto, ValueInfoProto

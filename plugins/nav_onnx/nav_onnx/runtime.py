@@ -7,9 +7,9 @@ from nav_onnx.calling import bind, make_call
 from nav_onnx.low_precision import ONNX_BF16, ONNX_FP16
 from nav_onnx.model_file import ONNX
 from nav_onnx.session import RuntimeOptions, computed_precision, open_session, split_note
-from navcore.formats import RuntimeProvider
-from navcore.jobs import Runner, RunnerJob
-from navcore.routes import runner
+from navcore.contract.formats import RuntimeProvider
+from navcore.contract.jobs import Runner, RunnerJob
+from navcore.contract.routes import runner
 
 
 @runner(ONNX, ONNX_FP16, runtime=RuntimeProvider.CPU, options=RuntimeOptions, available=why_no_cpu)

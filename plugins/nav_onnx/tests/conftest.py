@@ -10,9 +10,9 @@ import onnx
 import pytest
 
 from nav_onnx import ONNX, RuntimeOptions
-from navcore.formats import RuntimeProvider
-from navcore.jobs import Artifact, RunnerJob
-from navcore.tensors import Signature, TensorSpec
+from navcore.contract.formats import RuntimeProvider
+from navcore.contract.jobs import Artifact, RunnerJob
+from navcore.contract.signature import Signature, TensorSpec
 
 
 @pytest.fixture

@@ -11,9 +11,10 @@ import pytest
 
 import nav_onnx
 from navcore import api
-from navcore.formats import Format, RuntimeProvider, TensorRTPrecision
-from navcore.registry import Plugin, Registry, load_registry
-from navcore.routes import Route
+from navcore.contract.formats import Format, RuntimeProvider, TensorRTPrecision
+from navcore.contract.routes import Route
+from navcore.registry.loading import load_registry
+from navcore.registry.registry import Plugin, Registry
 
 REFERENCE = [
     *("model", "dataloader", "model_name", "target_formats", "workdir", "override_workdir", "sample_count"),

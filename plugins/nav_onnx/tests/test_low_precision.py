@@ -16,10 +16,10 @@ from onnx import TensorProto, helper, numpy_helper
 import nav_onnx
 from nav_onnx import ONNX, ONNX_BF16, ONNX_FP16, CastRules, RuntimeOptions
 from nav_onnx.low_precision import computes_already
+from navcore.contract.formats import Format, matching
+from navcore.contract.jobs import Artifact, ConvertJob, Made, RunnerJob
+from navcore.contract.signature import Signature, TensorSpec
 from navcore.errors import StepError
-from navcore.formats import Format, matching
-from navcore.jobs import Artifact, ConvertJob, Made, RunnerJob
-from navcore.tensors import Signature, TensorSpec
 
 from .onnx_models import graph_model
 

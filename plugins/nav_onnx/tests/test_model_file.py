@@ -14,8 +14,8 @@ from onnx import TensorProto, helper, numpy_helper
 import nav_onnx
 from nav_onnx.external_data import tensors_and_nodes
 from nav_onnx.model_file import GraphTensor, check_model
+from navcore.contract.formats import Format
 from navcore.errors import InputError
-from navcore.formats import Format
 
 from .onnx_models import external, graph_model, identity, two_by_two
 

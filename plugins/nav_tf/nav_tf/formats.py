@@ -10,8 +10,8 @@ import attrs
 
 from nav_tf.live import device, from_array, state, to_array
 from nav_tf.quiet import hushed, import_quietly
+from navcore.contract.formats import Format, Live
 from navcore.errors import InputError
-from navcore.formats import Format, Live
 
 GRAPH_FILE = "saved_model.pb"
 

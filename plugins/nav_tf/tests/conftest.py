@@ -20,10 +20,10 @@ from nav_tf import TENSORFLOW, TF_SAVEDMODEL, onnx_from_tf_savedmodel, run_saved
 from nav_tf.calls import call_model
 from nav_tf.live import from_array, is_tensor, to_array
 from nav_tf.opset import OnnxOptions
-from navcore.formats import Format
-from navcore.jobs import Artifact, ConvertJob, ExportJob, Made, Runner, RunnerJob
-from navcore.structures import flatten_call, flatten_result
-from navcore.tensors import Axis, Signature, TensorSpec
+from navcore.contract.formats import Format
+from navcore.contract.jobs import Artifact, ConvertJob, ExportJob, Made, Runner, RunnerJob
+from navcore.contract.pytree import flatten_call, flatten_result
+from navcore.contract.signature import Axis, Signature, TensorSpec
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -67,7 +67,7 @@ def case() -> Callable[..., Case]:
         names: Mapping[str, str] = {},
         outputs: Sequence[str] = (),
     ) -> Case:
-        from navcore.structures import rename
+        from navcore.contract.pytree import rename
 
         def counts(value: object) -> bool:
             return is_tensor(value) or isinstance(value, np.ndarray)

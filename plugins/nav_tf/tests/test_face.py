@@ -12,9 +12,10 @@ import pytest
 
 import navcore
 from nav_tf import export
-from navcore.formats import Format, RuntimeProvider, TensorRTPrecision
-from navcore.registry import Plugin, Registry, load_registry
-from navcore.routes import Route
+from navcore.contract.formats import Format, RuntimeProvider, TensorRTPrecision
+from navcore.contract.routes import Route
+from navcore.registry.loading import load_registry
+from navcore.registry.registry import Plugin, Registry
 
 PAGE = {
     "model": ...,

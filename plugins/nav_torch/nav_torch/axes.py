@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import attrs
 
+from navcore.contract.signature import Axis, Signature, TensorSpec
 from navcore.errors import ExportError
-from navcore.tensors import Axis, Signature, TensorSpec
 
 
 @attrs.frozen

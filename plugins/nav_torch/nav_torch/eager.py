@@ -7,9 +7,9 @@ from contextlib import ExitStack
 from nav_torch.formats import TORCH
 from nav_torch.restoring import evaluating, placed, untouched
 from nav_torch.running import opened
-from navcore.formats import RuntimeProvider
-from navcore.jobs import Runner, RunnerJob
-from navcore.routes import runner
+from navcore.contract.formats import RuntimeProvider
+from navcore.contract.jobs import Runner, RunnerJob
+from navcore.contract.routes import runner
 
 
 @runner(TORCH, runtime=RuntimeProvider.PYT)

@@ -10,9 +10,9 @@ from nav_torch.restoring import exporting, home, hushed
 from nav_torch.running import opened
 from nav_torch.strict import captured_strictly
 from nav_torch.subject import subject
-from navcore.formats import RuntimeProvider
-from navcore.jobs import ExportJob, Made, Runner, RunnerJob
-from navcore.routes import exporter, runner
+from navcore.contract.formats import RuntimeProvider
+from navcore.contract.jobs import ExportJob, Made, Runner, RunnerJob
+from navcore.contract.routes import exporter, runner
 
 
 @exporter(TORCH, TORCH_EXPORTED, cost=1.0, isolation="fork")

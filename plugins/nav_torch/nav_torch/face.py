@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
-from navcore.faces import chosen_targets, engine_options, texts
-from navcore.formats import Format, JitType, RuntimeProvider, TensorRTPrecision
+from navcore.contract.formats import Format, JitType, RuntimeProvider, TensorRTPrecision
+from navcore.planning.reference_api import chosen_targets, engine_options, texts
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     import torch
 
-    from navcore.package import PackageDescriptor
-    from navcore.profiling import ProfilerConfig
-    from navcore.progress import Observer
+    from navcore.contract.profiler_config import ProfilerConfig
+    from navcore.package.descriptor import PackageDescriptor
+    from navcore.workspace.progress import Observer
 
 PAGE_FORMATS = tuple(str(one) for one in (Format.TORCHSCRIPT, Format.ONNX, Format.TORCH_TRT, Format.TENSORRT))
 """What the reference page exports a PyTorch model to when it is not told."""
@@ -93,7 +93,7 @@ def export(
     Raises what :func:`navcore.run` raises.
     """
     import navcore
-    from navcore.registry import load_registry
+    from navcore.registry.loading import load_registry
 
     registry = load_registry()
     wanted = texts(target_formats)

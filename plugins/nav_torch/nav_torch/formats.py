@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nav_torch.live import from_array, state, to_array
-from navcore.formats import Format, JitType, Live, Provided
+from navcore.contract.formats import Format, JitType, Live, Provided
 
 
 def load_torchscript(path: Path, device: str | None = None) -> Any:

@@ -16,10 +16,10 @@ from nav_torch.onnx_layout import PLAIN, OnnxLayout
 from nav_torch.opset import DYNAMO, OnnxOptions, chosen_opset
 from nav_torch.restoring import exporting
 from nav_torch.subject import subject
-from navcore.formats import Format
-from navcore.jobs import ExportJob, Made
-from navcore.routes import exporter
-from navcore.tensors import Signature, TensorSpec
+from navcore.contract.formats import Format
+from navcore.contract.jobs import ExportJob, Made
+from navcore.contract.routes import exporter
+from navcore.contract.signature import Signature, TensorSpec
 
 if TYPE_CHECKING:
     import torch

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from navcore.tensors import Signature
+from navcore.contract.signature import Signature
 
 if TYPE_CHECKING:
     import torch

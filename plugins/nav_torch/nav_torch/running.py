@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from nav_torch.live import from_array, to_array
 from nav_torch.restoring import home, threads
-from navcore.jobs import Runner, RunnerJob
-from navcore.tensors import Feeds
+from navcore.contract.jobs import Runner, RunnerJob
+from navcore.contract.signature import Feeds
 
 if TYPE_CHECKING:
     import numpy as np

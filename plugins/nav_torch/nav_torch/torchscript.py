@@ -10,9 +10,9 @@ from nav_torch.formats import TORCH, TORCHSCRIPT_SCRIPT, TORCHSCRIPT_TRACE, load
 from nav_torch.restoring import exporting, untouched
 from nav_torch.running import opened
 from nav_torch.subject import subject
-from navcore.formats import RuntimeProvider
-from navcore.jobs import ExportJob, Made, Runner, RunnerJob
-from navcore.routes import exporter, runner
+from navcore.contract.formats import RuntimeProvider
+from navcore.contract.jobs import ExportJob, Made, Runner, RunnerJob
+from navcore.contract.routes import exporter, runner
 
 if TYPE_CHECKING:
     import torch

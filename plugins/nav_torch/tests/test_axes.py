@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import attrs
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from nav_torch.axes import Reach, narrowed, settled
+from navcore.contract.signature import Axis, Signature, TensorSpec
 from navcore.errors import ExportError
-from navcore.tensors import Axis, Signature, TensorSpec
 
 ASKED = Signature(
     inputs=(TensorSpec("x", "float32", ("batch", "time", 4)),),

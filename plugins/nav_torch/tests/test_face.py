@@ -11,9 +11,10 @@ import torch
 
 import navcore
 from nav_torch import export
-from navcore.formats import Format, JitType, RuntimeProvider, TensorRTPrecision
-from navcore.registry import Plugin, Registry, load_registry
-from navcore.routes import Route
+from navcore.contract.formats import Format, JitType, RuntimeProvider, TensorRTPrecision
+from navcore.contract.routes import Route
+from navcore.registry.loading import load_registry
+from navcore.registry.registry import Plugin, Registry
 
 PAGE = {
     "model": ...,

@@ -19,8 +19,8 @@ from nav_torch import (
     torchscript_script_from_torch,
     torchscript_trace_from_torch,
 )
-from navcore.formats import RuntimeProvider
-from navcore.jobs import Artifact, RunnerJob
+from navcore.contract.formats import RuntimeProvider
+from navcore.contract.jobs import Artifact, RunnerJob
 
 PAIRS = [
     (torchscript_script_from_torch, run_torchscript),

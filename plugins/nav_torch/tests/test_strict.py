@@ -16,8 +16,8 @@ from nav_torch.axes import Reach
 from nav_torch.flat import example_tensors, flattened
 from nav_torch.restoring import exporting
 from nav_torch.strict import Capture, captured_strictly, shared_dims
+from navcore.contract.signature import Axis, Signature, TensorSpec
 from navcore.errors import ExportError
-from navcore.tensors import Axis, Signature, TensorSpec
 
 
 def capture(subject: Any) -> Capture:
@@ -172,7 +172,7 @@ import gc, weakref, torch
 from nav_torch.flat import flattened
 from nav_torch.restoring import exporting
 from nav_torch.strict import captured_strictly
-from navcore.tensors import Axis, Signature, TensorSpec
+from navcore.contract.signature import Axis, Signature, TensorSpec
 
 call = {"args": [{"tensor": "x"}], "kwargs": []}
 signature = Signature((TensorSpec("x", "float32", ("batch", 5)),), axes=(Axis("batch", 1, 2, 8),), call=call)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from navcore.contract.jobs import Artifact
+from navcore.contract.signature import Signature
 from navcore.errors import ConversionError, StepError
-from navcore.jobs import Artifact
-from navcore.tensors import Signature
 
 _NUMPY = {
     "FLOAT": "float32",

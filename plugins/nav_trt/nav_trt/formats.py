@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from navcore.formats import Format, JitType
+from navcore.contract.formats import Format, JitType
 
 PRECISIONS = ("fp32", "tf32", "fp16", "bf16", "int8", "fp8")
 """What an engine can promise to compute in. TF32 multiplies float32 numbers with 10 bits: a choice of its own."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from navcore.contract.signature import Signature, TensorSpec
 from navcore.errors import ConversionError
-from navcore.tensors import Signature, TensorSpec
 
 Shape = tuple[int, ...]
 Shapes = tuple[Shape, Shape, Shape]

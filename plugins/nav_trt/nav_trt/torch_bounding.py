@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from navcore.contract.jobs import ConvertJob
+from navcore.contract.signature import Feeds, Signature
 from navcore.errors import ConversionError
-from navcore.jobs import ConvertJob
-from navcore.tensors import Feeds, Signature
 
 if TYPE_CHECKING:
     import numpy as np

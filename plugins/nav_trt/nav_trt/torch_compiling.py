@@ -14,9 +14,9 @@ import attrs
 
 from nav_trt.torch_bounding import Bounded, bound, frozen, inputs, typical
 from nav_trt.torch_running import import_torch_tensorrt, select_device, versions
+from navcore.contract.jobs import ConvertJob, Made
+from navcore.contract.signature import Signature
 from navcore.errors import ConversionError, NavcoreError, Unavailable
-from navcore.jobs import ConvertJob, Made
-from navcore.tensors import Signature
 
 if TYPE_CHECKING:
     import torch

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from nav_trt.availability import why_no_device
 from nav_trt.flavours import TENSORRT, recorded_version, refuse_foreign_plan
 from nav_trt.formats import TORCH_TRT_FORMATS
+from navcore.contract.formats import RuntimeProvider
+from navcore.contract.jobs import Runner, RunnerJob
+from navcore.contract.routes import runner
 from navcore.errors import OptionError, StepError, Unavailable, first_line
-from navcore.formats import RuntimeProvider
-from navcore.jobs import Runner, RunnerJob
-from navcore.routes import runner
 
 if TYPE_CHECKING:
     import torch

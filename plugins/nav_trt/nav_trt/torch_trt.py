@@ -15,9 +15,9 @@ from nav_trt.formats import (
 )
 from nav_trt.torch_compiling import write_exported, write_scripted, write_traced
 from nav_trt.torch_running import load, release, run_torch_trt, torch_tensorrt_version, why_no_torch_trt
+from navcore.contract.jobs import ConvertJob, Made
+from navcore.contract.routes import converter
 from navcore.errors import OptionError, Unavailable
-from navcore.jobs import ConvertJob, Made
-from navcore.routes import converter
 
 __all__ = [
     "TorchTrtOptions",

@@ -15,9 +15,9 @@ import navcore as nav
 from nav_trt import EngineOptions
 from nav_trt.building import collecting_later
 from nav_trt.formats import RTX_FORMATS
-from navcore.formats import Format
-from navcore.jobs import Artifact, Calling, ConvertJob
-from navcore.tensors import Axis, Signature, TensorSpec
+from navcore.contract.formats import Format
+from navcore.contract.jobs import Artifact, Calling, ConvertJob
+from navcore.contract.signature import Axis, Signature, TensorSpec
 
 from .engine_graphs import BATCH, pictures, specs
 

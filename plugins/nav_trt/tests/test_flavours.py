@@ -9,8 +9,7 @@ from types import ModuleType
 
 import pytest
 import tensorrt_rtx
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from nav_trt import flavours
 from nav_trt.flavours import RTX, TENSORRT, Flavour, import_flavour, refuse_foreign_plan, why_not_installed

@@ -10,7 +10,7 @@ import pytest
 import navcore as nav
 from nav_trt.availability import why_no_rtx, why_no_tensorrt
 from navcore.errors import NavcoreError
-from navcore.results import Status
+from navcore.workspace.results import Status
 
 pytestmark = pytest.mark.gpu
 

@@ -8,12 +8,11 @@ from unittest.mock import MagicMock, create_autospec
 
 import pytest
 import tensorrt_rtx as trt
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from nav_trt.profiles import add_profile, profile_shapes, written
+from navcore.contract.signature import Axis, Signature, TensorSpec
 from navcore.errors import ConversionError
-from navcore.tensors import Axis, Signature, TensorSpec
 
 
 def network(*inputs: tuple[str, tuple[int, ...]], shape_tensor: bool = False) -> Any:

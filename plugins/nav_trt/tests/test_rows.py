@@ -13,7 +13,7 @@ import navcore as nav
 from nav_trt import RTX_FORMATS, TRT_FORMATS
 from nav_trt.availability import why_no_device
 from navcore.errors import TrustRequired, Unavailable
-from navcore.results import FormatResult, Status
+from navcore.workspace.results import FormatResult, Status
 
 pytestmark = pytest.mark.skipif(why_no_device() is None, reason="there is a CUDA device, so engines are verified here")
 BUILT = {"trt-rtx-fp32": "fp32", "trt-rtx-tf32": "fp32", "trt-rtx-fp16": "fp16", "trt-rtx-bf16": "bf16"}
@@ -74,7 +74,7 @@ def test_the_table_says_it_in_one_line_each(package: nav.PackageDescriptor) -> N
 
 
 def test_the_record_on_disk_says_it_too(package: nav.PackageDescriptor) -> None:
-    from navcore.status import read_status
+    from navcore.workspace.status.file import read_status
 
     kept = read_status(package.workspace / "status.yaml")
     statuses = {one.format.name: one.status for one in kept.results}

@@ -17,9 +17,9 @@ from polygraphy.exception import PolygraphyException
 from nav_trt import running
 from nav_trt.flavours import RTX, TENSORRT
 from nav_trt.formats import RTX_FP32
+from navcore.contract.jobs import Artifact, Runner, RunnerJob
+from navcore.contract.signature import Signature, TensorSpec
 from navcore.errors import InputError, StepError
-from navcore.jobs import Artifact, Runner, RunnerJob
-from navcore.tensors import Signature, TensorSpec
 
 INPUTS = {"x": trt.float32, "ids": trt.int64}
 FEEDS: dict[str, np.ndarray] = {"x": np.ones((2, 4), np.float32), "ids": np.arange(2)}

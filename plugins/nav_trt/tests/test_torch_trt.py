@@ -43,10 +43,10 @@ from nav_trt.torch_trt import (
     torch_trt_trace_fp32_from_torch_exportedprogram,
     why_no_torch_trt,
 )
+from navcore.contract.jobs import Artifact, ConvertJob, Made, RunnerJob
+from navcore.contract.signature import Axis, Signature, TensorSpec
 from navcore.errors import ConversionError, OptionError, Unavailable
-from navcore.jobs import Artifact, ConvertJob, Made, RunnerJob
-from navcore.results import Status
-from navcore.tensors import Axis, Signature, TensorSpec
+from navcore.workspace.results import Status
 
 Route = Callable[[ConvertJob[TorchTrtOptions]], Made]
 _CALL = {"args": [{"tensor": "x"}, {"tensor": "weight"}], "kwargs": []}

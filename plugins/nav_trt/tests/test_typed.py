@@ -12,8 +12,7 @@ import numpy as np
 import onnx
 import pytest
 import tensorrt_rtx as trt
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from nav_trt.building import make_logger
 from nav_trt.parsing import parse

@@ -19,21 +19,21 @@ from nav_torch.exportable.result import CheckFailed
 from nav_torch.exportable.understanding import Understood
 from nav_torch.live import is_tensor, to_array
 from nav_torch.restoring import LOGGER_NAME, home
-from navcore.comparisons import Comparison
-from navcore.differences import is_floating
+from navcore.contract.formats import Format, RuntimeProvider
+from navcore.contract.jobs import Artifact, Made, RunnerJob
+from navcore.contract.pytree import flatten_result
+from navcore.contract.routes import Route
+from navcore.contract.signature import Feeds
 from navcore.errors import ExportError, InputError, NavcoreError, OptionError, SourceError
-from navcore.formats import Format, RuntimeProvider
-from navcore.jobs import Artifact, Made, RunnerJob
-from navcore.results import Difference, Status, Verification
-from navcore.routes import Route
-from navcore.structures import flatten_result
-from navcore.tensors import Feeds
-from navcore.verification import verify
+from navcore.evaluation.comparison import Comparison
+from navcore.evaluation.differences import is_floating
+from navcore.evaluation.verification import verify
+from navcore.workspace.results import Difference, Status, Verification
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from navcore.registry import Registry
+    from navcore.registry.registry import Registry
 
 _LARGEST = 2
 
@@ -271,7 +271,7 @@ def _runner(case: Understood, target: Format, file: Path, made: Made) -> Any:
     """The file in the runtime that fits the model's device, the CPU's otherwise; ``None`` where there is none."""
     import torch
 
-    from navcore.registry import load_registry
+    from navcore.registry.loading import load_registry
 
     registry = load_registry()
     name = next((one.name for one in (target, *_variants(target, made)) if _routes(registry, one.name)), target.name)

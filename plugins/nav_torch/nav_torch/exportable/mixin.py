@@ -12,7 +12,7 @@ from nav_torch.exportable.request import Exporter, Request
 from nav_torch.exportable.result import ExportResult
 
 if TYPE_CHECKING:
-    from navcore.formats import Format
+    from navcore.contract.formats import Format
 
 
 class Exportable:

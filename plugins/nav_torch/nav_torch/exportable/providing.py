@@ -19,9 +19,9 @@ from nav_torch.exportable.request import Request, export_parameters
 from nav_torch.exportable.understanding import Understood, Wishes, understood
 from nav_torch.live import from_array
 from nav_torch.restoring import LOGGER_NAME
+from navcore.contract.formats import Provided
+from navcore.contract.signature import Feeds, Signature, TensorSpec
 from navcore.errors import InputError, SourceError
-from navcore.formats import Provided
-from navcore.tensors import Feeds, Signature, TensorSpec
 
 
 @contextmanager

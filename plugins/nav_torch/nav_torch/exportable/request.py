@@ -14,8 +14,8 @@ import attrs
 from nav_torch.exportable.config import check_config
 from nav_torch.exportable.extensions import TORCHSCRIPT_NAME, get_export_format
 from nav_torch.exportable.hooks import class_name, read_hook, told_kind
+from navcore.contract.formats import Format
 from navcore.errors import InputError, OptionError
-from navcore.formats import Format
 
 Exporter = Literal["auto", "torchscript", "dynamo"]
 _EXPORTERS = ("auto", "torchscript", "dynamo")

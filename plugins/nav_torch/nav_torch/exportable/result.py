@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from navcore.errors import ExportError
-from navcore.results import Verification
+from navcore.workspace.results import Verification
 
 
 class _FilesAndDescriptions(NamedTuple):

@@ -33,9 +33,9 @@ from nav_torch.exportable.shapes import given_shapes
 from nav_torch.exportable.standing import stand_in
 from nav_torch.live import from_array, to_array
 from nav_torch.restoring import LOGGER_NAME, exporting
+from navcore.contract.pytree import Template, fill_call, rename
+from navcore.contract.signature import Feeds, Signature
 from navcore.errors import InputError, NavcoreError, SourceError, first_line
-from navcore.structures import Template, fill_call, rename
-from navcore.tensors import Feeds, Signature
 
 if TYPE_CHECKING:
     import numpy as np

@@ -27,11 +27,11 @@ from nav_torch.exportable.ways import FIRST_DYNAMO_OPSET, Way, ways_to
 from nav_torch.formats import TORCH
 from nav_torch.restoring import LOGGER_NAME
 from nav_torch.subject import subject
-from navcore.comparisons import Comparison
+from navcore.contract.formats import Format
+from navcore.contract.jobs import Artifact, ExportJob, Made
 from navcore.errors import ExportError, InputError, NavcoreError, first_line
-from navcore.formats import Format
-from navcore.jobs import Artifact, ExportJob, Made
-from navcore.results import Verification
+from navcore.evaluation.comparison import Comparison
+from navcore.workspace.results import Verification
 
 _LOG = logging.getLogger(LOGGER_NAME)
 

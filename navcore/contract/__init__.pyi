@@ -1,0 +1,55 @@
+from . import hookspecs as hookspecs
+from .formats import (
+    REFERENCE_FORMATS as REFERENCE_FORMATS,
+    Format as Format,
+    JitType as JitType,
+    Live as Live,
+    Provided as Provided,
+    RuntimeProvider as RuntimeProvider,
+    TensorRTPrecision as TensorRTPrecision,
+    matching as matching,
+    the_one as the_one,
+)
+from .hookspecs import hookimpl as hookimpl
+from .jobs import (
+    Artifact as Artifact,
+    Calling as Calling,
+    ConvertJob as ConvertJob,
+    ExportJob as ExportJob,
+    Made as Made,
+    ProfileJob as ProfileJob,
+    Runner as Runner,
+    RunnerJob as RunnerJob,
+)
+from .profiler_config import (
+    WARM_UP_BLOCKS as WARM_UP_BLOCKS,
+    WARM_UP_SECONDS as WARM_UP_SECONDS,
+    WINDOWS_NEEDED as WINDOWS_NEEDED,
+    MeasurementMode as MeasurementMode,
+    ProfilerConfig as ProfilerConfig,
+    estimate_seconds as estimate_seconds,
+    resolve_batch_sizes as resolve_batch_sizes,
+)
+from .pytree import (
+    Template as Template,
+    flatten_call as flatten_call,
+    rename as rename,
+)
+from .routes import (
+    ROUTES_ATTRIBUTE as ROUTES_ATTRIBUTE,
+    Hook as Hook,
+    Route as Route,
+    SpotCheck as SpotCheck,
+    converter as converter,
+    exporter as exporter,
+    profiler as profiler,
+    runner as runner,
+    usual_variants as usual_variants,
+)
+from .signature import (
+    Axis as Axis,
+    Feeds as Feeds,
+    Signature as Signature,
+    TensorSpec as TensorSpec,
+    dtype_named as dtype_named,
+)

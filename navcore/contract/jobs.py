@@ -1,0 +1,177 @@
+"""What a hook receives and gives back: one frozen job per call, artifacts, and the runner contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+import attrs
+
+from navcore.contract.formats import Format
+from navcore.contract.signature import Feeds, Signature
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Options = TypeVar("Options")
+
+Calling = Literal["named", "positional", "structure"]
+"""How a stored model takes its inputs: by name, as flat tensors in the signature's order, or as its source does."""
+
+
+@attrs.frozen
+class Artifact:
+    """A model in one format: a file or folder at ``path``, or a live ``model``.
+
+    ``signature`` and ``calling`` say how to call it. ``facts`` are what the route that made it recorded
+    (:class:`Made`), empty for a source.
+    """
+
+    format: Format
+    signature: Signature
+    path: Path | None = None
+    model: Any = attrs.field(default=None, eq=False, repr=False)
+    calling: Calling = "named"
+    facts: Mapping[str, str] = attrs.field(factory=dict)
+
+    @property
+    def file(self) -> Path:
+        """``path`` of an artifact that is known to be stored."""
+        if self.path is None:
+            raise ValueError(f"{self.format.name} is live and has no file.")
+        return self.path
+
+
+@attrs.frozen
+class Made:
+    """What a step may tell about what it wrote.
+
+    ``calling`` says how the result is called. ``signature`` replaces the asked-for one when the result takes other
+    inputs, or moves along other axes (read back from the result, never assumed). ``notes`` are sentences for the user,
+    for example an opset that differs from the one asked for. ``facts`` are short recorded values, such as
+    ``{"opset": "20"}``.
+    """
+
+    calling: Calling = "named"
+    signature: Signature | None = None
+    notes: tuple[str, ...] = ()
+    facts: Mapping[str, str] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class ExportJob(Generic[Options]):
+    """Export the live ``model`` of ``source`` to ``output``.
+
+    ``example`` are host arrays under the signature's input names, with a batch of at least two where the model
+    batches. Write only ``output`` and files beside it in its folder. ``forked`` says that this is a fork of the
+    caller's process, where only the forking thread lives: use ``threads`` (1 there) compute threads and no more.
+    """
+
+    source: Artifact
+    target: Format
+    output: Path
+    signature: Signature
+    example: Feeds
+    options: Options
+    device: str | None = None
+    threads: int = 1
+    forked: bool = False
+    log_dir: Path = Path()
+
+
+@attrs.frozen
+class ConvertJob(Generic[Options]):
+    """Convert the file of ``source`` to ``output``, in a child process. Write only ``output`` and files beside it."""
+
+    source: Artifact
+    target: Format
+    output: Path
+    signature: Signature
+    example: Feeds
+    options: Options
+    device: str | None = None
+    threads: int = 1
+    log_dir: Path = Path()
+
+
+@attrs.frozen
+class RunnerJob(Generic[Options]):
+    """Load ``artifact`` in ``runtime`` and make it callable.
+
+    ``threads`` is the number of compute threads to use; ``None`` leaves it to the runtime.
+    """
+
+    artifact: Artifact
+    runtime: str
+    options: Options
+    device: str | None = None
+    threads: int | None = None
+    log_dir: Path = Path()
+
+    @property
+    def signature(self) -> Signature:
+        return self.artifact.signature
+
+
+@attrs.frozen
+class ProfileJob:
+    """Measure one window: call ``runner`` on ``feeds`` for ``seconds``, or ``calls`` times, whichever is given.
+
+    The result is the latency of every call in milliseconds, in order, float64, shape ``(calls,)``; never empty.
+    """
+
+    runner: Runner
+    feeds: Feeds
+    seconds: float | None = None
+    calls: int | None = None
+    log_dir: Path = Path()
+
+
+class Runner:
+    """A loaded model: called with ``{name: array}``, returns ``{name: array}``, released on leaving its ``with`` block.
+
+    ``provider`` and ``precision`` are what the runtime really uses, read back from it, not what was asked for;
+    ``notes`` are sentences for the user; ``inputs`` are the names that the stored model itself gives its inputs, where
+    it knows them. Returned arrays are the caller's to keep.
+    """
+
+    __slots__ = ("_call", "_close", "inputs", "notes", "precision", "provider", "threads")
+
+    def __init__(
+        self,
+        call: Callable[[Feeds], Mapping[str, np.ndarray]],
+        *,
+        close: Callable[[], None] | None = None,
+        provider: str = "",
+        precision: str | None = None,
+        threads: int | None = None,
+        notes: tuple[str, ...] = (),
+        inputs: tuple[str, ...] = (),
+    ) -> None:
+        self._call = call
+        self._close = close
+        self.provider = provider
+        self.precision = precision
+        self.threads = threads
+        self.notes = notes
+        self.inputs = inputs
+
+    def __call__(self, feeds: Feeds) -> Mapping[str, np.ndarray]:
+        return self._call(feeds)
+
+    def __enter__(self) -> Runner:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        close, self._close = self._close, None
+        self._call = _released
+        if close is not None:
+            close()
+
+
+def _released(_feeds: Feeds) -> Mapping[str, np.ndarray]:
+    raise RuntimeError("This runner was released when its 'with' block ended; open a new one.")

@@ -1,0 +1,132 @@
+"""What a model takes and returns: ordered names, dtypes, and axes that are fixed or move within a range."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from navcore.contract.pytree import Template, fill_call, flatten_result
+from navcore.errors import PluginError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Feeds = Mapping[str, "np.ndarray"]
+
+
+def dtype_named(name: str) -> np.dtype[Any]:
+    """The numpy dtype of that name; ``bfloat16`` and the 8-bit floats are those of ml_dtypes."""
+    import ml_dtypes  # noqa: F401  (registers its dtypes with numpy)
+    import numpy as np
+
+    return np.dtype(name)
+
+
+@attrs.frozen
+class Axis:
+    """A dynamic axis: its symbol, and the smallest, typical and largest size, all inclusive.
+
+    ``declared`` says that the user asked for it: an export that freezes it is then a failure, while an axis that was
+    only seen to vary in the data may turn out to be fixed by the model.
+    """
+
+    symbol: str
+    minimum: int
+    typical: int
+    maximum: int
+    declared: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        if not 0 <= self.minimum <= self.typical <= self.maximum:
+            from navcore.errors import OptionError
+
+            raise OptionError(
+                f"The range of axis {self.symbol!r} is ({self.minimum}, {self.typical}, {self.maximum}).",
+                hint="Give (minimum, typical, maximum) in rising order.",
+            )
+
+
+@attrs.frozen
+class TensorSpec:
+    """One input or output. ``shape`` holds a size per fixed axis and a symbol per dynamic axis, batch axis included."""
+
+    name: str
+    dtype: str
+    shape: tuple[int | str, ...]
+
+    @property
+    def dimensions(self) -> tuple[int, ...]:
+        """The shape with −1 for a dynamic axis, as the reference page's metadata writes it."""
+        return tuple(-1 if isinstance(size, str) else size for size in self.shape)
+
+
+@attrs.frozen
+class Signature:
+    """How a model is called: ordered inputs and outputs, the axes that move, and the structure of the call.
+
+    ``outputs`` is empty until the source has run once. ``batch_dim`` is the axis along which samples are stacked, or
+    ``None`` for a model that does not batch; an input has a batch axis when its shape has the symbol
+    ``batch_symbol`` at ``batch_dim``.
+    """
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...] = ()
+    axes: tuple[Axis, ...] = ()
+    call: Template = attrs.field(factory=lambda: {"args": [], "kwargs": []})
+    batch_dim: int | None = 0
+    batch_symbol: str = "batch"
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        return tuple(spec.name for spec in self.inputs)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        return tuple(spec.name for spec in self.outputs)
+
+    def axis(self, symbol: str) -> Axis:
+        """The axis of that symbol; raises :class:`KeyError` for one of which only outputs know."""
+        for axis in self.axes:
+            if axis.symbol == symbol:
+                return axis
+        raise KeyError(symbol)
+
+    def has_batch(self, spec: TensorSpec) -> bool:
+        """Whether samples of this tensor are stacked along ``batch_dim``."""
+        if self.batch_dim is None or not -len(spec.shape) <= self.batch_dim < len(spec.shape):
+            return False
+        return spec.shape[self.batch_dim] == self.batch_symbol
+
+    def bind(
+        self, feeds: Mapping[str, Any], tensor: Callable[[Any], Any] = lambda array: array
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """Positional and keyword arguments of the call; ``tensor`` makes a framework tensor of each array."""
+        return fill_call(self.call, {name: tensor(feeds[name]) for name in self.input_names})
+
+    def positional(self, feeds: Mapping[str, Any], tensor: Callable[[Any], Any] = lambda array: array) -> list[Any]:
+        """The tensors alone, in the order of ``inputs``: how a flattened model is called."""
+        return [tensor(feeds[name]) for name in self.input_names]
+
+    def name_outputs(self, result: Any, to_array: Callable[[Any], np.ndarray | None]) -> dict[str, np.ndarray]:
+        """The result's tensors as named arrays: by position under the known output names, else under derived ones.
+
+        Raises :class:`PluginError` when the result does not hold as many tensors as there are outputs.
+        """
+        arrays: dict[int, Any] = {}
+
+        def is_tensor(value: Any) -> bool:
+            array = to_array(value)
+            if array is None:
+                return False
+            arrays[id(value)] = array
+            return True
+
+        leaves = flatten_result(result, is_tensor)
+        names: Sequence[str] = self.output_names or [name for name, _ in leaves]
+        if len(names) != len(leaves):
+            raise PluginError(
+                f"The model returned {len(leaves)} tensors where {len(names)} outputs are declared: {', '.join(names)}."
+            )
+        return {name: arrays[id(leaf)] for name, (_, leaf) in zip(names, leaves, strict=True)}

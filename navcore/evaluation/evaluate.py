@@ -1,0 +1,181 @@
+"""Verify and measure one artifact in one runtime, in whatever process the runner lives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import attrs
+
+from navcore.contract import ProfileJob, ProfilerConfig, Runner
+from navcore.evaluation.stable_windows import measure
+from navcore.evaluation.verification import verify
+from navcore.workspace import BatchPerformance, Failure, Verification, describe
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from navcore.contract import Signature
+    from navcore.evaluation.comparison import Comparison
+    from navcore.registry import Registry
+
+
+class Samples(Protocol):
+    """What is stored of the samples, as far as it matters here; :class:`navcore.sampling.SampleStore` keeps it."""
+
+    def comparisons(self, signature: Signature) -> Iterable[Comparison]:
+        """What the source was asked and what it answered."""
+
+    def profiling_feeds(self, signature: Signature, batch_size: int) -> Mapping[str, np.ndarray]:
+        """The profiling sample as a batch of that size (−1: unbatched)."""
+
+
+@attrs.frozen
+class VerifyRequest:
+    """What the outputs are held against; see :func:`navcore.evaluation.verification.verify`.
+
+    ``at_most`` limits the number of comparisons.
+    """
+
+    precision: str | None = None
+    noise: Mapping[str, float] = attrs.field(factory=dict)
+    atol: float | None = None
+    rtol: float | None = None
+    at_most: int | None = None
+
+
+@attrs.frozen
+class MeasureRequest:
+    """What is measured: one performance per batch size (−1: unbatched), by the named profiler route."""
+
+    config: ProfilerConfig
+    batch_sizes: tuple[int, ...]
+    profiler: str
+
+
+@attrs.frozen
+class CheckResult:
+    """What was learned about one artifact in one runtime.
+
+    ``measuring`` says why a batch size has no numbers, ``at`` which one is being measured.
+    """
+
+    verification: Verification | None = None
+    performance: tuple[BatchPerformance, ...] = ()
+    provider: str = ""
+    precision: str | None = None
+    threads: int | None = None
+    notes: tuple[str, ...] = ()
+    measuring: Failure | None = None
+    at: int | None = None
+
+
+def check(
+    runner: Runner,
+    signature: Signature,
+    reference: Signature,
+    store: Samples,
+    registry: Registry,
+    *,
+    verifying: VerifyRequest | None,
+    measuring: MeasureRequest | None,
+    log_dir: Path,
+    on_progress: Callable[[CheckResult], None] = lambda _result: None,
+) -> CheckResult:
+    """Verify first; measure only what did not fail.
+
+    ``signature`` is the artifact's own, ``reference`` the source's, by which the samples are read. ``log_dir`` is what
+    the profiler is told. ``on_progress`` receives what is known before each batch size is measured, which may be the
+    end of the process. A batch size that cannot be measured does not keep the others from it.
+    """
+    result = CheckResult(
+        provider=runner.provider, precision=runner.precision, threads=runner.threads, notes=runner.notes
+    )
+    if verifying is not None:
+        sieve = _Sieve(signature, reference)
+        verification = verify(
+            runner,
+            islice(sieve.fitting(store.comparisons(reference)), verifying.at_most),
+            signature=signature,
+            precision=runner.precision or verifying.precision,
+            noise=verifying.noise,
+            atol=verifying.atol,
+            rtol=verifying.rtol,
+        )
+        verification = attrs.evolve(
+            verification,
+            notes=(*verification.notes, *sieve.notes()),
+            frozen_axes=tuple(dict.fromkeys((*verification.frozen_axes, *sorted(sieve.symbols)))),
+        )
+        result = attrs.evolve(result, verification=verification)
+        if verification.failure is not None:
+            return result
+    for batch_size in measuring.batch_sizes if measuring is not None else ():
+        assert measuring is not None
+        on_progress(attrs.evolve(result, at=batch_size))
+        try:
+            feeds = store.profiling_feeds(reference, batch_size)
+            performance = _measure(runner, feeds, batch_size, measuring, registry, log_dir)
+        except Exception as error:
+            told = describe(error)
+            failure = attrs.evolve(told, cause=f"at batch size {batch_size}: {told.cause}")
+            result = attrs.evolve(result, measuring=result.measuring or failure)
+        else:
+            result = attrs.evolve(result, performance=(*result.performance, performance))
+    return result
+
+
+class _Sieve:
+    """Lets through the comparisons that fit an artifact which is known to have fixed an axis, and counts the others."""
+
+    def __init__(self, signature: Signature, reference: Signature) -> None:
+        self.signature = signature
+        self.moving = {spec.name: spec.shape for spec in reference.inputs}
+        self.left_out = 0
+        self.fixed: set[str] = set()
+        self.symbols: set[str] = set()
+
+    def fitting(self, comparisons: Iterable[Comparison]) -> Iterator[Comparison]:
+        for comparison in comparisons:
+            misfits = self._misfits(comparison)
+            if misfits:
+                self.left_out += 1
+                self.fixed |= {f"axis {axis} of {name!r} at {size}" for name, axis, size in misfits}
+                self.symbols |= {str(self.moving[name][axis]) for name, axis, _ in misfits}
+            else:
+                yield comparison
+
+    def _misfits(self, comparison: Comparison) -> set[tuple[str, int, int]]:
+        return {
+            (spec.name, axis, size)
+            for spec in self.signature.inputs
+            for axis, (size, found) in enumerate(zip(spec.shape, comparison.feeds[spec.name].shape, strict=True))
+            if isinstance(size, int) and size != found
+        }
+
+    def notes(self) -> tuple[str, ...]:
+        """What was left out; nothing is skipped in silence."""
+        if not self.left_out:
+            return ()
+        fixed = ", ".join(sorted(self.fixed))
+        return (f"The export fixes {fixed}: {self.left_out} comparisons of other sizes were left out.",)
+
+
+def _measure(
+    runner: Runner,
+    feeds: Mapping[str, np.ndarray],
+    batch_size: int,
+    request: MeasureRequest,
+    registry: Registry,
+    log_dir: Path,
+) -> BatchPerformance:
+    config = request.config
+    route = registry.route(request.profiler)
+    job = ProfileJob(runner, feeds, seconds=config.seconds, calls=config.calls, log_dir=log_dir)
+
+    def window() -> Any:
+        return registry.ask("profile", job, route)
+
+    return measure(window, call=lambda: runner(feeds), config=config, batch_size=batch_size)

@@ -1,0 +1,78 @@
+"""Choose among rows: the best one, and the runtime to open a format in."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import attrs
+
+from navcore.contract import Format
+from navcore.errors import InputError, Unavailable
+from navcore.workspace import FormatResult, RuntimeResult, Status
+
+
+@attrs.frozen
+class Choice:
+    """The best row: format, runtime, median latency in milliseconds at ``batch_size``, samples per second.
+
+    ``stable`` is false when the windows of its measurement did not agree.
+    """
+
+    format: Format
+    runtime: str
+    latency: float
+    batch_size: int
+    throughput: float
+    stable: bool
+
+
+def best_of(results: Sequence[FormatResult]) -> Choice | None:
+    """See :meth:`navcore.PackageDescriptor.best`."""
+    candidates = [
+        _choice(row, one)
+        for row in results
+        for one in row.runtimes
+        if not row.live and is_measured(one) and not one.elsewhere and not _fixes_an_axis(one)
+    ]
+    smallest = min((choice.batch_size for choice in candidates), default=0)
+    comparable = [choice for choice in candidates if choice.batch_size == smallest]
+    return min(comparable, key=lambda choice: choice.latency, default=None)
+
+
+def _choice(row: FormatResult, runtime: RuntimeResult) -> Choice:
+    first = min(runtime.performance, key=lambda performance: performance.batch_size)
+    return Choice(row.format, runtime.runtime, first.p50_latency, first.batch_size, first.throughput, first.stable)
+
+
+def _fixes_an_axis(runtime: RuntimeResult) -> bool:
+    """Whether it takes only some of the sizes that the data have."""
+    return runtime.verification is not None and bool(runtime.verification.frozen_axes)
+
+
+def is_measured(row: RuntimeResult) -> bool:
+    """Whether the row is ok and has numbers."""
+    return row.status == Status.OK and bool(row.performance)
+
+
+def median_latency(row: RuntimeResult) -> float:
+    """The median latency at the smallest batch, in milliseconds."""
+    return min(row.performance, key=lambda performance: performance.batch_size).p50_latency
+
+
+def fastest_runtime(row: FormatResult, offered: Collection[str]) -> str:
+    """The ok runtime of lowest latency among those installed, else any ok one.
+
+    Raises :class:`Unavailable` when nothing installed runs the format, :class:`InputError` when no runtime is ok.
+    """
+    ok = [one for one in row.runtimes if one.status == Status.OK and one.runtime in offered]
+    measured = [one for one in ok if one.performance]
+    if measured:
+        return min(measured, key=median_latency).runtime
+    if ok:
+        return ok[0].runtime
+    if not offered:
+        raise Unavailable(f"Nothing installed here runs {row.format.name}.", hint="Install the plugin that brings it.")
+    raise InputError(
+        f"No runtime of {row.format.name} is ok.",
+        hint=f"Name one to run it all the same: {', '.join(sorted(offered))}.",
+    )

@@ -1,0 +1,121 @@
+"""What one output may differ by, and the words for numbers that go beyond it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import attrs
+
+from navcore.evaluation.differences import Gap
+from navcore.evaluation.precision_bounds import BOUNDS, NOISE_FACTOR
+
+
+@attrs.frozen
+class Reading:
+    """One output in one comparison: its gap, and its relative L2 difference (``None`` unless floating point).
+
+    ``label`` and ``symbol`` are the comparison's; ``place`` is how a sentence calls it.
+    """
+
+    label: str
+    place: str
+    symbol: str | None
+    gap: Gap
+    relative: float | None
+
+
+@attrs.frozen
+class Limit:
+    """What one output is held to: the user's own ``atol`` and ``rtol`` where given, else what a precision explains.
+
+    ``noise`` is how far the source is from itself (:func:`navcore.evaluation.distance`); ten times that is
+    explained in any precision.
+    """
+
+    precision: str
+    noise: float = 0.0
+    atol: float | None = None
+    rtol: float | None = None
+
+    @property
+    def given(self) -> bool:
+        return self.atol is not None or self.rtol is not None
+
+    @property
+    def relative_l2(self) -> float:
+        """The largest relative L2 difference of a floating-point output, in any one comparison."""
+        return max(BOUNDS[self.precision].relative_l2, NOISE_FACTOR * self.noise)
+
+    @property
+    def differing(self) -> float:
+        """The largest share of differing elements of any other output."""
+        return max(BOUNDS[self.precision].differing, NOISE_FACTOR * self.noise)
+
+
+def beyond(output: str, readings: Sequence[Reading], limit: Limit) -> list[str]:
+    """A clause for every limit that the readings of ``output`` break, naming the worst comparison."""
+    if not readings:
+        return []
+    stray = max(readings, key=lambda reading: reading.gap.strays)
+    if stray.gap.strays:
+        return [
+            f"output {output!r} is NaN or infinite on one side only, or not alike on both, "
+            f"at {stray.gap.strays} of {stray.gap.elements} elements in {stray.place}"
+        ]
+    if not limit.given:
+        return beyond_precision(output, readings, limit)
+    clauses = (
+        _over(output, readings, "atol", limit.atol, lambda reading: reading.gap.atol),
+        _over(output, readings, "rtol", limit.rtol, lambda reading: reading.gap.rtol),
+    )
+    return [clause for clause in clauses if clause]
+
+
+def _over(
+    output: str, readings: Sequence[Reading], name: str, allowed: float | None, measure: Callable[[Reading], float]
+) -> str:
+    worst = max(readings, key=measure)
+    found = measure(worst)
+    # Written so that a NaN given as the limit allows nothing.
+    if allowed is None or found <= allowed:
+        return ""
+    kind = "absolute" if name == "atol" else "relative"
+    return f"the {kind} difference of output {output!r} is {found:.4g} in {worst.place}, over {name}={allowed:g}"
+
+
+def beyond_precision(output: str, readings: Sequence[Reading], limit: Limit) -> list[str]:
+    """A clause when ``output`` differs by more than the limit's precision and the source's noise explain."""
+    relatives = [(reading.relative, reading.place) for reading in readings if reading.relative is not None]
+    if not relatives:
+        return _beyond_share(output, readings, limit)
+    worst, place = max(relatives)
+    if worst <= limit.relative_l2:
+        return []
+    explains = _explains(limit, by_noise=limit.relative_l2 > BOUNDS[limit.precision].relative_l2)
+    return [
+        f"the relative L2 difference of output {output!r} is {worst:.4g} in {place}, "
+        f"and {explains} at most {limit.relative_l2:.4g}"
+    ]
+
+
+def _beyond_share(output: str, readings: Sequence[Reading], limit: Limit) -> list[str]:
+    differing = sum(reading.gap.differing for reading in readings)
+    elements = sum(reading.gap.elements for reading in readings)
+    where = "all comparisons"
+    if differing <= limit.differing * elements:
+        # Many sound comparisons must not hide one that is wrong; but one flip in a small one is what a rounding does.
+        floor = 1 if limit.differing else 0
+        apart = [each for each in readings if each.gap.differing > max(floor, limit.differing * each.gap.elements)]
+        if not apart:
+            return []
+        worst = max(apart, key=lambda reading: reading.gap.share)
+        differing, elements, where = worst.gap.differing, worst.gap.elements, worst.place
+    explains = _explains(limit, by_noise=limit.differing > BOUNDS[limit.precision].differing)
+    return [
+        f"{differing} of {elements} elements of output {output!r} differ in {where}, "
+        f"and {explains} at most a share of {limit.differing:.4g}"
+    ]
+
+
+def _explains(limit: Limit, *, by_noise: bool) -> str:
+    return "ten times the source's own noise explains" if by_noise else f"{limit.precision} explains"

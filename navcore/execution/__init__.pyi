@@ -1,0 +1,29 @@
+from .build_format import (
+    Making as Making,
+    blame_crash as blame_crash,
+    make as make,
+)
+from .check_format import (
+    check_runtime as check_runtime,
+    measure_runtime as measure_runtime,
+)
+from .isolation import (
+    ChildReport as ChildReport,
+    Limits as Limits,
+    die_with as die_with,
+    enter_child as enter_child,
+    read_request as read_request,
+    run_module as run_module,
+    write_result as write_result,
+)
+from .resources import processors as processors
+from .run import run_pipeline as run_pipeline
+from .run_context import (
+    Kept as Kept,
+    Session as Session,
+)
+from .scheduler import execute as execute
+from .worker import (
+    announced_in as announced_in,
+    runner_job as runner_job,
+)

@@ -1,0 +1,294 @@
+"""Make one format by one route: export a live model, or convert a file; once, wherever it was done before."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+import traceback
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from navcore.contract import Artifact, ExportJob, Format, Made
+from navcore.errors import PluginError
+from navcore.execution.isolation import captured_output
+from navcore.execution.run_context import Session
+from navcore.execution.step import failed_result, run_step, run_step_forked
+from navcore.planning import Step
+from navcore.workspace import (
+    Failure,
+    Journal,
+    Outcome,
+    Status,
+    Workspace,
+    describe,
+    died,
+    digest,
+    fresh_folder,
+    from_data,
+    move_contents,
+    remove,
+    size_of,
+    to_data,
+    versions_behind,
+    write_json,
+)
+
+RunStep = Callable[[Mapping[str, Any]], dict[str, Any]]
+RunForked = Callable[[Mapping[str, Any], Callable[[], dict[str, Any]]], dict[str, Any]]
+_IN_CALLER = "in-caller.json"
+
+
+@attrs.frozen
+class Making:
+    """How a step ended, what it made (``None`` when it failed), and the key under which that is remembered.
+
+    ``key`` is the recipe, on which later steps build. ``product`` names the one product that came of it, to which
+    verdicts and measurements belong: exporters are not deterministic. ``present`` is false when an earlier run made it
+    and another product stands in its place now.
+    """
+
+    outcome: Outcome
+    key: str
+    made: Made | None = None
+    product: str = ""
+    reused: bool = False
+    present: bool = True
+
+    @property
+    def checked_key(self) -> str:
+        """The key of what is verified and measured."""
+        return digest(self.key, self.product)
+
+
+def making_key(session: Session, step: Step, origin_key: str) -> str:
+    """The recipe: what it starts from, the route and the versions behind it, the options, and the signature."""
+    return digest(
+        "made",
+        origin_key,
+        step.route.id,
+        dict(versions_behind(step.route)),
+        session.options_key(step.route),
+        to_data(session.samples.signature),
+        session.device,
+    )
+
+
+def recall(session: Session, step: Step, key: str) -> Making | None:
+    """What an earlier run recorded under that key; a failure counts only if the limits were the same.
+
+    What was unavailable is not remembered: it may be there now.
+    """
+    data = session.journal.find("made", key)
+    if data is None:
+        return None
+    outcome = from_data(data["outcome"], Outcome)
+    if outcome.status != Status.OK:
+        lasting = outcome.status == Status.FAILED and data["limits"] == session.limits()
+        return Making(outcome, key, reused=True) if lasting else None
+    placed = session.journal.find("placing", step.target.name)
+    folder = session.workspace.format_folder(step.target.name)
+    present = (
+        placed is not None
+        and placed["product"] == data["product"]
+        and all(_has_size(folder / name, size) for name, size in data["files"].items())
+    )
+    return Making(outcome, key, from_data(data["made"], Made), data["product"], reused=True, present=present)
+
+
+def announce_placing(journal: Journal, target: str) -> str:
+    """Record that the files of a format are about to be replaced, by a product whose name this returns.
+
+    From then on no earlier product is taken for what lies in the format's folder, wherever the run is killed.
+    """
+    product = uuid.uuid4().hex
+    journal.record("placing", target, {"product": product})
+    return product
+
+
+def discard_product(session: Session, target: Format) -> None:
+    """Take away what an earlier run made of a format that this run could not make."""
+    folder = session.workspace.format_folder(target.name)
+    if folder.is_dir() and any(entry.suffix != ".log" for entry in folder.iterdir()):
+        announce_placing(session.journal, target.name)
+        _clear_product(folder)
+
+
+def _has_size(path: Path, size: int) -> bool:
+    return path.exists() and size_of(path) == size
+
+
+def make(
+    session: Session,
+    step: Step,
+    origin: Artifact,
+    key: str,
+    threads: int,
+    run: RunStep = run_step,
+    run_forked: RunForked = run_step_forked,
+) -> Making:
+    """Do the work of one step in a private folder, then move what it wrote into the format's own.
+
+    Never raises for what the route did: a failure is an outcome.
+    """
+    folder = session.workspace.format_folder(step.target.name)
+    folder.mkdir(exist_ok=True)
+    private = fresh_folder(session.workspace.private / "making" / f"{step.target.name}-{step.route.name}")
+    product = private / "product"
+    product.mkdir()
+    log = folder / f"{step.route.name}.log"
+    plain = {"folder": str(private), "log": str(log), "who": step.route.who, **session.limits()}
+    output = product / step.target.filename
+    if step.route.hook == "convert":
+        request = _convert_request(session, step, origin, output, threads)
+        answer = run({**plain, "request": request})
+    elif _can_fork(session, step, origin):
+        job = _export_job(session, step, origin, output, folder, threads=1, forked=True)
+        answer = run_forked(plain, lambda: _export(session, step, job))
+    else:
+        job = _export_job(session, step, origin, output, folder, threads=threads, forked=False)
+        with _marked(session, step, key):
+            answer = _in_caller(lambda: _export(session, step, job), log)
+    making = _accept(session, step, key, answer, product)
+    with contextlib.suppress(OSError):
+        remove(private)
+    return making
+
+
+def _can_fork(session: Session, step: Step, origin: Artifact) -> bool:
+    live = origin.format.live
+    on_cpu = live is None or live.device(origin.model) == "cpu"
+    return step.route.isolation == "fork" and on_cpu and session.device in (None, "cpu")
+
+
+def _convert_request(session: Session, step: Step, origin: Artifact, output: Path, threads: int) -> dict[str, Any]:
+    return {
+        "kind": "convert",
+        "route": step.route.id,
+        "artifact": to_data(origin),
+        "reference": to_data(session.samples.signature),
+        "output": str(output),
+        "workspace": str(session.workspace.root),
+        "options": to_data(session.options.get(step.route.id)),
+        "device": session.device,
+        "threads": threads,
+        "log_dir": str(session.workspace.format_folder(step.target.name)),
+    }
+
+
+def _export_job(
+    session: Session, step: Step, origin: Artifact, output: Path, folder: Path, *, threads: int, forked: bool
+) -> ExportJob[Any]:
+    return ExportJob(
+        source=origin,
+        target=step.target,
+        output=output,
+        signature=session.samples.signature,
+        example=session.store.example(session.samples.signature),
+        options=session.options.get(step.route.id),
+        device=session.device,
+        threads=threads,
+        forked=forked,
+        log_dir=folder,
+    )
+
+
+def _export(session: Session, step: Step, job: ExportJob[Any]) -> dict[str, Any]:
+    return {"made": to_data(session.registry.ask("export_model", job, step.route))}
+
+
+@contextlib.contextmanager
+def _marked(session: Session, step: Step, key: str) -> Iterator[None]:
+    """Leave a note while a step runs in the caller itself, for whoever finds that process dead."""
+    note = session.workspace.private / _IN_CALLER
+    log = f"{step.target.name}/{step.route.name}.log"
+    told = {"key": key, "who": step.route.who, "target": step.target.name, "log": log, "limits": session.limits()}
+    write_json(note, told)
+    try:
+        yield
+    finally:
+        note.unlink(missing_ok=True)
+
+
+def blame_crash(workspace: Workspace, cause: str) -> str:
+    """Record the step that a dead process was performing in itself as failed, so that the next run passes it over.
+
+    Returns the step's target, or ``""`` when the process did not die in such a step.
+    """
+    note = workspace.private / _IN_CALLER
+    if not note.is_file():
+        return ""
+    told = json.loads(note.read_text())
+    failure = died("crash", cause, told["who"])
+    outcome = Outcome(Status.FAILED, log=told["log"], failure=failure, contained=False)
+    record = {"outcome": to_data(outcome), "made": None, "files": {}, "limits": told["limits"], "product": ""}
+    Journal(workspace.journal_file).record("made", told["key"], record)
+    note.unlink()
+    return str(told["target"])
+
+
+def _in_caller(work: Callable[[], dict[str, Any]], log: Path) -> dict[str, Any]:
+    """Work that can only be done where the model lives: contained is what Python can contain, and the row says so."""
+    started = time.monotonic()
+    log.unlink(missing_ok=True)
+    with captured_output(log):
+        try:
+            result = work()
+            failure = None
+        except Exception as error:
+            result, failure = failed_result(error), describe(error)
+            traceback.print_exc()  # into the log, where the whole story belongs
+    seconds = time.monotonic() - started
+    status = Status.OK
+    if failure is not None:
+        status = Status.UNAVAILABLE if failure.category == "unavailable" else Status.FAILED
+    outcome = Outcome(status, seconds, None, str(log), failure, contained=False)
+    return {"outcome": to_data(outcome), "result": result}
+
+
+def _accept(session: Session, step: Step, key: str, answer: Mapping[str, Any], written: Path) -> Making:
+    """Move a product into place and record the outcome; a success that wrote nothing is a failure."""
+    outcome = from_data(answer["outcome"], Outcome)
+    if outcome.log:
+        outcome = attrs.evolve(outcome, log=session.workspace.relative(Path(outcome.log)))
+    made, product, files = None, "", {}
+    if outcome.status == Status.OK:
+        if not (written / step.target.filename).exists() or not size_of(written / step.target.filename):
+            outcome = attrs.evolve(outcome, status=Status.FAILED, failure=_wrote_nothing(step))
+        else:
+            made = from_data(answer["result"]["made"], Made)
+            files = {entry.name: size_of(entry) for entry in sorted(written.iterdir())}
+            product = announce_placing(session.journal, step.target.name)
+            folder = session.workspace.format_folder(step.target.name)
+            _clear_product(folder)
+            move_contents(written, folder)
+    record = {
+        "outcome": to_data(outcome),
+        "made": to_data(made),
+        "product": product,
+        "files": files,
+        "limits": session.limits(),
+    }
+    session.journal.record("made", key, record)
+    return Making(outcome, key, made, product)
+
+
+def _wrote_nothing(step: Step) -> Failure:
+    return describe(
+        PluginError(
+            f"it reported success and wrote nothing at {step.target.filename}.",
+            who=step.route.who,
+            hint="Its log may say more; the route has to write job.output.",
+        )
+    )
+
+
+def _clear_product(folder: Path) -> None:
+    """Take away what another route made before; the logs stay."""
+    for entry in folder.iterdir():
+        if entry.suffix != ".log":
+            remove(entry)

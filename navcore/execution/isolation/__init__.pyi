@@ -1,0 +1,20 @@
+from .child_records import (
+    kill_children as kill_children,
+    reap_orphans as reap_orphans,
+)
+from .child_setup import (
+    die_with as die_with,
+    enter_child as enter_child,
+)
+from .fork import run_forked as run_forked
+from .output_capture import captured_output as captured_output
+from .result_file import (
+    read_request as read_request,
+    read_result as read_result,
+    write_result as write_result,
+)
+from .spawn import run_module as run_module
+from .supervisor import (
+    ChildReport as ChildReport,
+    Limits as Limits,
+)

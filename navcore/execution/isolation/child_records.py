@@ -1,0 +1,115 @@
+"""Remembers on disk which child runs for whom, so that orphans of a killed program can be found and killed later."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import attrs
+
+from navcore.execution.isolation.process_tree import kill_exactly
+from navcore.execution.isolation.procfs import (
+    Process,
+    has_in_environment,
+    has_open,
+    identify,
+    is_running,
+    machine_name,
+    session_members,
+)
+
+RECORD = ".running.json"
+STOP = ".stop"
+
+
+@attrs.frozen
+class ChildRecord:
+    """A running child and the process that supervises it.
+
+    ``machine`` says where the process numbers mean anything. ``token`` is in the environment of what the child
+    starts, and ``output`` (``"pipe:[12345]"``) among its descriptors: by these its orphans are recognised.
+    """
+
+    machine: str
+    parent: Process
+    child: Process
+    token: str
+    output: str
+
+
+def write_record(folder: Path, record: ChildRecord) -> None:
+    """Write ``folder/.running.json``, which is there as long as the child runs."""
+    private = folder / f"{RECORD}.{os.getpid()}"
+    private.write_text(json.dumps(attrs.asdict(record)))
+    os.replace(private, folder / RECORD)
+
+
+def remove_record(folder: Path) -> None:
+    """Forget a child that has ended."""
+    for path in (folder / RECORD, folder / f"{RECORD}.{os.getpid()}"):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def reap_orphans(folder: Path) -> list[int]:
+    """Kill what killed programs left running, for all records below ``folder``, and return the numbers killed.
+
+    Nothing is killed on account of a record whose supervisor is alive, or that was made on another machine, in
+    another container or before the last start of this one. A process is killed only when it is provably the
+    recorded child or something that it started: a process that got a recycled number is never touched.
+    """
+    return _kill_recorded(folder, lambda record: not is_running(record.parent))
+
+
+def kill_children(folder: Path) -> list[int]:
+    """Kill the children that this very process is running below ``folder`` and return the numbers killed.
+
+    For a program that is interrupted while its threads supervise: their runs return at once, as crashes. Those that
+    another process supervises for it, perhaps on another machine, are asked to end by a file beside their record.
+    """
+    ourselves = identify(os.getpid())
+    for path, record in _records(folder):
+        if record.machine != machine_name() or record.parent != ourselves:
+            with contextlib.suppress(OSError):
+                path.with_name(STOP).touch()
+    return _kill_recorded(folder, lambda record: record.parent == ourselves)
+
+
+def _kill_recorded(folder: Path, is_meant: Callable[[ChildRecord], bool]) -> list[int]:
+    here = machine_name()
+    killed = []
+    for path, record in _records(folder):
+        if record.machine != here or not is_meant(record):
+            continue
+        for process in _still_running(record):
+            kill_exactly(process)
+            killed.append(process.pid)
+        with contextlib.suppress(OSError):
+            path.unlink()
+    return killed
+
+
+def _records(folder: Path) -> Iterator[tuple[Path, ChildRecord]]:
+    for place, _, names in os.walk(folder):
+        if RECORD in names:
+            path = Path(place) / RECORD
+            # A file that is no record, or has just been removed, is nobody's orphan.
+            with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+                said = json.loads(path.read_text())
+                parent, child = Process(**said.pop("parent")), Process(**said.pop("child"))
+                yield path, ChildRecord(parent=parent, child=child, **said)
+
+
+def _still_running(record: ChildRecord) -> list[Process]:
+    members = session_members(record.child.pid)
+    if is_running(record.child):
+        return [record.child, *(process for process in members if process != record.child)]
+    # The leader is gone. Its number may since have served another session, so each member has to prove its descent.
+    return [
+        process
+        for process in members
+        if has_in_environment(process.pid, record.token) or has_open(process.pid, record.output)
+    ]

@@ -1,0 +1,113 @@
+"""Follows a child process and everything it started, and ends all of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+
+from navcore.execution.isolation.procfs import (
+    Process,
+    descendants,
+    identify,
+    is_running,
+    resident_memory,
+    session_members,
+)
+
+_STRAYS_EVERY = 1.0  # seconds; finding orphans means reading the whole of /proc
+_PATIENCE = 5.0  # seconds to wait for killed processes, which the kernel may hold in the middle of a device call
+_JUST_LOOK = os.WEXITED | os.WNOWAIT | os.WNOHANG
+
+
+class Family:
+    """A child that leads a session, with its descendants and the orphans that they left in the session.
+
+    The child is not reaped before `end`, so its number stays its own, and its group can be signalled safely.
+    """
+
+    def __init__(self, leader: int) -> None:
+        self.leader = leader
+        self._known: set[Process] = set()
+        self._next_scan = 0.0
+        self._ended = False
+        self._code: int | None = None
+
+    def resident_memory(self) -> int:
+        """Return the bytes that the family holds in memory now; pages that several share count once for each."""
+        found = set(descendants(self.leader))
+        now = time.monotonic()
+        if now >= self._next_scan:
+            self._next_scan = now + _STRAYS_EVERY
+            found.update(session_members(self.leader))
+        found.update(process for process in self._known if is_running(process))
+        leader = identify(self.leader)
+        self._known = found - {leader} if leader is not None else found
+        return resident_memory(self.leader) + sum(resident_memory(process.pid) for process in self._known)
+
+    def has_lost_its_leader(self) -> bool:
+        """Say whether the child itself has ended."""
+        try:
+            return os.waitid(os.P_PID, self.leader, _JUST_LOOK) is not None
+        except ChildProcessError:  # the program around us reaps all its children
+            return True
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the child and its process group."""
+        for deliver in (os.kill, os.killpg):
+            # A forked child that has not got as far as leading its own group is reached by its number alone.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                deliver(self.leader, number)
+
+    def end(self) -> int | None:
+        """Kill whatever is left, reap the child and return its exit code: negative for a signal, None if unknown."""
+        if self._ended:
+            return self._code
+        if not self._was_reaped_by_others():
+            self.send(signal.SIGKILL)
+        deadline = time.monotonic() + _PATIENCE
+        while (left := self._left()) or not self.has_lost_its_leader():
+            for process in left:
+                kill_exactly(process)
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.001)
+        with contextlib.suppress(ChildProcessError):
+            pid, status = os.waitpid(self.leader, os.WNOHANG)
+            self._code = os.waitstatus_to_exitcode(status) if pid else None
+        self._ended = True
+        return self._code
+
+    def _was_reaped_by_others(self) -> bool:
+        """Say whether the child's number may belong to a stranger by now."""
+        try:
+            os.waitid(os.P_PID, self.leader, _JUST_LOOK)
+        except ChildProcessError:
+            return True
+        return False
+
+    def _left(self) -> list[Process]:
+        known = {process for process in self._known if is_running(process)}
+        return list(known.union(session_members(self.leader)))
+
+
+def kill_exactly(process: Process) -> None:
+    """Kill this very process; a later one that got its number is never touched."""
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return
+    except OSError:  # a kernel before 5.3, or a container that forbids the call
+        descriptor = -1
+    try:
+        # Looked at after the descriptor was opened: from here on it cannot come to mean another process.
+        if is_running(process):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                if descriptor >= 0:
+                    signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+                else:
+                    os.kill(process.pid, signal.SIGKILL)
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)

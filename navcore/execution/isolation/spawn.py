@@ -1,0 +1,98 @@
+"""Runs a module in a fresh Python process: ``python -m module request.json``."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from navcore.errors import StepError
+from navcore.execution.isolation.child_setup import PARENT_VARIABLE, TOKEN_VARIABLE
+from navcore.execution.isolation.result_file import write_request
+from navcore.execution.isolation.supervisor import ChildReport, Limits, StartedChild, block_signals, prepare, supervise
+
+
+def run_module(
+    module: str,
+    request: Mapping[str, Any],
+    *,
+    folder: Path,
+    log: Path,
+    limits: Limits,
+    environment: Mapping[str, str] | None = None,
+) -> ChildReport:
+    """Run ``module`` with a JSON request in a child process, stay until it has ended, and report how it went.
+
+    The module finds the request at the path in ``sys.argv[1]`` (`read_request`), calls `enter_child` first and
+    `write_result` with that path's folder last. ``folder`` belongs to this run alone; an earlier result in it is
+    removed. The child works in the current folder, reads nothing from standard input, and imports from where the
+    caller can, except from "the current folder, whatever it is". ``environment`` is set on top of the caller's, but
+    PYTHONPATH is always ours.
+
+    Nothing that the child does is raised here. Raises TypeError or ValueError for a request that is not plain JSON
+    data, and StepError when no Python can be started at all.
+    """
+    folder, log = Path(folder).absolute(), Path(log).absolute()
+    prepare(folder, log)
+    path = write_request(folder, request)
+    token = uuid.uuid4().hex
+    variables = {
+        **os.environ,
+        **(environment or {}),
+        "PYTHONPATH": _search_path(),
+        PARENT_VARIABLE: str(os.getpid()),
+        TOKEN_VARIABLE: token,
+    }
+    began = time.monotonic()
+    output, child_output = os.pipe()
+    # An interrupt must not come between the start of the child and its supervision. `enter_child` lets signals in.
+    mask = block_signals()
+    try:
+        process = _start([sys.executable, "-P", "-m", module, str(path)], variables, child_output)
+    except BaseException:
+        os.close(output)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        raise
+    finally:
+        os.close(child_output)
+    try:
+        return supervise(StartedChild(process.pid, output, token, began, mask), folder=folder, log=log, limits=limits)
+    finally:
+        # Reaped already, by number: Popen must not wait for that number again, which may be another child's by now.
+        process.returncode = 0
+
+
+def _start(command: list[str], variables: dict[str, str], output: int) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            command,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise StepError(
+            f"no Python process can be started with {command[0]!r}: {error}.",
+            who="navcore",
+            hint="Check sys.executable, the number of processes allowed (ulimit -u) and the free memory.",
+        ) from error
+
+
+def _search_path() -> str:
+    """Return the caller's ``sys.path`` in the form of PYTHONPATH.
+
+    The whole of it, in its order: with only a part in front, a package could come to shadow the standard library.
+    """
+    entries = [entry for entry in sys.path if isinstance(entry, str) and entry and os.pathsep not in entry]
+    with contextlib.suppress(FileNotFoundError):  # the current folder may be gone
+        entries = [os.path.abspath(entry) for entry in entries]
+    return os.pathsep.join(entries)

@@ -1,0 +1,158 @@
+"""A run from model and data to the record of everything learned: sample, make, check, write down."""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Executor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from navcore import __version__
+from navcore.contract import resolve_batch_sizes
+from navcore.errors import NavcoreError, OptionError
+from navcore.execution.build_format import discard_product
+from navcore.execution.isolation import reap_orphans
+from navcore.execution.run_context import Session, the_source
+from navcore.execution.scheduler import execute
+from navcore.execution.source_call import source_call
+from navcore.planning import Source, key_of
+from navcore.registry import Registry, settle_options
+from navcore.sampling import SampleStore, SamplingRequest, take_samples
+from navcore.workspace import (
+    Event,
+    FormatResult,
+    Observer,
+    Record,
+    Samples,
+    Settings,
+    Stage,
+    Status,
+    Workspace,
+    announce,
+    describe_environment,
+    describe_git,
+    keep_verified,
+    logged,
+    opened,
+    publish,
+    read_status,
+    workspace_path,
+)
+
+if TYPE_CHECKING:
+    pass
+
+
+def run_pipeline(
+    source: Source,
+    dataloader: Any,
+    settings: Settings,
+    registry: Registry,
+    *,
+    workdir: Path | str | None,
+    override: bool,
+    executor: Executor | None,
+    observer: Observer | None,
+) -> tuple[Record, Workspace]:
+    """Do the whole run in the model's workspace, under its lock; the record is on disk after every finished row."""
+    root = workspace_path(workdir, settings.model_name)
+    if override and source.path is not None and source.path.resolve().is_relative_to(root.resolve()):
+        raise OptionError(
+            f"override_workdir=True would delete the source itself, {source.path}.",
+            hint="Choose another workdir or model_name, or move the model away first.",
+        )
+    with opened(root, override=override) as workspace, logged(workspace.log_file):
+        reap_orphans(workspace.private)
+        samples = _sample(source, dataloader, settings, registry, workspace, observer)
+        session = Session(
+            registry=registry,
+            workspace=workspace,
+            settings=settings,
+            source=source,
+            source_key=key_of(source, samples.digest),
+            samples=samples,
+            options=settle_options(settings.options, registry.routes, registry.formats),
+            observer=observer,
+            executor=executor,
+        )
+        record = new_record(session)
+        results = execute(session, [the_source(session)], publisher(session, record))
+        for row in results:
+            if row.path is None and not row.live:
+                discard_product(session, row.format)
+        record = attrs.evolve(record, results=keep_verified(record, results, session.journal))
+        publish(workspace, record)
+        return record, workspace
+
+
+def new_record(session: Session) -> Record:
+    """The record of a run that has no results yet; a continued workspace keeps its identity and the user's word."""
+    before = None
+    if session.workspace.status_file.exists():
+        with contextlib.suppress(NavcoreError):
+            before = read_status(session.workspace.status_file)
+    same = before is not None and before.source_key == session.source_key
+    return Record(
+        uuid=before.uuid if before is not None and same else str(uuid.uuid4()),
+        timestamp=datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds"),
+        settings=session.settings,
+        source=session.source.format,
+        source_key=session.source_key,
+        live=session.source.is_live,
+        samples=session.samples,
+        results=before.results if before is not None and same else (),
+        environment=describe_environment(),
+        git_info=describe_git(session.settings.git_info),
+        navcore_version=__version__,
+    )
+
+
+def publisher(session: Session, record: Record) -> Callable[[tuple[FormatResult, ...]], None]:
+    """Writes status.yaml, and the config.yaml of each finished variant, every time a row is done."""
+
+    def write(results: tuple[FormatResult, ...]) -> None:
+        kept = keep_verified(record, results, session.journal)
+        publish(session.workspace, attrs.evolve(record, results=kept))
+
+    return write
+
+
+def _sample(
+    source: Source,
+    dataloader: Any,
+    settings: Settings,
+    registry: Registry,
+    workspace: Workspace,
+    observer: Observer | None,
+) -> Samples:
+    announce(observer, Event(Stage.SAMPLING, source.format.name, "reading the dataloader and running the source"))
+    with source_call(source, settings, registry, workspace) as (call, own_names):
+        request = SamplingRequest(
+            sample_count=settings.sample_count,
+            batch_dim=settings.batch_dim,
+            input_names=settings.input_names,
+            positional_names=own_names,
+            output_names=settings.output_names,
+            dynamic_axes=settings.dynamic_axes,
+            axis_ranges=settings.axis_ranges,
+            largest_batch=_largest_batch(settings),
+        )
+        samples = take_samples(
+            dataloader, request, to_array=registry.to_array, source=call, store=SampleStore(workspace.root)
+        )
+    for note in samples.notes:
+        announce(observer, Event(Stage.SAMPLING, source.format.name, note))
+    told = ", ".join(f"{count} {kind}" for kind, count in samples.counts.items())
+    announce(observer, Event(Stage.SAMPLING, source.format.name, f"samples: {told}", Status.OK))
+    return samples
+
+
+def _largest_batch(settings: Settings) -> int | None:
+    if settings.batch_dim is None:
+        return None
+    return max(resolve_batch_sizes(settings.profiler_config, batch_dim=settings.batch_dim, dataloader_batch=1))

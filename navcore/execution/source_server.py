@@ -1,0 +1,160 @@
+"""A child that keeps one file-based source loaded and answers calls, so that the source never runs in the caller."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Client, Listener
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from navcore.contract import RunnerJob, Signature
+from navcore.errors import SourceError, StepError
+from navcore.execution.isolation import kill_children
+from navcore.execution.step import run_step
+from navcore.registry import Registry
+from navcore.workspace import describe, from_data, to_data
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Call = Callable[[Signature, Mapping[str, "np.ndarray"]], Mapping[str, "np.ndarray"]]
+
+
+@contextlib.contextmanager
+def served(step: dict[str, Any], *, patience: float | None = None) -> Iterator[tuple[Call, tuple[str, ...]]]:
+    """Start the child for ``step`` (as :func:`navcore.execution.step.run_step` takes it).
+
+    Yields a function that calls it, and the names that the stored model gives its own inputs (where it has names).
+    ``patience`` is how many seconds loading, or one call, may take.
+
+    Messages travel over a Unix socket in a private folder, under a key that only the two processes know.
+    Raises :class:`StepError` when the child dies, refuses or exceeds the patience; the text says why.
+    """
+    key = secrets.token_bytes(32)
+    ended: list[dict[str, Any]] = []
+    # A socket's path may have 107 bytes at most, so it cannot be in the workspace.
+    with tempfile.TemporaryDirectory(prefix="navcore-") as place, _listen(f"{place}/s", key) as listener:
+        address = f"{place}/s"
+        request = {**step["request"], "kind": "serve", "address": address, "key": key.hex()}
+
+        def supervise() -> None:
+            ended.append(run_step({**step, "request": request, "timeout": None}))
+            # Wakes the accept below when the child ended before it called back.
+            with contextlib.suppress(OSError, EOFError, AuthenticationError):
+                Client(address, family="AF_UNIX", authkey=key).close()
+
+        thread = threading.Thread(target=supervise, name="navcore source", daemon=True)
+        thread.start()
+        try:
+            with _Line(listener, step["who"], patience, thread, ended) as line:
+                yield line.call, line.inputs
+        except BaseException:
+            while thread.is_alive():  # nobody waits for the rest of a call whose answer is not wanted any more
+                kill_children(Path(step["folder"]))
+                thread.join(0.1)
+            raise
+        thread.join()
+
+
+class _Line:
+    """The caller's end of the conversation with the child."""
+
+    def __init__(
+        self,
+        listener: Listener,
+        who: str,
+        patience: float | None,
+        thread: threading.Thread,
+        ended: list[dict[str, Any]],
+    ) -> None:
+        self._who = who
+        self._patience = patience
+        self._thread = thread
+        self._ended = ended
+        try:
+            self._connection = listener.accept()
+        except (EOFError, OSError, AuthenticationError):  # it died in the middle of its first words
+            raise self._gone() from None
+        finally:
+            listener.close()  # or what is to wake this up, when the child has ended, would wait to be accepted itself
+
+    def __enter__(self) -> _Line:
+        try:
+            self.inputs: tuple[str, ...] = self._receive("Loading it")
+        except BaseException:
+            self._connection.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def call(self, signature: Signature, feeds: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        try:
+            self._connection.send((to_data(signature), dict(feeds)))
+        except OSError:
+            raise self._gone() from None
+        outcome, value = self._receive("One call")
+        if outcome == "failed":
+            raise SourceError(value)
+        answered: Mapping[str, np.ndarray] = value
+        return answered
+
+    def _receive(self, what: str) -> Any:
+        try:
+            if self._connection.poll(self._patience):
+                return self._connection.recv()
+        except (EOFError, OSError):
+            raise self._gone() from None
+        raise StepError(
+            f"The source could not be run: {what.lower()} took longer than {self._patience:g} s.",
+            who=self._who,
+            hint="Give it more time with timeout=.",
+        )
+
+    def _gone(self) -> StepError:
+        self._thread.join(10)
+        failure = self._ended[0]["outcome"]["failure"] if self._ended else None
+        cause = failure["cause"] if failure else f"{self._who}: its process ended without a word"
+        return StepError(f"The source could not be run: {cause}", hint=(failure or {}).get("hint", ""))
+
+
+def _listen(address: str, key: bytes) -> Listener:
+    return Listener(address, family="AF_UNIX", authkey=key)
+
+
+def serve(job: RunnerJob[Any], request: Mapping[str, Any], registry: Registry) -> dict[str, Any]:
+    """The child's side: load the source once, answer calls until the caller hangs up."""
+    with Client(request["address"], family="AF_UNIX", authkey=bytes.fromhex(request["key"])) as connection:
+        calls = 0
+        route = registry.route(request["route"])
+        with (
+            registry.ask("make_runner", job, route) as runner,
+            contextlib.suppress(EOFError, ConnectionResetError),
+        ):
+            connection.send(runner.inputs)
+            while True:
+                signature, feeds = connection.recv()
+                try:
+                    connection.send(("ok", _renamed(runner(feeds), from_data(signature, Signature))))
+                except Exception as error:
+                    connection.send(("failed", _blamed(describe(error).cause, route.who)))
+                calls += 1
+    return {"calls": calls}
+
+
+def _blamed(cause: str, who: str) -> str:
+    """The cause under the plugin's name, which a failed call of its runner does not carry by itself."""
+    return cause if who in cause else f"{who}: {cause}"
+
+
+def _renamed(answer: Mapping[str, np.ndarray], signature: Signature) -> dict[str, np.ndarray]:
+    """The outputs under the signature's names, by position, once it has any."""
+    if len(signature.output_names) != len(answer):
+        return dict(answer)
+    return dict(zip(signature.output_names, answer.values(), strict=True))

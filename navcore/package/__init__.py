@@ -1,0 +1,5 @@
+"""What one has after a run: the descriptor, the ``.nav`` file, the report."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

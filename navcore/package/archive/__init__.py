@@ -1,0 +1,5 @@
+"""The ``.nav`` file: write, inspect and extract it without trusting it."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

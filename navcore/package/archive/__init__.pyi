@@ -1,0 +1,15 @@
+from .manifest import (
+    FileEntry as FileEntry,
+    Manifest as Manifest,
+)
+from .reading import (
+    extract_archive as extract_archive,
+    read_manifest as read_manifest,
+    read_member as read_member,
+)
+from .refusals import Refusal as Refusal
+from .size_limits import Limits as Limits
+from .writing import (
+    Member as Member,
+    write_archive as write_archive,
+)

@@ -1,0 +1,238 @@
+"""Turn a package's ``manifest.json`` into a frozen value and back, and refuse whatever is ambiguous in it.
+
+    {
+     "format": "nav",
+     "manifest_version": 1,
+     "meta": {…},
+     "files": [
+      {"name": "onnx/model.onnx", "size": 12, "sha256": "…64 hex digits…"},
+      {"name": "best/model.onnx", "size": 12, "sha256": "…the same…", "same_as": "onnx/model.onnx"}
+     ]
+    }
+
+``files`` lists the stored members in the order of the archive. A file whose content is stored already is not a member:
+its entry says ``same_as`` and names the stored one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn, TypeAlias
+
+import attrs
+
+from navcore.package.archive.refusals import Refusal, refusal
+from navcore.package.archive.safe_names import check_names
+from navcore.package.archive.size_limits import Limits
+
+JSON: TypeAlias = "Mapping[str, JSON] | Sequence[JSON] | str | int | float | bool | None"
+
+MANIFEST_NAME = "manifest.json"
+MANIFEST_VERSION = 1
+DEEPEST_META = 32
+_LARGEST_INTEGER = (1 << 63) - 1
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@attrs.frozen
+class FileEntry:
+    """One file of a package: ``size`` in bytes, ``sha256`` in lower-case hex, ``same_as`` the stored file it equals."""
+
+    name: str
+    size: int
+    sha256: str
+    same_as: str | None = None
+
+
+@attrs.frozen
+class Manifest:
+    """What a package says about itself. ``digest`` is the SHA-256 of the manifest's bytes: what a signature signs."""
+
+    files: tuple[FileEntry, ...]
+    meta_text: str
+    digest: str = attrs.field(repr=False)
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """The writer's own part, as plain JSON values; each call makes a new copy."""
+        meta: dict[str, Any] = json.loads(self.meta_text)
+        return meta
+
+    @property
+    def stored(self) -> tuple[FileEntry, ...]:
+        """The files that are members of the archive."""
+        return tuple(entry for entry in self.files if entry.same_as is None)
+
+    @property
+    def total_size(self) -> int:
+        """The size of all files when extracted, in bytes."""
+        return sum(entry.size for entry in self.files)
+
+    def file(self, name: str) -> FileEntry:
+        """Return the entry of ``name``. Raises ``PackageError`` (``no-such-member``) if there is none."""
+        for entry in self.files:
+            if entry.name == name:
+                return entry
+        raise refusal(Refusal.NO_SUCH_MEMBER, f"the package holds no file {name!a}.")
+
+
+def manifest_bytes(files: Sequence[FileEntry], meta: Mapping[str, JSON]) -> bytes:
+    """Write the manifest of ``files``; its length depends on names, sizes and ``meta`` only, not on digests.
+
+    Keys of ``meta`` are sorted, so that equal values give equal bytes. Raises ``PackageError`` (``manifest-…``) for a
+    ``meta`` that JSON cannot say without loss.
+    """
+    try:
+        sorted_meta = json.loads(json.dumps(meta, sort_keys=True, allow_nan=False))
+        entries = [attrs.asdict(entry, filter=lambda _, value: value is not None) for entry in files]
+        document = {"format": "nav", "manifest_version": MANIFEST_VERSION, "meta": sorted_meta, "files": entries}
+        return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
+    except RecursionError as error:
+        raise refusal(Refusal.MANIFEST_DEPTH, "the metadata is nested too deeply.") from error
+    except (TypeError, ValueError) as error:
+        raise refusal(Refusal.MANIFEST_SHAPE, f"the metadata cannot be written as JSON ({error}).") from error
+
+
+def parse_manifest(data: bytes) -> Manifest:
+    """Read and check the bytes of a ``manifest.json``. Raises ``PackageError`` with the code of the failed check."""
+    document = _strict_json(data)
+    fields = _fields(document, "the manifest", required={"format", "manifest_version", "meta", "files"})
+    if fields["format"] != "nav":
+        raise refusal(Refusal.MANIFEST_SHAPE, f"the manifest's format is {_shown(fields['format'])}, not 'nav'.")
+    version = fields["manifest_version"]
+    if isinstance(version, bool) or not isinstance(version, int):
+        raise refusal(Refusal.MANIFEST_SHAPE, "the manifest's version is not an integer.")
+    if version != MANIFEST_VERSION:
+        what = f"the manifest has version {version}, and this navcore reads version {MANIFEST_VERSION}."
+        raise refusal(Refusal.MANIFEST_VERSION, what, hint="Install the navcore that wrote the package.")
+    meta, listed = fields["meta"], fields["files"]
+    if not isinstance(meta, dict):
+        raise refusal(Refusal.MANIFEST_SHAPE, "the manifest's meta is not an object.")
+    if not isinstance(listed, list):
+        raise refusal(Refusal.MANIFEST_SHAPE, "the manifest's files are not a list.")
+    _check_meta(meta)
+    files = tuple(_file_entry(entry, position) for position, entry in enumerate(listed))
+    check_names([MANIFEST_NAME, *(entry.name for entry in files)])
+    _check_references(files)
+    meta_text = json.dumps(meta, ensure_ascii=False, allow_nan=False)
+    return Manifest(files=files, meta_text=meta_text, digest=hashlib.sha256(data).hexdigest())
+
+
+def check_limits(manifest: Manifest, archive_size: int, limits: Limits) -> None:
+    """Refuse a manifest with too many files, or whose files would be too large. ``archive_size`` in bytes."""
+    if len(manifest.files) > limits.members:
+        what = f"the manifest lists {len(manifest.files)} files, more than {limits.members}."
+        raise refusal(Refusal.TOO_MANY_MEMBERS, what)
+    allowed = min(limits.total_bytes, max(limits.expansion_free_bytes, limits.expansion * archive_size))
+    if manifest.total_size > allowed:
+        what = f"the files would take {manifest.total_size} bytes, more than the {allowed} that are allowed."
+        raise refusal(Refusal.EXPANSION, what)
+
+
+def _strict_json(data: bytes) -> object:
+    try:
+        document: object = json.loads(
+            data.decode("utf-8"),
+            object_pairs_hook=_unique_keys,
+            parse_int=_bounded_integer,
+            parse_float=_finite_float,
+            parse_constant=_no_constant,
+        )
+    except RecursionError as error:
+        raise refusal(Refusal.MANIFEST_DEPTH, "the manifest is nested too deeply.") from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise refusal(Refusal.MANIFEST_JSON, f"the manifest is not JSON in UTF-8 ({error}).") from error
+    return document
+
+
+def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise refusal(Refusal.MANIFEST_DUPLICATE_KEY, f"the manifest has the key {_shown(twice)} twice in one object.")
+    return result
+
+
+def _bounded_integer(text: str) -> int:
+    # Length first: converting a long text takes quadratic time.
+    if len(text) > 20 or abs(int(text)) > _LARGEST_INTEGER:
+        raise refusal(Refusal.MANIFEST_NUMBER, f"the manifest has an integer beyond 64 bits ({text[:20]}...).")
+    return int(text)
+
+
+def _finite_float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise refusal(Refusal.MANIFEST_NUMBER, f"the manifest has a number beyond double precision ({text[:20]}).")
+    return value
+
+
+def _no_constant(text: str) -> NoReturn:
+    raise refusal(Refusal.MANIFEST_NUMBER, f"the manifest has {text}, which is no JSON number.")
+
+
+def _check_meta(meta: dict[str, object]) -> None:
+    level: list[object] = [meta]
+    for _ in range(DEEPEST_META):
+        below: list[object] = []
+        for value in level:
+            if isinstance(value, dict):
+                below += [*value.keys(), *value.values()]
+            elif isinstance(value, list):
+                below += value
+            elif isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
+                raise refusal(Refusal.MANIFEST_JSON, "the manifest has half of a surrogate pair in a string.")
+        level = below
+    if level:
+        raise refusal(Refusal.MANIFEST_DEPTH, f"the manifest's meta is nested deeper than {DEEPEST_META} levels.")
+
+
+def _fields(value: object, what: str, *, required: set[str], optional: frozenset[str] = frozenset()) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise refusal(Refusal.MANIFEST_SHAPE, f"{what} is not an object.")
+    if missing := sorted(required - value.keys()):
+        raise refusal(Refusal.MANIFEST_SHAPE, f"{what} has no field {missing[0]!r}.")
+    if unknown := sorted(value.keys() - required - optional):
+        raise refusal(Refusal.MANIFEST_SHAPE, f"{what} has the unknown field {_shown(unknown[0])}.")
+    return value
+
+
+def _file_entry(value: object, position: int) -> FileEntry:
+    what = f"entry {position} of the manifest's files"
+    fields = _fields(value, what, required={"name", "size", "sha256"}, optional=frozenset({"same_as"}))
+    name, size, sha256 = fields["name"], fields["size"], fields["sha256"]
+    if not isinstance(name, str):
+        raise refusal(Refusal.MANIFEST_SHAPE, f"the name of {what} is not a string.")
+    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+        raise refusal(Refusal.MANIFEST_SHAPE, f"the size of {_shown(name)} is not a number of bytes.")
+    if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
+        raise refusal(Refusal.MANIFEST_SHAPE, f"the sha256 of {_shown(name)} is not 64 lower-case hex digits.")
+    if "same_as" in fields and not isinstance(fields["same_as"], str):
+        raise refusal(Refusal.MANIFEST_SHAPE, f"the same_as of {_shown(name)} is not a string.")
+    return FileEntry(name=name, size=size, sha256=sha256, same_as=fields.get("same_as"))
+
+
+def _check_references(files: tuple[FileEntry, ...]) -> None:
+    """A reference leads to a stored file in one hop, so that there are no chains and no circles."""
+    stored = {entry.name: entry for entry in files if entry.same_as is None}
+    for entry in files:
+        if entry.same_as is None:
+            continue
+        target = stored.get(entry.same_as)
+        if target is None:
+            what = f"{entry.name!a} is the same as {_shown(entry.same_as)}, which is not a stored file."
+            raise refusal(Refusal.SAME_AS, what)
+        if (target.size, target.sha256) != (entry.size, entry.sha256):
+            what = f"{entry.name!a} has another size or digest than {target.name!a}, which it is the same as."
+            raise refusal(Refusal.SAME_AS, what)
+
+
+def _shown(value: object) -> str:
+    """Quote a hostile value: ASCII only, and short."""
+    text = ascii(value)
+    return text if len(text) <= 80 else f"{text[:80]}..."

@@ -1,0 +1,330 @@
+"""PackageDescriptor: what a user asks and does after a run."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from navcore.contract import Artifact, Format, ProfilerConfig, Route, Runner, RunnerJob, matching, the_one
+from navcore.errors import PackageIncomplete, TrustRequired, Unavailable, UnknownFormat
+from navcore.evaluation import Choice, best_of, fastest_runtime, is_measured, median_latency
+from navcore.package.input_errors import explaining
+from navcore.planning import Source, settings_here, unknown_target
+from navcore.registry import Registry, settle_options
+from navcore.workspace import FormatResult, Record, RuntimeResult, Status, Workspace, opened, read_status
+
+if TYPE_CHECKING:
+    from polygraphy.backend.base import BaseRunner
+
+
+class PackageDescriptor:
+    """The results of a run, and the models it made.
+
+    Formats are given as values (``nav.Format.ONNX``), names (``"torchscript-trace"``) or families (``"torchscript"``);
+    runtimes as :class:`RuntimeProvider` or text. ``print(package)`` shows the table.
+    """
+
+    def __init__(
+        self, workspace: Workspace, record: Record, registry: Registry, source: Source | None, *, trust: bool = True
+    ) -> None:
+        self._workspace = workspace
+        self._record = record
+        self._registry = registry
+        self._source = source
+        self._trust = trust
+
+    @property
+    def workspace(self) -> Path:
+        """The folder with everything the run left."""
+        return self._workspace.root
+
+    @property
+    def model_name(self) -> str:
+        return self._record.settings.model_name
+
+    @property
+    def record(self) -> Record:
+        """Everything that status.yaml holds, as one frozen value."""
+        return self._record
+
+    @property
+    def results(self) -> tuple[FormatResult, ...]:
+        """One frozen row per format, the source first, each with a row per runtime."""
+        return self._record.results
+
+    def __str__(self) -> str:
+        from navcore.package.report import render_table
+
+        return render_table(self.results)
+
+    def __repr__(self) -> str:
+        ok = sum(self.get_formats_status().values())
+        return f"<PackageDescriptor {self.model_name}: {ok} of {len(self.get_formats_status())} formats ok>"
+
+    def get_formats_status(self) -> dict[Format, bool]:
+        """For every format: whether it was made and verified in some runtime."""
+        return {row.format: row.status == Status.OK for row in self._stored()}
+
+    def get_formats_performance(self) -> dict[Format, float]:
+        """For every measured format: the median latency in ms, at the smallest batch, of its fastest runtime."""
+        fastest = {
+            row.format: [median_latency(one) for one in row.runtimes if is_measured(one)] for row in self._stored()
+        }
+        return {format: min(latencies) for format, latencies in fastest.items() if latencies}
+
+    def get_status(
+        self,
+        format: Format | str,
+        runtime_provider: str | None = None,
+        jit_type: str | None = None,
+        precision: str | None = None,
+    ) -> bool:
+        """Whether some recorded row that matches is ok; an omitted argument matches any.
+
+        Raises :class:`UnknownFormat` for a name that neither this package nor an installed plugin knows.
+        """
+        formats = [row.format for row in self.results]
+        found = matching(format, formats, jit_type=jit_type, precision=precision)
+        if not found:
+            self._refuse_unknown(format)
+        rows = [row for row in self.results if row.format in found]
+        if runtime_provider is None:
+            return any(row.status == Status.OK for row in rows)
+        return any(
+            one.status == Status.OK for row in rows for one in row.runtimes if one.runtime == str(runtime_provider)
+        )
+
+    def get_model(self, format: Format | str, jit_type: str | None = None, precision: str | None = None) -> Any:
+        """The stored model as its framework's users expect it, or its path where no such object exists (TensorRT).
+
+        Raises :class:`UnknownFormat` when nothing or several variants match, :class:`PackageIncomplete` when nothing
+        was made, :class:`TrustRequired` when loading it can execute code and the package is not trusted.
+        """
+        row = self._row(format, jit_type, precision)
+        if row.live:
+            return self._live_model()
+        path = self._file(row)
+        known = next((one for one in self._registry.formats if one == row.format), None)
+        if known is None:
+            raise Unavailable(
+                f"No installed plugin knows {row.format.name!r}.", hint=f"Install the one that made it: {row.route}."
+            )
+        return path if known.load is None else known.load(path)
+
+    @contextlib.contextmanager
+    def open_runner(
+        self,
+        format: Format | str,
+        jit_type: str | None = None,
+        precision: str | None = None,
+        runtime: str | None = None,
+        *,
+        threads: int | None = None,
+    ) -> Iterator[Runner]:
+        """The small runner, loaded in this process for the time of the block: ``{name: array}`` in and out.
+
+        Without ``runtime`` the fastest ok one. Raises what :meth:`get_model` raises, and :class:`Unavailable`. A call
+        that fails for a missing input, or one of another type or shape, raises :class:`InputError` naming it.
+        """
+        artifact, route = self._loadable(format, jit_type, precision, runtime)
+        with self._open(artifact, route, threads) as runner:
+            yield explaining(runner, artifact.signature)
+
+    def get_runner(
+        self,
+        format: Format | str,
+        jit_type: str | None = None,
+        precision: str | None = None,
+        runtime: str | None = None,
+    ) -> BaseRunner:
+        """A Polygraphy ``BaseRunner`` for the stored model: activate it, ``infer(feed_dict)``, deactivate it.
+
+        It loads on activation. Inputs whose dtype Polygraphy cannot express (bfloat16, float8) work through
+        :meth:`open_runner` only. Raises as :meth:`open_runner` does.
+        """
+        from navcore.package.polygraphy_runner import wrap
+
+        artifact, route = self._loadable(format, jit_type, precision, runtime)
+        name = f"{artifact.format.name}-{route.runtime}"
+        return wrap(name, artifact.signature, lambda: self._open(artifact, route, None))
+
+    def get_source_runner(self) -> BaseRunner | None:
+        """A Polygraphy runner of the live source model; ``None`` for a loaded package, which has no source."""
+        if self._source is None or not self._source.is_live:
+            return None
+        return self.get_runner(self._source.format)
+
+    def set_verified(
+        self,
+        format: Format | str,
+        runtime: str,
+        jit_type: str | None = None,
+        precision: str | None = None,
+    ) -> None:
+        """Record the user's word that this format in this runtime is right; on disk when this returns.
+
+        Raises :class:`UnknownFormat` listing the known combinations when there is no such row.
+        """
+        from navcore.workspace import Journal, word_key
+
+        row, one = self._combination(format, runtime, jit_type, precision)
+        self._current()  # a workspace that is gone is not made again
+        with opened(self._workspace.root):
+            record = self._current()
+            Journal(self._workspace.journal_file).record("said", word_key(record, row.format, one.runtime), {})
+            self._keep(_with_verified(record, row.format, one.runtime))
+
+    def get_verified_status(
+        self,
+        format: Format | str,
+        runtime: str,
+        jit_type: str | None = None,
+        precision: str | None = None,
+    ) -> bool | None:
+        """What :meth:`set_verified` said of this row, or ``None`` when there is no such row."""
+        try:
+            return self._combination(format, runtime, jit_type, precision)[1].verified
+        except UnknownFormat:
+            return None
+
+    def best(self) -> Choice | None:
+        """The row of lowest median latency, at the smallest batch measured, among those verified ok here.
+
+        Never one that failed, is unverified, fixes an axis that moves in the data, was recorded elsewhere, or could not
+        be measured at that batch; never the source itself. ``None`` when there is no such row.
+        """
+        return best_of(self.results)
+
+    def save(self, path: Path | str, keep_workdir: bool = True, override: bool = False, save_data: bool = True) -> None:
+        """See :func:`navcore.save`."""
+        from navcore.package.save import pack
+
+        pack(self._workspace, self._current(), Path(path), keep=keep_workdir, override=override, samples=save_data)
+
+    def profile(self, config: ProfilerConfig | None = None) -> None:
+        """See :func:`navcore.profile`."""
+        from navcore.package.remeasure import reprofile
+
+        self._current()
+        with opened(self._workspace.root):
+            record = self._current()
+            self._keep(reprofile(self._workspace, record, self._registry, self._source, config, trust=self._trust))
+
+    def _current(self) -> Record:
+        """The record as it is on disk: another process may have added to it."""
+        if not self._workspace.status_file.exists():
+            raise PackageIncomplete(f"The workspace {self.workspace} is gone.", hint="Load the package again.")
+        return read_status(self._workspace.status_file)
+
+    def _keep(self, record: Record) -> None:
+        from navcore.workspace import publish
+
+        publish(self._workspace, record)
+        self._record = record
+
+    def _stored(self) -> list[FormatResult]:
+        return [row for row in self.results if not row.live]
+
+    def _live_model(self) -> Any:
+        if self._source is None:
+            raise PackageIncomplete("The source model is not in the package.", hint="Take one of the stored formats.")
+        return self._source.model
+
+    def _row(self, format: Format | str, jit_type: str | None, precision: str | None) -> FormatResult:
+        formats = [row.format for row in self.results]
+        found = the_one(format, formats, jit_type=jit_type, precision=precision)
+        return next(row for row in self.results if row.format == found)
+
+    def _file(self, row: FormatResult) -> Path:
+        if row.path is None or not (self.workspace / row.path).exists():
+            why = row.failure.cause if row.failure else "its file is not in the workspace"
+            raise PackageIncomplete(f"There is no {row.format.name} model: {why}")
+        if not (self._trust or self._registry.is_data(row.format)):
+            raise TrustRequired(
+                f"Loading {row.format.name} can execute code, and this package was loaded without trust.",
+                code="trust",
+                hint="If you know where it comes from: nav.load(path, trust=True).",
+            )
+        return self.workspace / row.path
+
+    def _loadable(
+        self, format: Format | str, jit_type: str | None, precision: str | None, runtime: str | None
+    ) -> tuple[Artifact, Route]:
+        row = self._row(format, jit_type, precision)
+        samples = self._record.samples
+        if samples is None:
+            raise PackageIncomplete("The package does not say how its models are called.")
+        # A record from the disk knows formats by their description only; the plugin's own can do more.
+        known = next((one for one in self._registry.formats if one == row.format), row.format)
+        if row.live:
+            artifact = Artifact(known, samples.signature, None, self._live_model(), "structure")
+        else:
+            artifact = Artifact(
+                known, row.signature or samples.signature, self._file(row), None, row.calling, row.facts
+            )
+        return artifact, self._runner_route(row, runtime)
+
+    def _runner_route(self, row: FormatResult, runtime: str | None) -> Route:
+        offered = {
+            route.runtime: route
+            for route in sorted(self._registry.routes, key=lambda route: (route.cost, route.id), reverse=True)
+            if route.hook == "make_runner" and route.source == row.format.name
+        }
+        if runtime is None:
+            runtime = fastest_runtime(row, offered)
+        route = offered.get(str(runtime))
+        if route is None:
+            names = ", ".join(sorted(offered)) or "none: the plugin is not installed"
+            raise Unavailable(
+                f"Nothing installed here runs {row.format.name} in {runtime}.", hint=f"Runtimes: {names}."
+            )
+        reason = self._registry.unavailable(route)
+        if reason:
+            raise Unavailable(f"{row.format.name} cannot run in {runtime} here: {reason}")
+        return route
+
+    def _open(self, artifact: Artifact, route: Route, threads: int | None) -> Runner:
+        settings = settings_here(self._record.settings, self._registry)
+        options = settle_options(settings.options, self._registry.routes, self._registry.formats)
+        device = settings.device
+        job: RunnerJob[Any] = RunnerJob(artifact, route.runtime, options[route.id], device, threads, self.workspace)
+        runner: Runner = self._registry.ask("make_runner", job, route)
+        return runner
+
+    def _combination(
+        self, format: Format | str, runtime: str, jit_type: str | None, precision: str | None
+    ) -> tuple[FormatResult, RuntimeResult]:
+        formats = [row.format for row in self.results]
+        found = matching(format, formats, jit_type=jit_type, precision=precision)
+        pairs = [
+            (row, one)
+            for row in self.results
+            if row.format in found
+            for one in row.runtimes
+            if one.runtime == str(runtime)
+        ]
+        if len(pairs) == 1:
+            return pairs[0]
+        known = "; ".join(f"{row.format.name} in {one.runtime}" for row in self.results for one in row.runtimes)
+        what = "fits several rows" if pairs else "is not a row of this package"
+        raise UnknownFormat(f"{format} in {runtime} {what}.", hint=f"Known: {known}.")
+
+    def _refuse_unknown(self, format: Format | str) -> None:
+        known = {name for one in self._registry.formats for name in (one.name, one.family)}
+        known |= {name for row in self.results for name in (row.format.name, row.format.family)}
+        if not isinstance(format, Format) and str(format) not in known:
+            raise unknown_target(str(format), known)
+
+
+def _with_verified(record: Record, format: Format, runtime: str) -> Record:
+    def marked(row: FormatResult) -> FormatResult:
+        if row.format != format:
+            return row
+        rows = tuple(attrs.evolve(one, verified=True) if one.runtime == runtime else one for one in row.runtimes)
+        return attrs.evolve(row, runtimes=rows)
+
+    return attrs.evolve(record, results=tuple(marked(row) for row in record.results))

@@ -1,0 +1,10 @@
+from .cells import (
+    is_source as is_source,
+    size_text as size_text,
+)
+from .console import Console as Console
+from .json_data import results_data as results_data
+from .table import (
+    render_table as render_table,
+    table_lines as table_lines,
+)

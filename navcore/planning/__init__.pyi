@@ -1,0 +1,24 @@
+from .arguments import (
+    Names as Names,
+    check_partners as check_partners,
+    settings_here as settings_here,
+    settle as settle,
+)
+from .plan import (
+    Check as Check,
+    Missing as Missing,
+    Plan as Plan,
+    Request as Request,
+    Step as Step,
+)
+from .planner import (
+    cheapest_paths as cheapest_paths,
+    make_plan as make_plan,
+    unknown_target as unknown_target,
+)
+from .source import (
+    Source as Source,
+    identify as identify,
+    key_of as key_of,
+    own_data as own_data,
+)

@@ -1,0 +1,83 @@
+"""A plan as values: what is made from what, which runtimes check it, what is out of reach; and what is asked of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from navcore.contract import Format, Route
+
+
+@attrs.frozen
+class Step:
+    """Make ``target`` from ``source`` by ``route``. ``requested`` is false for a format needed only on the way."""
+
+    route: Route
+    source: Format
+    target: Format
+    requested: bool = True
+
+
+@attrs.frozen
+class Check:
+    """Verify and measure ``format`` in ``runtime``; ``reason`` says why that cannot be done on this machine."""
+
+    format: Format
+    runtime: str
+    route: Route
+    reason: str = ""
+
+
+@attrs.frozen
+class Missing:
+    """A target that no plan reaches, and why."""
+
+    target: Format
+    reason: str
+
+
+@attrs.frozen
+class Plan:
+    """What will be made from ``source``, in which order, which runtimes will check it, and what is out of reach."""
+
+    source: Format
+    steps: tuple[Step, ...] = ()
+    checks: tuple[Check, ...] = ()
+    missing: tuple[Missing, ...] = ()
+
+    def checks_of(self, format: Format) -> tuple[Check, ...]:
+        return tuple(check for check in self.checks if check.format == format)
+
+    def __str__(self) -> str:
+        kind = "live" if self.source.live else "file"
+        lines = [f"source  {self.source.name} ({kind}), run by {self._runtimes(self.source)}"]
+        width = max((len(step.target.name) for step in self.steps), default=0)
+        for step in self.steps:
+            how = f"{step.route.name} ({f'{step.route.distribution} {step.route.version}'.strip()})"
+            aside = "" if step.requested else ", on the way"
+            lines.append(f"make    {step.target.name:<{width}}  from {step.source.name} by {how}{aside}")
+            lines.append(f"        {'':<{width}}  checked by {self._runtimes(step.target)}")
+        lines += [f"not     {missing.target.name}: {missing.reason}" for missing in self.missing]
+        return "\n".join(lines)
+
+    def _runtimes(self, format: Format) -> str:
+        names = [
+            check.runtime + (f" (unavailable: {check.reason})" if check.reason else "")
+            for check in self.checks_of(format)
+        ]
+        return ", ".join(names) or "no installed runtime"
+
+
+@attrs.frozen
+class Request:
+    """What a plan is asked for.
+
+    ``targets`` are format names or families, ``None`` for every format that a default route reaches. ``prefer`` pins
+    the plugin (or distribution) that makes a format. ``runtimes`` limits a format to the runtimes named. In both, the
+    exact name of a format comes before its family.
+    """
+
+    targets: tuple[str, ...] | None = None
+    prefer: Mapping[str, str] = attrs.field(factory=dict)
+    runtimes: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)

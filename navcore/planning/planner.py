@@ -1,0 +1,226 @@
+"""From routes, a source and targets to a plan: pure functions, no input or output."""
+
+from __future__ import annotations
+
+import difflib
+import heapq
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from navcore.contract import REFERENCE_FORMATS, Format, Route, matching, usual_variants
+from navcore.errors import OptionError, UnknownFormat
+from navcore.planning.plan import Check, Missing, Plan, Request, Step
+from navcore.registry import bringer_of
+
+
+def make_plan(
+    routes: Sequence[Route],
+    formats: Sequence[Format],
+    source: Format,
+    request: Request,
+    *,
+    reasons: Mapping[str, str] | None = None,
+    failed: Mapping[str, str] | None = None,
+    kept: Sequence[Format] = (),
+) -> Plan:
+    """The cheapest way to every target; alternatives are ordered by (cost, hops, route ids), never by install order.
+
+    ``reasons`` maps the id of a route to why this machine cannot use it, ``failed`` the id of a route that was tried
+    to how it ended: both are left out, and named where they leave a target out of reach. ``kept`` are formats that
+    exist already (in a loaded package), from which a way may start as from the source. A route declared with
+    ``default=False`` makes a format that ``request.targets`` asks for; a format that only such routes make is also
+    made on the way to another target, where there is no other way.
+
+    Raises :class:`UnknownFormat` for a target, and :class:`OptionError` for a preference or a runtime, that nobody
+    installed brings. With ``kept`` formats the request was made elsewhere, perhaps with other plugins: then
+    preferences and runtimes that nobody brings here are passed over.
+    """
+    reasons, failed = reasons or {}, failed or {}
+    edges = [route for route in routes if route.hook in ("export_model", "convert")]
+    if not kept:
+        _refuse_unknown_owners(edges, request.prefer)
+        _refuse_unknown_keys(request.runtimes, (*formats, *REFERENCE_FORMATS, source))
+    edges = _preferred(edges, request.prefer)
+    by_name = {format.name: format for format in (*kept, source, *formats)}
+    wanted = _wanted(edges, formats, source, request.targets, kept)
+    asked = {format.name for format in wanted} if request.targets is not None else set()
+    edges, detours = _parted(edges, asked)
+    starts = [source.name, *(format.name for format in kept)]
+    blocks = {**failed, **reasons}
+    paths = {
+        **cheapest_paths(_usable((*edges, *detours), blocks), starts),
+        **cheapest_paths(_usable(edges, blocks), starts),
+    }
+    steps: dict[str, Step] = {}
+    missing = []
+    for target in wanted:
+        if target.name not in paths:
+            missing.append(Missing(target, _why_missing((*edges, *detours), starts, target, blocks, paths)))
+        for route in paths.get(target.name, ()):
+            requested = any(route.goal == one for one in wanted)
+            step = Step(route, by_name[route.source], by_name[route.goal.name], requested)
+            steps.setdefault(step.target.name, step)
+    made = list(dict.fromkeys((source, *kept, *(step.target for step in steps.values()))))
+    return Plan(
+        source, tuple(steps.values()), _checks(routes, made, request.runtimes, reasons, strict=not kept), tuple(missing)
+    )
+
+
+def cheapest_paths(edges: Iterable[Route], starts: Sequence[str]) -> dict[str, tuple[Route, ...]]:
+    """The cheapest path from any of ``starts`` to every format that can be reached, by Dijkstra's algorithm."""
+    outgoing: dict[str, list[Route]] = {}
+    for route in edges:
+        outgoing.setdefault(route.source, []).append(route)
+    found: dict[str, tuple[Route, ...]] = {}
+    queue: list[tuple[float, int, tuple[str, ...], str]] = [(0.0, 0, (), start) for start in sorted(starts)]
+    trails: dict[tuple[str, ...], tuple[Route, ...]] = {(): ()}
+    while queue:
+        cost, hops, ids, name = heapq.heappop(queue)
+        if name in found:
+            continue
+        found[name] = trails[ids]
+        for route in outgoing.get(name, ()):
+            if route.goal.name not in found:
+                longer = (*ids, route.id)
+                trails[longer] = (*trails[ids], route)
+                heapq.heappush(queue, (cost + route.cost, hops + 1, longer, route.goal.name))
+    return {name: path for name, path in found.items() if path}
+
+
+def _refuse_unknown_owners(edges: Sequence[Route], prefer: Mapping[str, str]) -> None:
+    for target, owner in prefer.items():
+        towards = [route for route in edges if target in (route.goal.name, route.goal.family)]
+        if not any(owner in (route.owner, route.distribution) for route in towards):
+            owners = ", ".join(sorted({route.distribution for route in towards})) or "no installed plugin"
+            raise OptionError(
+                f"prefer={{{target!r}: {owner!r}}}: {owner} does not make it.", hint=f"It is made by: {owners}."
+            )
+
+
+def _preferred(edges: Sequence[Route], prefer: Mapping[str, str]) -> list[Route]:
+    def is_preferred(route: Route) -> bool:
+        owner = prefer.get(route.goal.name, prefer.get(route.goal.family))
+        return owner is not None and owner in (route.owner, route.distribution)
+
+    # A plugin preferred for a family is pinned for those of its formats that it makes; it cannot make the others.
+    pinned = {route.goal.name for route in edges if is_preferred(route)}
+    return [route for route in edges if route.goal.name not in pinned or is_preferred(route)]
+
+
+def _parted(edges: Sequence[Route], asked: Collection[str]) -> tuple[list[Route], list[Route]]:
+    """The routes to plan with, and those to formats that nobody asked for but other targets may be made from."""
+    ordinary = [route for route in edges if route.default or route.goal.name in asked]
+    made = {route.goal.name for route in ordinary}
+    return ordinary, [route for route in edges if route.goal.name not in made]
+
+
+def _usable(edges: Iterable[Route], blocks: Mapping[str, str]) -> list[Route]:
+    return [route for route in edges if route.id not in blocks]
+
+
+def _refuse_unknown_keys(runtimes: Mapping[str, tuple[str, ...]], formats: Sequence[Format]) -> None:
+    for key in runtimes:
+        if not matching(key, formats):
+            known = sorted({name for format in formats for name in (format.name, format.family)})
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
+            raise OptionError(f"runtimes[{key!r}]: no installed plugin knows that format.", hint=hint)
+
+
+def _wanted(
+    edges: Sequence[Route],
+    formats: Sequence[Format],
+    source: Format,
+    targets: tuple[str, ...] | None,
+    kept: Sequence[Format],
+) -> list[Format]:
+    if targets is None:
+        starts = [source.name, *(format.name for format in kept)]
+        by_default = {route.goal.name for route in edges if route.default}
+        reached = by_default & set(cheapest_paths(edges, starts))
+        return sorted((format for format in formats if format.name in reached), key=lambda format: format.name)
+    wanted: dict[str, Format] = {}
+    for target in targets:
+        found = matching(target, formats) or matching(target, REFERENCE_FORMATS)
+        if not found:
+            raise unknown_target(target, [format.name for format in formats] + [format.family for format in formats])
+        if all(format.name != target for format in found):
+            found = usual_variants(found, edges)
+        for format in found:
+            if format != source and format not in kept:  # those are there, and checked, anyway
+                wanted[format.name] = format
+    return list(wanted.values())
+
+
+def unknown_target(target: str, known: Iterable[str]) -> UnknownFormat:
+    """The error for a target nobody knows: the nearest known name, and the plugin that would bring it."""
+    names = sorted(set(known))
+    near = difflib.get_close_matches(target, names, n=1)
+    plugin = bringer_of(target)
+    if plugin and plugin not in map(bringer_of, names):  # otherwise it is there, and the name is a slip
+        hint = f"Install the plugin that brings it: pip install {plugin}"
+    elif near:
+        hint = f"Did you mean {near[0]!r}?"
+    else:
+        hint = f"Known: {', '.join(names) or 'none'}. See 'navcore plugins' for what is installed."
+    return UnknownFormat(f"No installed plugin knows the target {target!r}.", hint=hint)
+
+
+def _why_missing(
+    edges: Sequence[Route],
+    starts: Sequence[str],
+    target: Format,
+    blocks: Mapping[str, str],
+    reached: Collection[str],
+) -> str:
+    """The reason on the cheapest path there would be: what keeps the target out of reach, in one line.
+
+    ``blocks`` maps the ids of routes that cannot be used to the reason; ``reached`` are formats that some way leads
+    to, so that a blocked route to one of them is not what is missing.
+    """
+    towards = sorted((route for route in edges if route.goal == target), key=lambda route: (route.cost, route.id))
+    if not towards:
+        plugin = bringer_of(target.name)
+        return f"no installed plugin makes it; pip install {plugin}" if plugin else "no installed plugin makes it"
+    best = cheapest_paths(edges, starts).get(target.name)
+    if best is None:
+        sources = ", ".join(sorted({route.source for route in towards}))
+        return f"it is made from {sources}, which cannot be reached from {', '.join(starts)}"
+    blocked = [route for route in best if route.id in blocks and route.goal.name not in reached]
+    others = [route for route in towards if route not in blocked and route.id in blocks]
+    told = []
+    for route in (*blocked, *others):
+        reason = blocks[route.id] or f"{route.who} cannot be used"
+        told.append(reason if route.goal == target else f"{route.goal.name} is not made: {reason}")
+    return "; ".join(dict.fromkeys(told))
+
+
+def _checks(
+    routes: Sequence[Route],
+    made: Iterable[Format],
+    runtimes: Mapping[str, tuple[str, ...]],
+    reasons: Mapping[str, str],
+    *,
+    strict: bool,
+) -> tuple[Check, ...]:
+    # Of several runners for one runtime, one that works here answers, though another is cheaper.
+    runners = sorted(
+        (route for route in routes if route.hook == "make_runner"),
+        key=lambda route: (route.id in reasons, not route.default, route.cost, route.id),
+    )
+    checks = []
+    for format in made:
+        offered: dict[str, Route] = {}
+        for route in runners:
+            if route.source == format.name:
+                offered.setdefault(route.runtime, route)
+        limited = runtimes.get(format.name, runtimes.get(format.family))
+        for name in limited or ():
+            if strict and name not in offered:
+                known = ", ".join(offered) or "none"
+                raise OptionError(
+                    f"No installed plugin runs {format.name} in {name!r}.", hint=f"Runtimes for it: {known}."
+                )
+        for name, route in offered.items():
+            if name in limited if limited is not None else route.default:
+                checks.append(Check(format, name, route, reasons.get(route.id, "")))
+    return tuple(checks)

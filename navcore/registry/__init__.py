@@ -1,0 +1,5 @@
+"""Which plugins are here: found, imported with care, guarded, and asked."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

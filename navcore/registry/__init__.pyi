@@ -1,0 +1,22 @@
+from .discovery import (
+    CORE_TARGET as CORE_TARGET,
+    DISABLE as DISABLE,
+    EXTRA as EXTRA,
+    Candidate as Candidate,
+    candidates as candidates,
+)
+from .known_plugins import bringer_of as bringer_of
+from .loading import load_registry as load_registry
+from .registry import (
+    OFFER as OFFER,
+    Plugin as Plugin,
+    Registry as Registry,
+)
+from .reserved_names import (
+    RESERVED as RESERVED,
+    is_reserved as is_reserved,
+)
+from .route_options import (
+    option_names as option_names,
+    settle_options as settle_options,
+)

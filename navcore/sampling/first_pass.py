@@ -1,0 +1,247 @@
+"""Reads every item of a dataloader once and notes names, dtypes, ranks and sizes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import attrs
+import numpy as np
+
+from navcore.contract import Template, flatten_call, rename
+from navcore.errors import DataloaderError, InputError, NavcoreError
+from navcore.sampling.request import SamplingRequest
+
+Array = np.ndarray[Any, Any]
+ToArray = Callable[[Any], Array | None]
+Shape = tuple[int, ...]
+
+_LENGTH = "Its len() has to say how many items it gives, on every pass."
+_NUMBERS = "biufc"
+_REGISTERED_BY_A_PACKAGE = 2  # numpy's word for dtypes such as bfloat16, which ml_dtypes brings
+
+
+@attrs.frozen(eq=False)
+class Item:
+    """One item of the dataloader: the structure of the call, and its host arrays under the names derived from it."""
+
+    call: Template
+    arrays: Mapping[str, Array]
+
+    @property
+    def layout(self) -> tuple[tuple[str, str, int], ...]:
+        """Name, dtype and rank of each tensor, ordered by name."""
+        return tuple(sorted((name, array.dtype.name, array.ndim) for name, array in self.arrays.items()))
+
+
+@attrs.frozen(eq=False)
+class Observation:
+    """What one pass over the dataloader showed.
+
+    ``names`` are the input names in order, ``derived`` the names that the items' structure gives them, ``call`` the
+    call template under ``names``. ``shapes`` holds the inputs' shapes per item, in the order of ``names``.
+    """
+
+    first: Item
+    call: Template
+    names: tuple[str, ...]
+    derived: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    shapes: tuple[tuple[Shape, ...], ...]
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.shapes)
+
+    def rank(self, name: str) -> int:
+        return len(self.shapes[0][self.names.index(name)])
+
+    def sizes(self, name: str, axis: int) -> tuple[int, ...]:
+        """The size of one axis in every item."""
+        position = self.names.index(name)
+        return tuple(shapes[position][axis] for shapes in self.shapes)
+
+    def arrays_of(self, item: Item) -> dict[str, Array]:
+        """The arrays of an item under the input names, in their order."""
+        return {name: item.arrays[derived] for name, derived in zip(self.names, self.derived, strict=True)}
+
+
+def observe(dataloader: Any, request: SamplingRequest, to_array: ToArray) -> Observation:
+    """Look at every item once, holding one at a time.
+
+    Raises :class:`DataloaderError` for a dataloader without ``len()``, that cannot be iterated, is empty, ends early,
+    or whose items differ in structure, names, dtypes or ranks; :class:`InputError` when ``input_names`` does not fit
+    the tensors of the items.
+    """
+    count = length(dataloader)
+    iterator = iterate(dataloader)
+    first: Item | None = None
+    names: tuple[str, ...] = ()
+    shapes: list[tuple[Shape, ...]] = []
+    for index, item in numbered(iterator, count):
+        read = read_item(item, index, to_array)
+        if first is None:
+            first, names = read, _input_names(read, request)
+        check_like(first, read, index)
+        shapes.append(tuple(read.arrays[name].shape for name in first.arrays))
+    assert first is not None  # a count of at least one gives at least one item, or an error
+    derived = tuple(first.arrays)
+    return Observation(
+        first=first,
+        call=rename(first.call, dict(zip(derived, names, strict=True))),
+        names=names,
+        derived=derived,
+        dtypes=tuple(array.dtype.name for array in first.arrays.values()),
+        shapes=tuple(shapes),
+        notes=_extra_items(iterator, count),
+    )
+
+
+def length(dataloader: Any) -> int:
+    """``len(dataloader)``, at least one."""
+    try:
+        count = len(dataloader)
+    except TypeError as error:
+        raise DataloaderError(
+            f"The dataloader, a {type(dataloader).__name__}, has no len().",
+            hint="Pass a list, or an object with __len__ and __iter__.",
+        ) from error
+    if count < 1:
+        raise DataloaderError("The dataloader is empty.", hint="At least one item is needed to learn the inputs from.")
+    return count
+
+
+def iterate(dataloader: Any) -> Iterator[Any]:
+    """A new iterator over the dataloader."""
+    try:
+        return iter(dataloader)
+    except TypeError as error:
+        raise DataloaderError(
+            f"The dataloader, a {type(dataloader).__name__}, cannot be iterated.",
+            hint="Pass a list, or an object with __len__ and __iter__.",
+        ) from error
+
+
+def numbered(iterator: Iterator[Any], count: int, hint: str = _LENGTH) -> Iterator[tuple[int, Any]]:
+    """The first ``count`` items with their numbers.
+
+    Raises :class:`DataloaderError`, with ``hint`` for what to do, when it ends before, or when it fails.
+    """
+    for index in range(count):
+        try:
+            item = next(iterator)
+        except StopIteration:
+            raise DataloaderError(f"The dataloader ended after {index} of {count} items.", hint=hint) from None
+        except Exception as error:
+            raise DataloaderError(
+                f"The dataloader failed at item {index}: {cause_of(error)}", hint="Iterate over it to see the error."
+            ) from error
+        yield index, item
+
+
+def cause_of(error: BaseException) -> str:
+    """The kind of an error and the first line of its text."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0]}" if lines else f"{type(error).__name__}."
+
+
+def read_item(item: Any, index: int, to_array: ToArray) -> Item:
+    """The structure and the arrays of one item; each tensor is converted once."""
+    # Values are kept beside their arrays: an id says nothing once its object is gone.
+    converted: dict[int, tuple[Any, Array | None]] = {}
+
+    def is_tensor(value: Any) -> bool:
+        if id(value) not in converted:
+            converted[id(value)] = (value, to_array(value))
+        return converted[id(value)][1] is not None
+
+    try:
+        call, leaves = flatten_call(item, is_tensor)
+    except NavcoreError:
+        raise
+    except Exception as error:
+        raise DataloaderError(f"Item {index} of the dataloader cannot be read: {cause_of(error)}") from error
+    return Item(call, {name: _plain(name, index, converted[id(leaf)][1]) for name, leaf in leaves})
+
+
+def _plain(name: str, index: int, value: Array | None) -> Array:
+    array = np.asarray(value)
+    if not is_numeric(array.dtype):
+        raise DataloaderError(
+            f"Item {index} of the dataloader holds {name!r} as an array of dtype {array.dtype}, which is not numeric.",
+            hint="Yield arrays of numbers or booleans.",
+        )
+    return native(array)
+
+
+def is_numeric(dtype: np.dtype[Any]) -> bool:
+    """Whether values of this dtype are numbers or booleans, those of ml_dtypes included."""
+    return dtype.kind in _NUMBERS or dtype.isbuiltin == _REGISTERED_BY_A_PACKAGE
+
+
+def native(array: Array) -> Array:
+    """The same numbers in this machine's byte order: a dtype's name does not tell the order."""
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def check_like(first: Item, item: Item, index: int) -> None:
+    """Raise :class:`DataloaderError` when an item differs from the first in more than sizes and values."""
+    if set(item.arrays) != set(first.arrays):
+        raise DataloaderError(
+            f"Item {index} of the dataloader holds {', '.join(item.arrays)} "
+            f"where item 0 holds {', '.join(first.arrays)}.",
+            hint="Every item needs the same tensors.",
+        )
+    for (name, dtype, rank), (_, expected_dtype, expected_rank) in zip(item.layout, first.layout, strict=True):
+        if dtype != expected_dtype:
+            raise DataloaderError(
+                f"Item {index} of the dataloader holds {name!r} as {dtype} where item 0 holds {expected_dtype}.",
+                hint="Every item needs the same dtypes.",
+            )
+        if rank != expected_rank:
+            raise DataloaderError(
+                f"Item {index} of the dataloader holds {name!r} with {rank} axes where item 0 has {expected_rank}.",
+                hint="Every item needs the same number of axes.",
+            )
+    if _canonical(item.call) != _canonical(first.call):
+        raise DataloaderError(
+            f"Item {index} of the dataloader nests its tensors, or sets its constants, in another way than item 0.",
+            hint="Every item needs the same structure and the same constants; pass what changes as a tensor.",
+        )
+
+
+def _canonical(call: Template) -> str:
+    """The call template as text in which the order of a mapping's keys does not show."""
+
+    def walk(node: Any) -> Any:
+        kind, content = next(iter(node.items()))
+        if kind == "dict":
+            return {kind: sorted(([key, walk(part)] for key, part in content), key=json.dumps)}
+        return {kind: [walk(part) for part in content]} if kind in {"list", "tuple"} else node
+
+    kwargs = sorted(([key, walk(node)] for key, node in call["kwargs"]), key=json.dumps)
+    return json.dumps([[walk(node) for node in call["args"]], kwargs])
+
+
+def _input_names(item: Item, request: SamplingRequest) -> tuple[str, ...]:
+    derived = tuple(item.arrays)
+    if request.input_names is None:
+        own = request.positional_names
+        return own if not item.call["kwargs"] and len(own) == len(derived) else derived
+    if len(request.input_names) != len(derived):
+        raise InputError(
+            f"There are {len(request.input_names)} input names ({', '.join(request.input_names)}) for the "
+            f"{len(derived)} tensors of an item ({', '.join(derived)}).",
+            hint="Give one name per tensor, in the same order.",
+        )
+    return request.input_names
+
+
+def _extra_items(iterator: Iterator[Any], count: int) -> tuple[str, ...]:
+    # An object with only __getitem__ may fail in its own way behind its end; what lies there is not asked for.
+    with contextlib.suppress(Exception):
+        next(iterator)
+        return (f"The dataloader gives more items than its len() of {count}; those behind it were ignored.",)
+    return ()

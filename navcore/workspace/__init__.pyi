@@ -1,0 +1,76 @@
+from .atomic_files import (
+    PART as PART,
+    fresh_folder as fresh_folder,
+    move_contents as move_contents,
+    remove as remove,
+    size_of as size_of,
+    size_of_model as size_of_model,
+    write_json as write_json,
+)
+from .digests import (
+    digest as digest,
+    digest_of_bytes as digest_of_bytes,
+    digest_of_file as digest_of_file,
+    digest_of_state as digest_of_state,
+    versions_behind as versions_behind,
+)
+from .environment import (
+    describe_environment as describe_environment,
+    describe_git as describe_git,
+    hardware_key as hardware_key,
+)
+from .failures import (
+    describe as describe,
+    died as died,
+)
+from .folder import (
+    PRIVATE as PRIVATE,
+    Workspace as Workspace,
+    check_place as check_place,
+    delete as delete,
+    is_ours as is_ours,
+    locked as locked,
+    opened as opened,
+    replace_whole as replace_whole,
+    waiting_room as waiting_room,
+    workspace_path as workspace_path,
+)
+from .journal import Journal as Journal
+from .logfile import logged as logged
+from .plain_data import (
+    from_data as from_data,
+    to_data as to_data,
+)
+from .progress import (
+    Event as Event,
+    Observer as Observer,
+    Stage as Stage,
+    announce as announce,
+)
+from .publishing import (
+    keep_verified as keep_verified,
+    publish as publish,
+    word_key as word_key,
+)
+from .results import (
+    Attempt as Attempt,
+    BatchPerformance as BatchPerformance,
+    Difference as Difference,
+    Failure as Failure,
+    FormatResult as FormatResult,
+    Outcome as Outcome,
+    RuntimeResult as RuntimeResult,
+    Status as Status,
+    Verification as Verification,
+)
+from .samples import Samples as Samples
+from .settings import (
+    Settings as Settings,
+    check_model_name as check_model_name,
+)
+from .status import (
+    Record as Record,
+    VariantConfig as VariantConfig,
+    read_config as read_config,
+    read_status as read_status,
+)

@@ -1,0 +1,72 @@
+"""Frozen values ↔ plain data (dicts, lists, strings, numbers), for status.yaml, the journal and children."""
+
+from __future__ import annotations
+
+from functools import cache
+from numbers import Integral, Real
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from navcore.contract import Format, JitType
+
+if TYPE_CHECKING:
+    import cattrs
+
+Value = TypeVar("Value")
+
+
+@cache
+def _converter() -> cattrs.Converter:
+    import cattrs
+
+    converter = cattrs.Converter(forbid_extra_keys=False)
+    converter.register_unstructure_hook(Format, _format_to_data)
+    converter.register_structure_hook(Format, lambda data, _: _format_from_data(data))
+    converter.register_unstructure_hook(Path, str)
+    converter.register_structure_hook(Path, lambda text, _: Path(text))
+    # Sizes and symbols stand side by side in a shape; both arrive from YAML and JSON as what they are.
+    converter.register_structure_hook(int | str, lambda value, _: value)
+    return converter
+
+
+def to_data(value: Any) -> Any:
+    """Plain data of a frozen value; tuples become lists, enumerations their values, numpy's numbers Python's."""
+    return _plain(_converter().unstructure(value))
+
+
+def from_data(data: Any, kind: type[Value]) -> Value:
+    """The value of ``kind`` that :func:`to_data` wrote. Raises what cattrs raises when the data does not fit."""
+    return _converter().structure(data, kind)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, Integral):  # numpy's numbers are numbers here, and YAML and JSON would refuse them
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    return value
+
+
+def _format_to_data(format: Format) -> dict[str, Any]:
+    return {key: _plain(part) for key, part in format.description().items()}
+
+
+def _format_from_data(data: dict[str, Any]) -> Format:
+    jit_type = data.get("jit_type")
+    return Format(
+        data["name"],
+        family=data.get("family", data["name"]),
+        filename=data.get("filename", "model"),
+        jit_type=JitType(jit_type) if jit_type else None,
+        precision=data.get("precision"),
+        data_only=bool(data.get("data_only", False)),
+        suffixes=tuple(data.get("suffixes", ())),
+    )

@@ -1,0 +1,49 @@
+"""What a run tells while it works: frozen events to one observer; printing them is the observer's business."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from enum import StrEnum
+
+import attrs
+
+from navcore.workspace.results import Status
+
+log = logging.getLogger("navcore")
+
+
+class Stage(StrEnum):
+    """Where a run is."""
+
+    SAMPLING = "sampling"
+    MAKING = "making"
+    CHECKING = "checking"
+    ESTIMATE = "estimate"
+    PACKING = "packing"
+
+
+@attrs.frozen
+class Event:
+    """One thing that began (``status`` is ``None``) or ended. ``subject`` is a format, or ``format/runtime``.
+
+    ``text`` is a sentence for people, ``seconds`` the time it took. ``reused`` marks what an earlier run had finished.
+    """
+
+    stage: Stage
+    subject: str
+    text: str = ""
+    status: Status | None = None
+    seconds: float | None = None
+    reused: bool = False
+
+
+Observer = Callable[[Event], None]
+
+
+def announce(observer: Observer | None, event: Event) -> None:
+    """Log the event and hand it to the observer."""
+    word = "" if event.status is None else f" {event.status}"
+    log.info("%s %s%s%s", event.stage, event.subject, word, f": {event.text}" if event.text else "")
+    if observer is not None:
+        observer(event)

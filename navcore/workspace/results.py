@@ -1,0 +1,189 @@
+"""What was learned about a model: outcomes, differences, performances, one frozen row per format and runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import attrs
+
+from navcore.contract import Calling, Format, Signature
+
+
+class Status(StrEnum):
+    """How something ended."""
+
+    OK = "ok"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    UNAVAILABLE = "unavailable"
+    UNVERIFIED = "unverified"
+
+
+@attrs.frozen
+class Failure:
+    """Why something did not end well: one sentence, a category, the first frame in the user's code, and what to do."""
+
+    cause: str
+    category: str = "internal"
+    frame: str = ""
+    hint: str = ""
+
+
+@attrs.frozen
+class Outcome:
+    """How a step ended. ``seconds`` is wall time, ``peak_memory`` bytes of its own process (``None``: unknown).
+
+    ``log`` is relative to the workspace. ``contained`` is false when the step ran in the caller's own process.
+    """
+
+    status: Status
+    seconds: float = 0.0
+    peak_memory: int | None = None
+    log: str = ""
+    failure: Failure | None = None
+    contained: bool = True
+
+
+@attrs.frozen
+class Attempt:
+    """One route that was tried to make a format, and how it ended. ``owner`` and ``version`` are its plugin's."""
+
+    route: str
+    outcome: Outcome
+    owner: str = ""
+    version: str = ""
+
+
+@attrs.frozen
+class Difference:
+    """How far one output is from the source's, over all compared samples and elements.
+
+    ``atol`` is max |source − exported| and ``rtol`` max(|source − exported| / |exported|), with 0/0 = 0, as the
+    reference page defines them; ``relative_l2`` is ‖source − exported‖ / ‖source‖ and ``cosine`` the cosine of the two,
+    each of the worst comparison, so that many good samples cannot hide a bad one. Differences are infinite where one
+    side is not finite and the other is.
+    ``differing`` is the share of elements that are not equal. ``worst`` names the sample with the largest difference.
+    A measure that cannot be had (``cosine`` of integers) is ``None``.
+    """
+
+    output: str
+    atol: float
+    rtol: float
+    relative_l2: float | None
+    cosine: float | None
+    elements: int
+    differing: float
+    worst: str = ""
+
+
+@attrs.frozen
+class Verification:
+    """The verdict on one format in one runtime, with what was measured, also when it failed.
+
+    ``compared`` counts the comparisons (samples, stacks, axis probes). ``precision`` is the one whose bound applied,
+    ``bound`` that bound on ``relative_l2``; both are empty when the user's tolerances or only integers decided.
+    ``frozen_axes`` are symbols that the export does not follow.
+    """
+
+    status: Status
+    differences: tuple[Difference, ...] = ()
+    compared: int = 0
+    precision: str = ""
+    bound: float | None = None
+    frozen_axes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    failure: Failure | None = None
+
+
+@attrs.frozen
+class BatchPerformance:
+    """Latencies in milliseconds at one batch size (−1: the model does not batch), host↔device copies included.
+
+    ``throughput`` is in samples per second. A percentile is ``None`` when there were too few calls to claim it.
+    ``stable`` is false when no three consecutive windows agreed; the numbers then pool all windows. ``cold_start`` is
+    the first call, ``windows`` counts all that were measured. ``cpu_share`` is process CPU time over wall time,
+    ``switches`` involuntary context switches per second, both over the pooled windows.
+    """
+
+    batch_size: int
+    avg_latency: float
+    std_latency: float
+    p50_latency: float
+    p90_latency: float | None
+    p95_latency: float | None
+    p99_latency: float | None
+    throughput: float
+    request_count: int
+    stable: bool = True
+    windows: int = 0
+    cold_start: float | None = None
+    cpu_share: float | None = None
+    switches: float | None = None
+    notes: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class RuntimeResult:
+    """One format in one runtime. ``verified`` is the user's own word, given by ``set_verified``.
+
+    ``provider``, ``precision`` and ``threads`` are what the runtime said it used. ``machine`` is the key of the machine
+    that measured it, ``""`` for the one that the run was started on. ``elsewhere`` marks a row that was
+    recorded on another machine and could not be redone here.
+    """
+
+    runtime: str
+    status: Status
+    route: str = ""
+    verification: Verification | None = None
+    performance: tuple[BatchPerformance, ...] = ()
+    verified: bool = False
+    provider: str = ""
+    precision: str | None = None
+    threads: int | None = None
+    notes: tuple[str, ...] = ()
+    outcome: Outcome | None = None
+    profiling: Outcome | None = None
+    machine: str = ""
+    elsewhere: bool = False
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why the row is not ok, or was not measured."""
+        if self.verification is not None and self.verification.failure is not None:
+            return self.verification.failure
+        for outcome in (self.outcome, self.profiling):
+            if outcome is not None and outcome.failure is not None:
+                return outcome.failure
+        return None
+
+
+@attrs.frozen
+class FormatResult:
+    """One format: the route that made it, every attempt, and a row per runtime.
+
+    ``path`` is relative to the workspace, ``None`` when nothing was produced. ``made_from`` is the format that the
+    route started from. ``requested`` is false for a format that was only needed on the way to another. ``signature``
+    is the variant's own where it differs from the source's.
+    ``elsewhere`` marks a row that was recorded on another machine and could not be redone here.
+    """
+
+    format: Format
+    status: Status
+    path: str | None = None
+    route: str = ""
+    made_from: str = ""
+    requested: bool = True
+    live: bool = False
+    calling: Calling = "named"
+    signature: Signature | None = None
+    attempts: tuple[Attempt, ...] = ()
+    runtimes: tuple[RuntimeResult, ...] = ()
+    notes: tuple[str, ...] = ()
+    facts: Mapping[str, str] = attrs.field(factory=dict)
+    size: int | None = None
+    failure: Failure | None = None
+    elsewhere: bool = False
+
+    def runtime(self, name: str) -> RuntimeResult | None:
+        return next((row for row in self.runtimes if row.runtime == name), None)

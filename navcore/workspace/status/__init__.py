@@ -1,0 +1,5 @@
+"""Reads and writes ``status.yaml``: everything that a run learned, in one file."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

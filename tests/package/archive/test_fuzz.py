@@ -1,0 +1,162 @@
+"""Packages changed at random: the result equals its manifest, or the package is refused without a trace.
+
+Five seconds by default; ``NAVCORE_FUZZ_SECONDS`` and ``NAVCORE_FUZZ_SEED`` change that.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import os
+import random
+import resource
+import shutil
+import time
+import zipfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from navcore.errors import PackageError
+from navcore.package.archive.manifest import Manifest
+from navcore.package.archive.reading import extract_archive, read_manifest
+from navcore.package.archive.refusals import Refusal
+
+from .hostile import FILES, Part, entry, manifest, manifest_part, package, parts, zip_bytes
+
+NUMBERS = [0, 1, 2, 18, 180, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFE, 0xFFFFFFFF]
+VALUES: list[Any] = [None, True, 0, -1, 1 << 62, 1 << 63, 1.5, "", "a", "..", "status.yaml", "a/b", "\ud800", [], {}]
+MARKS = [b"PK\3\4", b"PK\1\2", b"PK\5\6", b"PK\6\6", b"PK\6\7", b"\0" * 8, b"\xff" * 8, b'"size":', b"{", b"\0"]
+
+
+def _good_document() -> dict[str, Any]:
+    alias = entry("copy/status.yaml", FILES["status.yaml"], same_as="status.yaml")
+    return manifest(files=[*manifest()["files"], alias])
+
+
+def change_bytes(chance: random.Random) -> bytes:
+    data = bytearray(package(document=_good_document()))
+    for _ in range(chance.choice([1, 1, 1, 2, 5])):
+        start, length = chance.randrange(len(data) + 1), chance.choice([1, 1, 4, 40])
+        kind = chance.randrange(5)
+        if kind == 0:
+            data[start : start + 1] = bytes([chance.randrange(256)])
+        elif kind == 1:
+            del data[start : start + length]
+        elif kind == 2:
+            data[start:start] = data[chance.randrange(len(data) + 1) :][:length]
+        elif kind == 3:
+            data[start : start + length] = chance.choice(MARKS)
+        elif start < len(data):
+            data[start] ^= 1 << chance.randrange(8)
+    return bytes(data)
+
+
+def change_headers(chance: random.Random) -> bytes:
+    members = parts(document=_good_document())
+    for _ in range(chance.choice([1, 1, 2])):
+        index = chance.randrange(len(members))
+        field = chance.choice([field.name for field in attrs.fields(Part) if field.name != "local"])
+        value: Any = chance.choice(NUMBERS)
+        if isinstance(getattr(members[index], field), bytes):
+            value = chance.choice([*MARKS, b"", b"../x", b"status.yaml", chance.randbytes(5)])
+        elif field in {"flags", "method", "disk", "mode"}:
+            value &= 0xFFFF
+        if chance.random() < 0.3 and field in {"name", "flags", "method", "crc", "size", "packed", "extra"}:
+            members[index] = attrs.evolve(members[index], local={field: value})
+        else:
+            members[index] = attrs.evolve(members[index], **{field: value})
+    if chance.random() < 0.2:
+        members.insert(chance.randrange(len(members) + 1), chance.choice(members))
+    if chance.random() < 0.8:
+        return zip_bytes(members)
+    end: dict[str, Any] = {chance.choice(["count", "here", "size", "offset"]): chance.choice(NUMBERS[:7])}
+    return zip_bytes(members, **end)
+
+
+def change_manifest(chance: random.Random) -> bytes:
+    document: Any = copy.deepcopy(_good_document())
+    spots: list[tuple[Any, Any]] = []
+    waiting = [document]
+    while waiting:
+        value = waiting.pop()
+        keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else []
+        spots += [(value, key) for key in keys]
+        waiting += [value[key] for key in keys]
+    for _ in range(chance.choice([1, 1, 2])):
+        holder, key = chance.choice(spots)
+        other_holder, other_key = chance.choice(spots)
+        kind = chance.randrange(4)
+        if kind == 0 and isinstance(holder, dict):
+            holder.pop(key, None)
+        elif kind == 1 and isinstance(holder, dict):
+            holder[chance.choice(["same_as", "size", "x"])] = chance.choice(VALUES)
+        elif kind == 2 and (other_key in other_holder if isinstance(other_holder, dict) else True):
+            holder[key] = copy.deepcopy(other_holder[other_key])
+        else:
+            holder[key] = chance.choice(VALUES)
+    return zip_bytes([manifest_part(document), *parts()[1:]])
+
+
+MUTATIONS: list[Callable[[random.Random], bytes]] = [change_bytes, change_headers, change_manifest]
+
+
+def _snapshot(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def _extract(path: Path, target: Path) -> tuple[Manifest | None, str]:
+    try:
+        return extract_archive(path, target), "ok"
+    except PackageError as error:
+        return None, error.code
+
+
+def _check(data: bytes, place: Path) -> str:
+    """Extract ``data``; return the code of the refusal, or ``ok`` after comparing files, manifest and ``zipfile``."""
+    path, target = place / "fuzzed.nav", place / "inner" / "out"
+    path.write_bytes(data)
+    outside = {"fuzzed.nav": data, "precious": b"precious", "inner/precious": b"precious"}
+    shown, code = _extract(path, target)
+    if shown is None:
+        assert code in set(Refusal)
+        assert _snapshot(place) == outside
+        assert sorted(os.listdir(place / "inner")) == ["precious"]
+        return code
+    found = {path.relative_to(target).as_posix(): path.read_bytes() for path in target.rglob("*") if path.is_file()}
+    assert not any(path.is_symlink() for path in target.rglob("*"))
+    sums = {name: (len(content), hashlib.sha256(content).hexdigest()) for name, content in found.items()}
+    assert sums == {listed.name: (listed.size, listed.sha256) for listed in shown.files}
+    assert read_manifest(path) == shown
+    with zipfile.ZipFile(path) as independent:
+        assert independent.testzip() is None
+        assert independent.namelist() == ["manifest.json", *(listed.name for listed in shown.stored)]
+        assert all(independent.read(listed.name) == found[listed.name] for listed in shown.stored)
+    shutil.rmtree(target)
+    assert _snapshot(place) == outside
+    return code
+
+
+def test_the_result_equals_its_manifest_or_there_is_none(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    for folder in (tmp_path, tmp_path / "inner"):
+        (folder / "precious").write_bytes(b"precious")
+    chance = random.Random(int(os.environ.get("NAVCORE_FUZZ_SEED", "0")))
+    end = time.monotonic() + float(os.environ.get("NAVCORE_FUZZ_SECONDS", "5"))
+    met: Counter[str] = Counter()
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    while time.monotonic() < end or met.total() < 300:
+        mutation = chance.choice(MUTATIONS)
+        data = mutation(chance)
+        try:
+            met[_check(data, tmp_path)] += 1
+        except Exception as error:
+            kept = tmp_path / "failing.nav"
+            kept.write_bytes(data)
+            raise AssertionError(f"{mutation.__name__} number {met.total()}: the package is kept as {kept}") from error
+    assert met["ok"]
+    assert len(met) > 15, met
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 64 << 10  # KiB

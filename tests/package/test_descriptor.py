@@ -1,0 +1,188 @@
+"""What a user asks of a package after a run; formats and runtimes as values, enumerations or text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import numpy as np
+import pytest
+
+import navcore as nav
+from navcore.package.descriptor import PackageDescriptor
+from navcore.workspace.results import BatchPerformance, FormatResult, RuntimeResult, Status
+from navcore.workspace.status.file import read_status
+
+pytestmark = pytest.mark.processes
+
+Run = Callable[..., nav.PackageDescriptor]
+Changed = Callable[..., PackageDescriptor]
+
+
+@pytest.fixture
+def changed(finished: Any) -> Changed:
+    """The package with rows replaced: ``changed(name=..., **fields of its first runtime)``."""
+
+    def change(name: str, **fields: Any) -> PackageDescriptor:
+        def row(one: FormatResult) -> FormatResult:
+            if one.format.name != name:
+                return one
+            return attrs.evolve(one, runtimes=(attrs.evolve(one.runtimes[0], **fields), *one.runtimes[1:]))
+
+        record = attrs.evolve(finished.record, results=tuple(row(one) for one in finished.results))
+        return PackageDescriptor(finished._workspace, record, finished._registry, finished._source)
+
+    return change
+
+
+def timed(*latencies: float, sizes: tuple[int, ...] = (1, 2), stable: bool = True) -> tuple[BatchPerformance, ...]:
+    return tuple(
+        BatchPerformance(size, ms, 0.0, ms, None, None, None, 1000 * size / ms, 100, stable)
+        for size, ms in zip(sizes, latencies, strict=True)
+    )
+
+
+def test_the_summaries(finished: Any, toy: Any) -> None:
+    assert finished.get_formats_status() == {toy.ALPHA: True, toy.BETA: True, toy.GAMMA: True}
+    assert finished.get_formats_performance() == {toy.ALPHA: 1.0, toy.BETA: 1.0, toy.GAMMA: 1.0}
+    assert repr(finished) == "<PackageDescriptor navigator_model: 3 of 3 formats ok>"
+    assert "toy-gamma" in str(finished)
+    assert [row.format.name for row in finished.results] == ["toy-live", "toy-alpha", "toy-beta", "toy-gamma"]
+
+
+def test_performance_is_the_median_at_the_smallest_batch_of_the_fastest_ok_runtime(changed: Changed, toy: Any) -> None:
+    package = changed("toy-alpha", performance=timed(9.0, 3.0, sizes=(8, 1)))
+    assert package.get_formats_performance()[toy.ALPHA] == 3.0
+    assert toy.ALPHA not in changed("toy-alpha", status=Status.FAILED).get_formats_performance()
+
+
+def test_get_status(finished: Any, toy: Any) -> None:
+    assert finished.get_status("toy-alpha")
+    assert finished.get_status(toy.ALPHA)
+    assert finished.get_status("toy")  # the family: some variant
+    assert finished.get_status("toy-alpha", runtime_provider="toy-runtime")
+    assert not finished.get_status("toy-alpha", runtime_provider="toy-accelerator")
+    assert not finished.get_status("toy-alpha", runtime_provider=nav.RuntimeProvider.CPU)
+    assert not finished.get_status("toy-alpha", jit_type=nav.JitType.TRACE)
+    assert not finished.get_status(nav.Format.ONNX)
+    with pytest.raises(nav.UnknownFormat, match="Did you mean 'toy-alpha'"):
+        finished.get_status("toy-alfa")
+
+
+def test_get_model(finished: Any, toy: Any) -> None:
+    assert finished.get_model(toy.ALPHA) == finished.workspace / "toy-alpha" / "model.toy"
+    assert isinstance(finished.get_model("toy-live"), toy.ToyModel)
+    with pytest.raises(nav.UnknownFormat, match="fits several variants: toy-alpha, toy-beta, toy-gamma"):
+        finished.get_model("toy")
+    with pytest.raises(nav.UnknownFormat, match="Known: toy-live, toy-alpha"):
+        finished.get_model("onnx")
+    with pytest.raises(nav.UnknownFormat, match="'toy-alpha trace'"):
+        finished.get_model("toy-alpha", jit_type="trace")
+    (finished.workspace / "toy-beta" / "model.beta").unlink()
+    with pytest.raises(nav.PackageIncomplete, match="There is no toy-beta model"):
+        finished.get_model("toy-beta")
+
+
+def test_a_model_that_was_not_made_says_why(run_toy: Run, toy: Any) -> None:
+    package = run_toy(toy.ToyModel(mischief={"alpha": "raise"}), targets="toy-alpha")
+    with pytest.raises(nav.PackageIncomplete, match="mischief was asked for"):
+        package.get_model("toy-alpha")
+    with pytest.raises(nav.PackageIncomplete, match="nothing to pack"):
+        package.save(package.workspace.parent / "x.nav")
+
+
+def test_the_runners_compute_what_the_source_computes(finished: Any, toy: Any) -> None:
+    x = np.arange(6, dtype=np.float32).reshape(2, 3)
+    for name in ("toy-alpha", toy.BETA, "toy-gamma", "toy-live"):
+        with finished.open_runner(name) as runner:
+            assert np.array_equal(runner({"x": x})["y"], 2 * x)
+    with finished.get_runner("toy-alpha", runtime="toy-runtime") as runner:
+        assert np.array_equal(runner.infer({"x": x})["y"], 2 * x)
+    with finished.get_source_runner() as runner:
+        assert np.array_equal(runner.infer({"x": x})["y"], 2 * x)
+
+
+def test_runners_that_cannot_be_had_say_why(finished: Any, changed: Changed) -> None:
+    with pytest.raises(nav.Unavailable, match="there is no toy accelerator"):
+        finished.get_runner("toy-alpha", runtime="toy-accelerator")
+    with pytest.raises(nav.Unavailable, match="Runtimes: toy-accelerator, toy-oracle, toy-runtime"):
+        finished.get_runner("toy-alpha", runtime=nav.RuntimeProvider.CUDA)
+    failed = changed("toy-beta", status=Status.FAILED)
+    with pytest.raises(nav.InputError, match="No runtime of toy-beta is ok"):
+        failed.get_runner("toy-beta")
+    assert failed.get_runner("toy-beta", runtime="toy-runtime") is not None
+
+
+def test_set_verified_is_on_disk_at_once_and_stays(finished: Any, run_toy: Run, toy: Any) -> None:
+    assert finished.get_verified_status("toy-alpha", "toy-runtime") is False
+    finished.set_verified(toy.ALPHA, runtime="toy-runtime")
+    assert finished.get_verified_status("toy-alpha", "toy-runtime") is True
+    record = read_status(finished.workspace / "status.yaml")
+    assert record.results[1].runtimes[0].verified
+    assert not record.results[2].runtimes[0].verified
+    assert run_toy().get_verified_status("toy-alpha", "toy-runtime") is True
+    other = run_toy(toy.ToyModel(factor=5.0), targets="toy-alpha", run_profiling=False)
+    assert other.get_verified_status("toy-alpha", "toy-runtime") is False  # the word was about another model
+
+
+def test_an_unknown_combination_lists_the_known_ones(finished: Any) -> None:
+    with pytest.raises(nav.UnknownFormat) as caught:
+        finished.set_verified("toy-alpha", nav.RuntimeProvider.TRT)
+    assert "toy-alpha in toy-runtime; toy-alpha in toy-accelerator; toy-beta in toy-runtime" in str(caught.value)
+    with pytest.raises(nav.UnknownFormat, match="fits several rows"):
+        finished.set_verified("toy", "toy-runtime")
+    assert finished.get_verified_status("toy-alpha", "toy-quantum") is None
+    assert finished.get_verified_status("onnx", "CPUExecutionProvider") is None
+
+
+def test_set_verified_while_another_run_has_the_workspace_is_refused(finished: Any) -> None:
+    from navcore.workspace.folder import opened
+
+    with opened(finished.workspace), pytest.raises(nav.WorkspaceLocked):
+        finished.set_verified("toy-alpha", "toy-runtime")
+
+
+def test_a_workspace_that_is_gone_is_not_made_again(finished: Any) -> None:
+    import shutil
+
+    shutil.rmtree(finished.workspace)
+    for act in (
+        lambda: finished.set_verified("toy-alpha", "toy-runtime"),
+        finished.profile,
+        lambda: finished.save(finished.workspace.parent / "x.nav"),
+    ):
+        with pytest.raises(nav.PackageIncomplete, match="gone"):
+            act()
+    assert not finished.workspace.exists()
+    assert finished.get_status("toy-alpha")  # what was learned is still known
+
+
+def test_best_is_the_fastest_verified_row(changed: Changed, finished: Any) -> None:
+    best = changed("toy-beta", performance=timed(0.5, 0.6)).best()
+    assert best is not None
+    assert (best.format.name, best.runtime, best.latency, best.batch_size) == ("toy-beta", "toy-runtime", 0.5, 1)
+    best = changed("toy-beta", performance=timed(9.0, 0.5, sizes=(8, 1))).best()
+    assert best is not None
+    assert (best.format.name, best.batch_size, best.throughput) == ("toy-beta", 1, 2000.0)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"status": Status.FAILED}, {"status": Status.UNVERIFIED}, {"elsewhere": True}, {"performance": ()}],
+)
+def test_best_is_never_a_row_that_was_not_proven_here(changed: Changed, fields: dict[str, Any]) -> None:
+    best = changed("toy-beta", **{"performance": timed(0.1, 0.1), **fields}).best()
+    assert best is not None
+    assert best.format.name != "toy-beta"
+
+
+def test_best_compares_only_rows_measured_at_the_smallest_batch(changed: Changed) -> None:
+    best = changed("toy-beta", performance=timed(0.1, sizes=(8,))).best()
+    assert best is not None
+    assert best.format.name != "toy-beta"
+
+
+def test_best_is_never_the_source_and_may_be_nothing(run_toy: Run, toy: Any) -> None:
+    assert run_toy(toy.ToyModel(mischief={"alpha": "numbers"}), targets="toy-alpha").best() is None
+    assert RuntimeResult("toy", Status.OK).failure is None

@@ -1,0 +1,455 @@
+"""From a dataloader and a model to samples, a complete signature, and comparisons that each test one thing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+import numpy as np
+import pytest
+
+from navcore.errors import DataloaderError, InputError, OptionError, SourceError
+from navcore.evaluation.comparison import Comparison
+from navcore.sampling.sample_store import SampleStore
+from navcore.workspace.samples import Samples
+
+from .conftest import Take
+
+Array = np.ndarray[Any, Any]
+
+
+def drawn(*shape: int, seed: int = 0) -> Array:
+    return np.random.RandomState(seed).standard_normal(shape).astype("float32")
+
+
+def double(x: Array) -> Array:
+    return 2 * x
+
+
+def texts(lengths: tuple[int, ...] = (7, 3, 9), batch: int = 4) -> list[dict[str, Array]]:
+    random = np.random.RandomState(0)
+    return [{"ids": random.randint(0, 99, (batch, n)), "mask": np.ones((batch, n), "float32")} for n in lengths]
+
+
+def encoder(ids: Array, mask: Array) -> dict[str, Array]:
+    hidden = (ids * mask)[..., None] * np.ones(5, "float32")
+    return {"hidden": hidden.astype("float32"), "pooled": hidden.mean(axis=1).astype("float32")}
+
+
+def outputs(samples: Samples) -> dict[str, tuple[int | str, ...]]:
+    return {spec.name: spec.shape for spec in samples.signature.outputs}
+
+
+def by_label(store: SampleStore, samples: Samples) -> dict[str, Comparison]:
+    return {comparison.label: comparison for comparison in store.comparisons(samples.signature)}
+
+
+def test_a_text_model_from_end_to_end(take: Take, store: SampleStore) -> None:
+    samples = take(texts(), encoder, sample_count=2)
+    assert outputs(samples) == {"hidden": ("batch", "ids_dim1", 5), "pooled": ("batch", 5)}
+    assert samples.counts == {"conversion": 2, "correctness": 2, "profiling": 1}
+    assert samples.batch_size == 4
+    assert samples.noise == {"hidden": 0.0, "pooled": 0.0}
+    assert samples.rows_independent is True
+    assert samples.notes == ()
+    assert list(by_label(store, samples)) == [
+        "correctness sample 0",
+        "correctness sample 1",
+        "conversion sample 0",
+        "conversion sample 1",
+        "a stack of 2 samples",
+        "a stack of 4 samples",
+        "axis ids_dim1 cut from 9 to 3",
+    ]
+
+
+def test_what_is_expected_is_what_the_source_returns_for_the_feeds(take: Take, store: SampleStore) -> None:
+    samples = take(texts(), encoder)
+    for comparison in store.comparisons(samples.signature):
+        again = encoder(**comparison.feeds)
+        assert again.keys() == comparison.expected.keys()
+        for name, array in again.items():
+            assert np.array_equal(array, comparison.expected[name]), comparison.label
+
+
+def test_a_stack_holds_different_samples_and_names_the_batch_axis(take: Take, store: SampleStore) -> None:
+    samples = take([drawn(1, 3, seed=seed) for seed in range(5)], double)
+    stack = by_label(store, samples)["a stack of 2 samples"]
+    assert (stack.symbol, stack.size) == ("batch", 2)
+    rows = stack.feeds["input__0"]
+    assert not np.array_equal(rows[0], rows[1])
+
+
+def test_samples_of_unequal_shape_are_stacked_from_the_rows_of_one_item(take: Take, store: SampleStore) -> None:
+    items = [drawn(12, n) for n in (3, 4, 5)]
+    samples = take(items, double)
+    large = by_label(store, samples)["a stack of 12 samples"]
+    assert large.feeds["input__0"].shape == large.expected["output__0"].shape == (12, 3)
+    assert np.array_equal(large.feeds["input__0"][:8], items[0][:8])
+    assert np.array_equal(large.feeds["input__0"][8:], items[0][:4])
+    with np.load(store.root / ".navcore/probes/1.npz") as stored:
+        assert stored["feeds/input__0"].shape == (8, 3)
+
+
+def test_samples_whose_unbatched_inputs_differ_are_not_stacked(take: Take, store: SampleStore) -> None:
+    items = [{"x": drawn(1, 3, seed=seed), "scale": np.array(seed, "float32")} for seed in range(3)]
+    samples = take(items, lambda x, scale: x * scale)
+    assert samples.rows_independent is None
+    assert "no two different ones of equal shape" in " ".join(samples.notes)
+
+
+def test_a_probe_varies_one_axis_and_nothing_else(take: Take, store: SampleStore) -> None:
+    items = [drawn(1, 6, 8), drawn(1, 4, 9), drawn(1, 6, 5)]
+    samples = take(items, double)
+    found = list(store.comparisons(samples.signature, ("axis",)))
+    assert [(c.symbol, c.size, c.feeds["input__0"].shape) for c in found] == [
+        ("input__0_dim1", 4, (1, 4, 8)),
+        ("input__0_dim2", 5, (1, 4, 5)),
+    ]
+    assert np.array_equal(found[0].feeds["input__0"], items[0][:, :4])
+
+
+def test_an_axis_that_two_inputs_share_is_cut_in_both(take: Take, store: SampleStore) -> None:
+    samples = take(texts(), encoder)
+    probe = by_label(store, samples)["axis ids_dim1 cut from 9 to 3"]
+    assert probe.feeds["ids"].shape == probe.feeds["mask"].shape == (1, 3)
+
+
+def test_a_smallest_size_that_the_source_refuses_is_replaced_by_one_half_way(take: Take, store: SampleStore) -> None:
+    def picky(x: Array) -> Array:
+        if x.shape[1:] == (2, 8):
+            raise ValueError("never seen")
+        return x
+
+    samples = take([drawn(1, 6, 8), drawn(1, 2, 5)], picky, dynamic_axes={"input__0": {1: "height", 2: "width"}})
+    assert "axis height cut from 6 to 4" in by_label(store, samples)
+
+
+def test_a_probe_that_the_source_refuses_is_dropped_with_its_reason(take: Take, store: SampleStore) -> None:
+    def square(x: Array, y: Array) -> Array:
+        if x.shape[1] + y.shape[1] != 10:
+            raise ValueError("sizes have to add up")
+        total: Array = x.sum(axis=1) + y.sum(axis=1)
+        return total
+
+    samples = take([(drawn(1, 4), drawn(1, 6)), (drawn(1, 7), drawn(1, 3))], square)
+    assert not list(store.comparisons(samples.signature, ("axis",)))
+    assert any("input__0_dim1 was not tested alone" in note and "have to add up" in note for note in samples.notes)
+
+
+def test_a_declared_axis_is_tested_although_the_data_do_not_vary_it(take: Take, store: SampleStore) -> None:
+    samples = take([drawn(1, 8, seed=seed) for seed in (0, 1)], double, dynamic_axes={"input__0": {1: "length"}})
+    assert outputs(samples) == {"output__0": ("batch", "length")}
+    assert by_label(store, samples)["axis length cut from 8 to 4"].feeds["input__0"].shape == (1, 4)
+
+
+def test_a_declared_axis_that_cannot_be_tested_is_told(take: Take) -> None:
+    samples = take([drawn(1, 1)], double, dynamic_axes={"input__0": {1: "length"}})
+    assert any("Axis length was not tested at another size" in note for note in samples.notes)
+
+
+def test_an_output_axis_that_follows_no_input_has_a_symbol_of_its_own(take: Take) -> None:
+    samples = take([drawn(1, 6), drawn(1, 9), drawn(1, 4)], lambda x: (x[:, ::2], x[:, 1::2], x[:, :2], x[:, ::2]))
+    assert outputs(samples) == {
+        "output__0": ("batch", "output__0_dim1"),
+        "output__1": ("batch", "output__1_dim1"),
+        "output__2": ("batch", 2),
+        "output__3": ("batch", "output__0_dim1"),
+    }
+    assert "Axis 1 of output output__0 varies and follows no axis of an input." in samples.notes
+    assert {axis.symbol for axis in samples.signature.axes} == {"batch", "input__0_dim1"}
+
+
+def test_a_number_of_rows_that_happens_to_be_the_batch_is_no_batch_axis(take: Take) -> None:
+    def detector(x: Array) -> Array:
+        return x[x[..., 0] > 0.5]
+
+    items = [np.array([[[1, 2], [0, 0]]]), np.array([[[1, 2], [1, 3]]]), np.array([[[0, 2], [0, 3]]])]
+    samples = take(items, detector)
+    assert outputs(samples) == {"output__0": ("output__0_dim0", 2)}
+
+
+def test_outputs_without_a_batch_axis_are_kept_whole(take: Take, store: SampleStore) -> None:
+    def model(x: Array) -> dict[str, Array]:
+        return {"y": x, "loss": np.array(x.mean()), "w": np.ones(3)}
+
+    samples = take([drawn(3, 4, seed=seed) for seed in (0, 1)], model)
+    assert outputs(samples) == {"y": ("batch", 4), "loss": (), "w": (3,)}
+    assert store.outputs(samples.signature, "correctness", 0)["w"].shape == (3,)
+    assert any("Output loss has no batch axis" in note for note in samples.notes)
+
+
+def test_a_batch_along_another_axis_of_an_output_is_seen(take: Take) -> None:
+    samples = take([drawn(2, 4), drawn(2, 6)], lambda x: {"time_major": x.T, "similar": x @ x.T})
+    assert outputs(samples) == {"time_major": ("input__0_dim1", "batch"), "similar": ("batch", "batch")}
+
+
+def test_output_names_are_given_in_order(take: Take) -> None:
+    samples = take([drawn(1, 4)], lambda x: {"a": x, "b": x + 1}, output_names=("first", "second"))
+    assert samples.signature.output_names == ("first", "second")
+
+
+def test_an_output_called_like_an_input_gets_a_name_of_its_own(take: Take) -> None:
+    samples = take([{"x": drawn(1, 4)}], lambda x: {"x": x, "y": x + 1})
+    assert samples.signature.output_names == ("x_out", "y")
+
+
+def test_output_names_may_not_repeat_input_names(take: Take) -> None:
+    with pytest.raises(InputError, match="share names: x"):
+        take([{"x": drawn(1, 4)}], lambda x: x, output_names=("x",))
+
+
+def test_too_few_output_names_list_both_sides(take: Take) -> None:
+    with pytest.raises(InputError, match=r"1 output names \(one\) for the 2 tensors .*\(output__0, output__1\)"):
+        take([drawn(1, 4)], lambda x: (x, x), output_names=("one",))
+
+
+def test_dynamic_axes_may_name_outputs(take: Take) -> None:
+    axes = {"input__0": {0: "batch", 1: "n"}, "output__0": {0: "batch", 1: "half"}}
+    samples = take([drawn(1, 6), drawn(1, 9)], lambda x: x[:, ::2], dynamic_axes=axes)
+    assert outputs(samples) == {"output__0": ("batch", "half")}
+
+
+@pytest.mark.parametrize(
+    ("axes", "sentence"),
+    [
+        ({"input__0": [0, 1], "logits": {0: "batch"}}, r"speaks of 'logits', which is neither an input \(input__0\)"),
+        ({"input__0": {1: "n"}, "output__0": {1: "n"}}, "calls axis 1 of output 'output__0' 'n', but it is 3 where"),
+        ({"input__0": {1: "n"}, "output__0": {4: "n"}}, "names axis 4 of 'output__0'"),
+    ],
+)
+def test_dynamic_axes_that_contradict_the_outputs_are_refused(take: Take, axes: Any, sentence: str) -> None:
+    with pytest.raises(OptionError, match=sentence):
+        take([drawn(1, 6), drawn(1, 9)], lambda x: x[:, ::2], dynamic_axes=axes)
+
+
+def test_a_source_that_does_not_take_the_sample_is_told_with_shapes_and_dtypes(take: Take) -> None:
+    def failing(ids: Array) -> Array:
+        raise ValueError("\nexpected 3 axes\nand more")
+
+    with pytest.raises(SourceError, match=r"failed on conversion sample 0 \(item 0 of the dataloader\)") as caught:
+        take([{"ids": np.zeros((1, 4), "int64")}], failing)
+    assert "('ids': int64[1, 4]): ValueError: expected 3 axes" in str(caught.value)
+    assert isinstance(caught.value.__cause__, ValueError)
+
+
+@pytest.mark.parametrize("only", [1, 4])
+def test_a_source_that_takes_one_batch_size_only_is_told_to_say_so(take: Take, only: int) -> None:
+    def rigid(x: Array) -> Array:
+        return x.reshape(only, 3)
+
+    with pytest.raises(SourceError, match="pass batch_dim=None"):
+        take([drawn(only, 3)], rigid)
+    assert outputs(take([drawn(only, 3)], rigid, batch_dim=None)) == {"output__0": (only, 3)}
+
+
+def test_a_squeeze_that_drops_the_batch_axis_of_one_sample_is_told(take: Take) -> None:
+    with pytest.raises(SourceError, match=r"shape \[3\] for .* and \[2, 3\] for a stack .*squeeze\(\)"):
+        take([drawn(2, 3, 1)], lambda x: x.squeeze())
+
+
+@pytest.mark.parametrize("result", [None, [], {}, "text", 3.0])
+def test_a_source_that_returns_no_tensors_is_refused(take: Take, result: Any) -> None:
+    with pytest.raises(SourceError, match="returns no tensors"):
+        take([drawn(1, 3)], lambda x: result)
+
+
+def test_a_source_that_returns_text_is_refused(take: Take) -> None:
+    with pytest.raises(SourceError, match="'output__0' as an array of dtype <U3, which is not numeric"):
+        take([drawn(1, 3)], lambda x: np.array(["cat"]))
+
+
+def test_a_source_that_returns_other_outputs_from_call_to_call_is_refused(take: Take) -> None:
+    def moody(x: Array) -> dict[str, Array]:
+        return {"a": x} if x.shape[1] == 3 else {"b": x}
+
+    with pytest.raises(SourceError, match=r"returns b \(float32\) for conversion .* returned a \(float32\) first"):
+        take([drawn(1, 3), drawn(1, 5)], moody)
+
+
+@pytest.mark.parametrize(("value", "sentence"), [(np.nan, "contains NaN"), (-np.inf, "is infinite throughout")])
+def test_a_sample_with_nothing_to_compare_with_is_named(take: Take, value: float, sentence: str) -> None:
+    def model(x: Array) -> Array:
+        return np.where(x[:, :1] == 7, np.float32(value), x)
+
+    items = [drawn(1, 3), drawn(1, 3, seed=1), np.full((1, 3), 7, "float32")]
+    with pytest.raises(InputError, match=rf"Output 'output__0' .* {sentence} for correctness sample 2 \(item 2"):
+        take(items, model)
+
+
+def test_masked_logits_are_allowed_and_told(take: Take) -> None:
+    def masked(x: Array) -> Array:
+        x[:, 0] = -np.inf
+        return x
+
+    samples = take([drawn(2, 3)], masked)
+    assert samples.noise == {"output__0": 0.0}
+    assert samples.rows_independent is True
+    assert any("holds infinite values" in note for note in samples.notes)
+
+
+def test_a_model_that_changes_its_inputs_does_not_change_the_samples(take: Take, store: SampleStore) -> None:
+    def in_place(x: Array) -> Array:
+        x += 1
+        return x
+
+    item = drawn(2, 3)
+    before = item.copy()
+    samples = take([item], in_place)
+    assert np.array_equal(item, before)
+    for comparison in store.comparisons(samples.signature):
+        assert np.array_equal(comparison.feeds["input__0"] + 1, comparison.expected["output__0"])
+
+
+def test_a_model_that_hands_out_one_buffer_is_compared_with_itself_fairly(take: Take) -> None:
+    buffer = np.zeros((4, 3), "float32")
+    calls: list[int] = []
+
+    def reusing(x: Array) -> Array:
+        calls.append(1)
+        buffer[: len(x)] = x + len(calls)
+        return buffer[: len(x)]
+
+    assert take([drawn(1, 3)], reusing).noise["output__0"] > 0
+
+
+def test_a_source_that_does_not_repeat_itself_is_measured_and_told(take: Take) -> None:
+    random = np.random.RandomState(0)
+    samples = take([drawn(2, 100)], lambda x: x * (1 + 0.1 * random.standard_normal(x.shape).astype("float32")))
+    assert 0.03 < samples.noise["output__0"] < 0.3
+    assert any("does not repeat itself" in note for note in samples.notes)
+
+
+def test_a_source_that_mixes_the_rows_of_a_batch_is_told(take: Take, store: SampleStore) -> None:
+    samples = take([drawn(3, 5)], lambda x: x - x.mean(axis=0))
+    assert samples.rows_independent is False
+    assert any("does not treat the samples of a batch independently" in note for note in samples.notes)
+    stack = by_label(store, samples)["a stack of 2 samples"]
+    assert np.array_equal(stack.expected["output__0"], stack.feeds["input__0"] - stack.feeds["input__0"].mean(axis=0))
+
+
+def test_equal_samples_cannot_tell_whether_rows_are_independent(take: Take) -> None:
+    samples = take([np.full((3, 5), 1.0) for _ in range(10)], double)
+    assert samples.rows_independent is None
+
+
+def test_taking_the_same_samples_again_gives_the_same_digest(take: Take, store: SampleStore) -> None:
+    first = take(texts(), encoder)
+    files = {path: path.read_bytes() for path in store.root.rglob("*") if path.is_file()}
+    assert take(texts(), encoder) == first
+    assert {path: path.read_bytes() for path in store.root.rglob("*") if path.is_file()} == files
+    assert store.digest(first.signature) == first.digest
+
+
+def test_other_data_another_model_or_another_signature_give_another_digest(take: Take, store: SampleStore) -> None:
+    first = take(texts(), encoder)
+    changed = texts()
+    changed[0]["ids"][0, 0] += 1
+    digests = {
+        first.digest,
+        take(changed, encoder).digest,
+        take(texts(), lambda ids, mask: encoder(ids + 1, mask)).digest,
+        take(texts(), encoder, output_names=("a", "b")).digest,
+    }
+    assert len(digests) == 4
+    again = take(texts(), encoder)
+    renamed = attrs.evolve(again.signature, batch_symbol="n")
+    assert store.digest(again.signature) == first.digest != store.digest(renamed)
+
+
+def test_fewer_samples_leave_no_files_of_the_earlier_taking(take: Take, store: SampleStore) -> None:
+    take(texts(), encoder)
+    fewer = take([drawn(1, 3)], double)
+    assert store.count("correctness") == store.count("conversion") == 1
+    assert list(by_label(store, fewer)) == ["correctness sample 0", "conversion sample 0", "a stack of 2 samples"]
+    assert sorted(path.name for path in (store.root / ".navcore/probes").iterdir()) == ["0.npz", "index.json"]
+
+
+class Changing:
+    """A dataloader whose second pass gives other sizes."""
+
+    def __init__(self) -> None:
+        self.passes = 0
+
+    def __len__(self) -> int:
+        return 2
+
+    def __iter__(self) -> Iterator[Array]:
+        self.passes += 1
+        return iter([drawn(1, 3), drawn(1, 3 + self.passes)])
+
+
+class OneShot:
+    """An iterator with a length: it is used up after one pass."""
+
+    def __init__(self) -> None:
+        self.items = iter([drawn(1, 3), drawn(1, 3)])
+
+    def __len__(self) -> int:
+        return 2
+
+    def __iter__(self) -> Iterator[Array]:
+        return self
+
+    def __next__(self) -> Array:
+        return next(self.items)
+
+
+class Drying(Changing):
+    """A dataloader whose second pass is empty."""
+
+    def __iter__(self) -> Iterator[Array]:
+        self.passes += 1
+        return iter([drawn(1, 3)] * 2 if self.passes == 1 else [])
+
+
+@pytest.mark.parametrize(
+    ("dataloader", "sentence"),
+    [
+        (Changing(), r"Item 1 .* had 'input__0' of shape \[1, 4\] on the first pass and \[1, 5\] on the second"),
+        (OneShot(), "ended after 0 of 2 items. It is gone through twice"),
+        (Drying(), "ended after 0 of 2 items"),
+    ],
+)
+def test_a_dataloader_that_changes_between_passes(take: Take, dataloader: Any, sentence: str) -> None:
+    with pytest.raises(DataloaderError, match=sentence):
+        take(dataloader, double)
+
+
+class Rewinding(OneShot):
+    """An iterator that starts again when it is asked for an iterator."""
+
+    def __iter__(self) -> Iterator[Array]:
+        self.items = iter([drawn(1, 3), drawn(1, 3)])
+        return self
+
+
+def test_an_iterator_that_starts_again_is_a_dataloader(take: Take) -> None:
+    assert take(Rewinding(), double).counts["correctness"] == 2
+
+
+def test_items_are_held_one_at_a_time(take: Take) -> None:
+    alive: list[int] = []
+    most: list[int] = []
+
+    class Counted:
+        def __init__(self, seed: int) -> None:
+            self.array = drawn(1, 3, seed=seed)
+            alive.append(1)
+
+        def __del__(self) -> None:
+            alive.pop()
+
+    class Many:
+        def __len__(self) -> int:
+            return 30
+
+        def __iter__(self) -> Iterator[list[Array]]:
+            for seed in range(30):
+                item = Counted(seed)
+                most.append(len(alive))
+                yield [item.array]
+
+    take(Many(), double, sample_count=30)
+    assert max(most) <= 2

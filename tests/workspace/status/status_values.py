@@ -1,0 +1,272 @@
+"""Records as hypothesis draws them: every field of every value, as far as it can occur."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import attrs
+from hypothesis import strategies as st
+
+from navcore.contract.formats import Format, JitType
+from navcore.contract.profiler_config import MeasurementMode, ProfilerConfig
+from navcore.contract.signature import Axis, Signature, TensorSpec
+from navcore.workspace.results import (
+    Attempt,
+    BatchPerformance,
+    Difference,
+    Failure,
+    FormatResult,
+    Outcome,
+    RuntimeResult,
+    Status,
+    Verification,
+)
+from navcore.workspace.samples import Samples
+from navcore.workspace.settings import Settings
+from navcore.workspace.status.record import Record
+
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+names = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,10}", fullmatch=True)
+files = st.from_regex(r"[a-z0-9 ]+\.?[a-z0-9']*", fullmatch=True)
+paths = st.lists(files, min_size=1, max_size=3).map("/".join)
+counts = st.integers(0, 2**60)
+measures = st.floats(allow_nan=False)
+finite = st.floats(allow_nan=False, allow_infinity=False)
+positive = st.floats(0, exclude_min=True, allow_infinity=False)
+notes = st.lists(text, max_size=2).map(tuple)
+constants = st.none() | st.booleans() | st.integers() | measures | text
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | finite | text,
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(text, values, max_size=3),
+    max_leaves=5,
+)
+
+
+def complete(kind: type, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Values of ``kind`` with every field drawn that is kept; a field that a new version adds must be given here."""
+    known = set(Format("x").description()) if kind is Format else {field.name for field in attrs.fields(kind)}
+    assert known == set(fields), f"{kind.__name__}: {known ^ set(fields)}"
+    return st.builds(kind, **fields)
+
+
+formats = complete(
+    Format,
+    name=names,
+    family=text,
+    filename=files,
+    jit_type=st.none() | st.sampled_from(JitType),
+    precision=st.none() | text,
+    data_only=st.booleans(),
+    suffixes=notes,
+)
+sizes = st.lists(counts, min_size=3, max_size=3).map(sorted).map(tuple)
+axes = st.builds(
+    lambda symbol, size, declared: Axis(symbol, size[0], size[1], size[2], declared), text, sizes, st.booleans()
+)
+tensors = complete(
+    TensorSpec, name=text, dtype=text, shape=st.lists(counts | text, max_size=3).map(tuple)
+)  # fmt: skip
+templates = st.recursive(
+    st.builds(lambda name: {"tensor": name}, text) | st.builds(lambda value: {"constant": value}, constants),
+    lambda inner: (
+        st.builds(lambda kind, parts: {kind: parts}, st.sampled_from(["tuple", "list"]), st.lists(inner))
+        | st.builds(lambda pairs: {"dict": [list(pair) for pair in pairs]}, st.lists(st.tuples(text, inner)))
+    ),
+    max_leaves=4,
+)
+calls = st.builds(
+    lambda args, kwargs: {"args": args, "kwargs": [list(pair) for pair in kwargs]},
+    st.lists(templates, max_size=2),
+    st.lists(st.tuples(text, templates), max_size=2),
+)
+signatures = complete(
+    Signature,
+    inputs=st.lists(tensors, max_size=2).map(tuple),
+    outputs=st.lists(tensors, max_size=2).map(tuple),
+    axes=st.lists(axes, max_size=2).map(tuple),
+    call=calls,
+    batch_dim=st.none() | st.integers(-3, 3),
+    batch_symbol=text,
+)
+failures = complete(Failure, cause=text, category=text, frame=text, hint=text)
+outcomes = complete(
+    Outcome,
+    status=st.sampled_from(Status),
+    seconds=finite,
+    peak_memory=st.none() | counts,
+    log=st.just("") | paths,
+    failure=st.none() | failures,
+    contained=st.booleans(),
+)
+attempts = complete(Attempt, route=text, outcome=outcomes, owner=text, version=text)
+differences = complete(
+    Difference,
+    output=text,
+    atol=measures,
+    rtol=measures,
+    relative_l2=st.none() | measures,
+    cosine=st.none() | measures,
+    elements=counts,
+    differing=measures,
+    worst=text,
+)
+verifications = complete(
+    Verification,
+    status=st.sampled_from(Status),
+    differences=st.lists(differences, max_size=2).map(tuple),
+    compared=counts,
+    precision=text,
+    bound=st.none() | measures,
+    frozen_axes=notes,
+    notes=notes,
+    failure=st.none() | failures,
+)
+performances = complete(
+    BatchPerformance,
+    batch_size=st.integers(-1, 4096),
+    avg_latency=measures,
+    std_latency=measures,
+    p50_latency=measures,
+    p90_latency=st.none() | measures,
+    p95_latency=st.none() | measures,
+    p99_latency=st.none() | measures,
+    throughput=measures,
+    request_count=counts,
+    stable=st.booleans(),
+    windows=counts,
+    cold_start=st.none() | measures,
+    cpu_share=st.none() | measures,
+    switches=st.none() | measures,
+    notes=notes,
+)
+runtimes = complete(
+    RuntimeResult,
+    runtime=text,
+    status=st.sampled_from(Status),
+    route=text,
+    verification=st.none() | verifications,
+    performance=st.lists(performances, max_size=2).map(tuple),
+    verified=st.booleans(),
+    provider=text,
+    precision=st.none() | text,
+    threads=st.none() | counts,
+    notes=notes,
+    outcome=st.none() | outcomes,
+    profiling=st.none() | outcomes,
+    machine=text,
+    elsewhere=st.booleans(),
+)
+facts = st.dictionaries(text, text, max_size=2)
+
+
+def rows_at(path: st.SearchStrategy[str | None]) -> st.SearchStrategy[FormatResult]:
+    return complete(
+        FormatResult,
+        format=formats,
+        status=st.sampled_from(Status),
+        path=path,
+        route=text,
+        made_from=text,
+        requested=st.booleans(),
+        live=st.booleans(),
+        calling=st.sampled_from(["named", "positional", "structure"]),
+        signature=st.none() | signatures,
+        attempts=st.lists(attempts, max_size=2).map(tuple),
+        runtimes=st.lists(runtimes, max_size=2, unique_by=lambda row: row.runtime).map(tuple),
+        notes=notes,
+        facts=facts,
+        size=st.none() | counts,
+        failure=st.none() | failures,
+        elsewhere=st.booleans(),
+    )
+
+
+rows = rows_at(st.none() | paths)
+stored_rows = rows_at(paths)
+profiler_configs = st.builds(
+    ProfilerConfig,
+    batch_sizes=st.none() | st.lists(st.integers(1, 99), min_size=1),
+    measurement_mode=st.sampled_from(MeasurementMode),
+    measurement_interval=positive,
+    measurement_request_count=st.integers(1, 99),
+    stability_percentage=positive,
+    max_trials=st.integers(1, 99),
+)
+numbers = st.integers(-4, 4)
+settings = complete(
+    Settings,
+    model_name=st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_+-]{0,20}", fullmatch=True),
+    targets=st.none() | notes,
+    options=st.dictionaries(text, st.dictionaries(text, plain | st.just(math.inf) | st.just(-math.inf), max_size=2)),
+    sample_count=st.integers(1, 999),
+    atol=st.none() | measures,
+    rtol=st.none() | measures,
+    input_names=st.none() | notes,
+    output_names=st.none() | notes,
+    dynamic_axes=st.none() | st.dictionaries(text, st.lists(numbers) | st.dictionaries(numbers, text)),
+    axis_ranges=st.none() | st.dictionaries(text, sizes | st.dictionaries(numbers, sizes)),
+    batch_dim=st.none() | numbers,
+    device=st.none() | text,
+    runtimes=st.dictionaries(text, notes, max_size=2),
+    run_profiling=st.booleans(),
+    profiler_config=profiler_configs,
+    profiler=text,
+    prefer=st.dictionaries(text, text, max_size=2),
+    timeout=st.none() | finite,
+    memory_limit=st.none() | counts,
+    git_info=st.booleans(),
+)
+samples = complete(
+    Samples,
+    signature=signatures,
+    counts=st.dictionaries(text, counts, max_size=3),
+    batch_size=counts,
+    noise=st.dictionaries(text, measures, max_size=2),
+    rows_independent=st.none() | st.booleans(),
+    notes=notes,
+    digest=text,
+)
+records = complete(
+    Record,
+    uuid=st.uuids().map(str),
+    timestamp=st.datetimes().map(lambda moment: moment.isoformat(timespec="microseconds")),
+    settings=settings,
+    source=formats,
+    source_key=text,
+    live=st.booleans(),
+    samples=st.none() | samples,
+    results=st.lists(rows, max_size=2, unique_by=lambda row: row.format.name).map(tuple),
+    environment=st.dictionaries(text, plain, max_size=3),
+    git_info=st.fixed_dictionaries(
+        {"repository": st.none() | text, "commit": st.none() | text, "author": st.none(), "email": st.none()}
+    ),
+    navcore_version=text,
+)
+
+
+def everything(value: Any) -> Any:
+    """The value as nested dictionaries, for comparing: formats are equal by name alone."""
+    if isinstance(value, Format):
+        return value.description()
+    if attrs.has(type(value)):
+        return {field.name: everything(getattr(value, field.name)) for field in attrs.fields(type(value))}
+    if isinstance(value, tuple):
+        return tuple(everything(part) for part in value)
+    return value
+
+
+def places(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The path of every value inside plain data."""
+    steps = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    return [path, *(place for key, part in steps for place in places(part, (*path, key)))][not path :]
+
+
+def with_value(data: Any, path: tuple[Any, ...], value: Any) -> Any:
+    """Plain data with another value at one place."""
+    if not path:
+        return value
+    changed = with_value(data[path[0]], path[1:], value)
+    if isinstance(data, dict):
+        return {**data, path[0]: changed}
+    return [changed if index == path[0] else part for index, part in enumerate(data)]
