@@ -9,8 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from navcore.contract import Format, ProfilerConfig, resolve_batch_sizes
 from navcore.errors import OptionError, Unavailable, UnknownFormat
-from navcore.planning import Names, Plan, Request, Source, check_partners, identify, make_plan, own_data, settle
-from navcore.registry import Registry, load_registry, settle_options
+from navcore.planning import (
+    Names,
+    Plan,
+    PlanSettings,
+    Source,
+    identify,
+    make_plan,
+    own_data,
+    refuse_unusable_partners,
+    settings_from,
+)
+from navcore.registry import Registry, load_registry, resolve_options
 from navcore.workspace import Settings
 
 if TYPE_CHECKING:
@@ -90,11 +100,11 @@ def run(
 
     A format that cannot be made, or does not verify, raises nothing: its row says why.
     """
-    from navcore.execution import run_pipeline
+    from navcore.execution import run_model
     from navcore.package import PackageDescriptor
 
-    check_partners(executor, progress)
-    settings = settle(
+    refuse_unusable_partners(executor, progress)
+    settings = settings_from(
         targets=targets, options=options, model_name=model_name, sample_count=sample_count, atol=atol, rtol=rtol,
         input_names=input_names, output_names=output_names, dynamic_axes=dynamic_axes, axis_ranges=axis_ranges,
         batch_dim=batch_dim, device=device, runtimes=runtimes, run_profiling=run_profiling,
@@ -105,7 +115,7 @@ def run(
     source = identify(model, registry)
     _check(settings, source, registry)
     with own_data(source, dataloader, settings) as (source, dataloader, settings):
-        record, workspace = run_pipeline(
+        record, workspace = run_model(
             source, dataloader, settings, registry,
             workdir=workdir, override=override_workdir, executor=executor, observer=progress,
         )  # fmt: skip
@@ -146,9 +156,9 @@ def plan(
     ``model`` may also be a :class:`Format` or the name of one, to plan without a model. The dataloader is not read.
     Raises what :func:`run` raises for its arguments.
     """
-    check_partners(executor, progress)
+    refuse_unusable_partners(executor, progress)
     del dataloader, workdir, override_workdir  # the same call with another verb has to work
-    settings = settle(
+    settings = settings_from(
         targets=targets, options=options, model_name=model_name, sample_count=sample_count, atol=atol, rtol=rtol,
         input_names=input_names, output_names=output_names, dynamic_axes=dynamic_axes, axis_ranges=axis_ranges,
         batch_dim=batch_dim, device=device, runtimes=runtimes, run_profiling=run_profiling,
@@ -168,7 +178,7 @@ def _planned_source(model: Any, registry: Registry) -> Source:
 
 def _check(settings: Settings, source: Source, registry: Registry) -> Plan:
     """Refuse what can be refused before any work: options, targets, runtimes, preferences, the profiler."""
-    settle_options(settings.options, registry.routes, registry.formats)
+    resolve_options(settings.options, registry.routes, registry.formats)
     reasons = {route.id: reason for route in registry.routes if (reason := registry.unavailable(route))}
     resolve_batch_sizes(settings.profiler_config, batch_dim=settings.batch_dim, dataloader_batch=1)
     profilers = {route.owner: route for route in registry.routes if route.hook == "profile"}
@@ -178,7 +188,7 @@ def _check(settings: Settings, source: Source, registry: Registry) -> Plan:
         )
     if why_not := reasons.get(profilers[settings.profiler].id):
         raise Unavailable(f"The profiler {settings.profiler!r} cannot be used here: {why_not}")
-    request = Request(settings.targets, settings.prefer, settings.runtimes)
+    request = PlanSettings(settings.targets, settings.prefer, settings.runtimes)
     try:
         return make_plan(registry.routes, registry.formats, source.format, request, reasons=reasons)
     except UnknownFormat as error:
@@ -243,7 +253,7 @@ def load(
     """
     from navcore.package import load_package
 
-    check_partners(executor, progress)
+    refuse_unusable_partners(executor, progress)
     if run_profiling and not retest_conversions:
         raise OptionError("run_profiling=True needs retest_conversions=True: only what was tested here is measured.")
     return load_package(

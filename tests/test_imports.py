@@ -48,7 +48,7 @@ def test_a_child_starts_without_what_only_its_parent_or_another_step_needs() -> 
     elsewhere = (
         "navcore.execution.isolation.supervisor",
         "navcore.sampling.take",
-        "navcore.evaluation.evaluate",
+        "navcore.evaluation.verify_and_measure",
         "navcore.execution.source_server",
     )
     assert loaded_after("import navcore.execution.worker", *elsewhere, "importlib.metadata") == set()

@@ -43,7 +43,7 @@ def run(model: str | None, save: Path | None, override: bool, as_json: bool, **a
     if _needs_a_process(model, asked):
         _run_in_a_process(model, asked)
     with _standard_output_kept():
-        model, arguments = _settled(model, asked)
+        model, arguments = _model_and_arguments(model, asked)
         source, dataloader = _inputs(model, asked["data"])
         package = api.run(source, dataloader, progress=Console(), **arguments)
     if not as_json:
@@ -78,7 +78,7 @@ def plan(model: str | None, as_json: bool, **asked: Any) -> None:
     from navcore.cli.inputs import model_from
 
     with _standard_output_kept():
-        model, arguments = _settled(model, asked)
+        model, arguments = _model_and_arguments(model, asked)
         found = api.plan(model_from(model), **arguments)
     if not as_json:
         click.echo(str(found))
@@ -125,12 +125,12 @@ def _run_in_a_process(model: str | None, asked: Mapping[str, Any]) -> NoReturn:
     from navcore.cli.contained import run_contained
     from navcore.workspace import workspace_path
 
-    _, arguments = _settled(model, asked)
+    _, arguments = _model_and_arguments(model, asked)
     root = workspace_path(arguments.get("workdir"), arguments.get("model_name", "navigator_model"))
     raise click.exceptions.Exit(run_contained(click.get_current_context().meta[WORDS], root))
 
 
-def _settled(model: str | None, asked: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def _model_and_arguments(model: str | None, asked: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """MODEL and the arguments of the run; what the options leave open is taken from ``--config``."""
     given = run_arguments(asked)
     if asked["config"] is None:

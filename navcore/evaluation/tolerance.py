@@ -25,7 +25,7 @@ class Reading:
 
 
 @attrs.frozen
-class Limit:
+class Tolerance:
     """What one output is held to: the user's own ``atol`` and ``rtol`` where given, else what a precision explains.
 
     ``noise`` is how far the source is from itself (:func:`navcore.evaluation.distance`); ten times that is
@@ -52,7 +52,7 @@ class Limit:
         return max(BOUNDS[self.precision].differing, NOISE_FACTOR * self.noise)
 
 
-def beyond(output: str, readings: Sequence[Reading], limit: Limit) -> list[str]:
+def beyond(output: str, readings: Sequence[Reading], tolerance: Tolerance) -> list[str]:
     """A clause for every limit that the readings of ``output`` break, naming the worst comparison."""
     if not readings:
         return []
@@ -62,11 +62,11 @@ def beyond(output: str, readings: Sequence[Reading], limit: Limit) -> list[str]:
             f"output {output!r} is NaN or infinite on one side only, or not alike on both, "
             f"at {stray.gap.strays} of {stray.gap.elements} elements in {stray.place}"
         ]
-    if not limit.given:
-        return beyond_precision(output, readings, limit)
+    if not tolerance.given:
+        return beyond_precision(output, readings, tolerance)
     clauses = (
-        _over(output, readings, "atol", limit.atol, lambda reading: reading.gap.atol),
-        _over(output, readings, "rtol", limit.rtol, lambda reading: reading.gap.rtol),
+        _over(output, readings, "atol", tolerance.atol, lambda reading: reading.gap.atol),
+        _over(output, readings, "rtol", tolerance.rtol, lambda reading: reading.gap.rtol),
     )
     return [clause for clause in clauses if clause]
 
@@ -83,39 +83,39 @@ def _over(
     return f"the {kind} difference of output {output!r} is {found:.4g} in {worst.place}, over {name}={allowed:g}"
 
 
-def beyond_precision(output: str, readings: Sequence[Reading], limit: Limit) -> list[str]:
+def beyond_precision(output: str, readings: Sequence[Reading], tolerance: Tolerance) -> list[str]:
     """A clause when ``output`` differs by more than the limit's precision and the source's noise explain."""
     relatives = [(reading.relative, reading.place) for reading in readings if reading.relative is not None]
     if not relatives:
-        return _beyond_share(output, readings, limit)
+        return _beyond_share(output, readings, tolerance)
     worst, place = max(relatives)
-    if worst <= limit.relative_l2:
+    if worst <= tolerance.relative_l2:
         return []
-    explains = _explains(limit, by_noise=limit.relative_l2 > BOUNDS[limit.precision].relative_l2)
+    explains = _explains(tolerance, by_noise=tolerance.relative_l2 > BOUNDS[tolerance.precision].relative_l2)
     return [
         f"the relative L2 difference of output {output!r} is {worst:.4g} in {place}, "
-        f"and {explains} at most {limit.relative_l2:.4g}"
+        f"and {explains} at most {tolerance.relative_l2:.4g}"
     ]
 
 
-def _beyond_share(output: str, readings: Sequence[Reading], limit: Limit) -> list[str]:
+def _beyond_share(output: str, readings: Sequence[Reading], tolerance: Tolerance) -> list[str]:
     differing = sum(reading.gap.differing for reading in readings)
     elements = sum(reading.gap.elements for reading in readings)
     where = "all comparisons"
-    if differing <= limit.differing * elements:
+    if differing <= tolerance.differing * elements:
         # Many sound comparisons must not hide one that is wrong; but one flip in a small one is what a rounding does.
-        floor = 1 if limit.differing else 0
-        apart = [each for each in readings if each.gap.differing > max(floor, limit.differing * each.gap.elements)]
+        floor = 1 if tolerance.differing else 0
+        apart = [each for each in readings if each.gap.differing > max(floor, tolerance.differing * each.gap.elements)]
         if not apart:
             return []
         worst = max(apart, key=lambda reading: reading.gap.share)
         differing, elements, where = worst.gap.differing, worst.gap.elements, worst.place
-    explains = _explains(limit, by_noise=limit.differing > BOUNDS[limit.precision].differing)
+    explains = _explains(tolerance, by_noise=tolerance.differing > BOUNDS[tolerance.precision].differing)
     return [
         f"{differing} of {elements} elements of output {output!r} differ in {where}, "
-        f"and {explains} at most a share of {limit.differing:.4g}"
+        f"and {explains} at most a share of {tolerance.differing:.4g}"
     ]
 
 
-def _explains(limit: Limit, *, by_noise: bool) -> str:
-    return "ten times the source's own noise explains" if by_noise else f"{limit.precision} explains"
+def _explains(tolerance: Tolerance, *, by_noise: bool) -> str:
+    return "ten times the source's own noise explains" if by_noise else f"{tolerance.precision} explains"

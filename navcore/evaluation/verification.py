@@ -13,7 +13,7 @@ from navcore.errors import PluginError
 from navcore.evaluation.comparison import Comparison
 from navcore.evaluation.differences import Gap, gap_between, relatives, summarise
 from navcore.evaluation.precision_bounds import HOPELESS_NOISE, coarsest, known_precision, precision_for, precision_of
-from navcore.evaluation.tolerance import Limit, Reading, beyond, beyond_precision
+from navcore.evaluation.tolerance import Reading, Tolerance, beyond, beyond_precision
 from navcore.workspace import Failure, Status, Verification
 
 _NO_NOISE: Mapping[str, float] = MappingProxyType({})
@@ -69,23 +69,25 @@ def verify(
     readings = _read(trials)
     known = known_precision(precision)
     visible = coarsest(precision_of(spec.dtype) for spec in (*signature.inputs, *signature.outputs))
-    limits = {
-        output: Limit(precision_for(found[0].gap.dtype, known, visible), noise.get(output, 0.0), atol, rtol)
+    tolerances = {
+        output: Tolerance(precision_for(found[0].gap.dtype, known, visible), noise.get(output, 0.0), atol, rtol)
         for output, found in readings.items()
     }
-    failure, frozen, notes = _judge(trials, readings, limits, signature)
+    failure, frozen, notes = _judge(trials, readings, tolerances, signature)
     status = Status.OK if failure is None else Status.FAILED
     if failure is None and not readings:
         status, failure = Status.UNVERIFIED, _nothing_compared(trials)
-    shaky = [output for output, limit in limits.items() if not limit.given and limit.noise > HOPELESS_NOISE]
+    shaky = [
+        output for output, tolerance in tolerances.items() if not tolerance.given and tolerance.noise > HOPELESS_NOISE
+    ]
     if failure is None and shaky:
-        status, failure = Status.UNVERIFIED, _unprovable(shaky[0], limits[shaky[0]].noise)
+        status, failure = Status.UNVERIFIED, _unprovable(shaky[0], tolerances[shaky[0]].noise)
     if failure is None:
-        notes += _accepted(readings, limits)
+        notes += _accepted(readings, tolerances)
     if precision is not None and known is None:
         notes.append(f"No bound is known for precision {precision!r}; that of each output's dtype applied.")
-    held = [limit for limit in limits.values() if not limit.given]
-    floating = [limit for output, limit in limits.items() if readings[output][0].relative is not None]
+    held = [tolerance for tolerance in tolerances.values() if not tolerance.given]
+    floating = [tolerance for output, tolerance in tolerances.items() if readings[output][0].relative is not None]
     return Verification(
         status=status,
         differences=tuple(
@@ -93,8 +95,8 @@ def verify(
             for output, found in readings.items()
         ),
         compared=sum(not trial.problem for trial in trials),
-        precision=coarsest(limit.precision for limit in held) or "",
-        bound=max((limit.relative_l2 for limit in floating if not limit.given), default=None),
+        precision=coarsest(tolerance.precision for tolerance in held) or "",
+        bound=max((tolerance.relative_l2 for tolerance in floating if not tolerance.given), default=None),
         frozen_axes=frozen,
         notes=tuple(notes),
         failure=failure,
@@ -193,18 +195,18 @@ def _read(trials: Sequence[_Trial]) -> dict[str, list[Reading]]:
 def _judge(
     trials: Sequence[_Trial],
     readings: Mapping[str, Sequence[Reading]],
-    limits: Mapping[str, Limit],
+    tolerances: Mapping[str, Tolerance],
     signature: Signature,
 ) -> tuple[Failure | None, tuple[str, ...], list[str]]:
     """The failure, if any; the axes that froze; and notes, among them every fault after the first."""
     stuck = [f"in {trial.place}: {trial.problem}" for trial in trials if trial.symbol is None and trial.problem]
-    wrong = _wrong_numbers(readings, limits, None)
+    wrong = _wrong_numbers(readings, tolerances, None)
     faults, notes, frozen = [*stuck, *wrong], list[str](), list[str]()
     # An export that fails at the sizes it was made for says nothing about its axes.
     sound = not faults
     for symbol in dict.fromkeys(trial.symbol for trial in trials if trial.symbol is not None):
         first = next((trial for trial in trials if trial.symbol == symbol and trial.problem), None)
-        wrong_here = _wrong_numbers(readings, limits, symbol)
+        wrong_here = _wrong_numbers(readings, tolerances, symbol)
         if sound and (first is not None or wrong_here):
             frozen.append(symbol)
         if first is not None and not sound:
@@ -217,7 +219,7 @@ def _judge(
         wrong += wrong_here
     if not faults:
         return None, tuple(frozen), notes
-    hint = _acceptable_hint(limits) if faults[0] in wrong else ""
+    hint = _acceptable_hint(tolerances) if faults[0] in wrong else ""
     further = [f"Also: {fault.rstrip('.')}." for fault in faults[1:]]
     return _failure(faults[0], hint), tuple(frozen), [*further, *notes]
 
@@ -241,28 +243,28 @@ def _frozen_clause(signature: Signature, trial: _Trial) -> str:
     return f"axis {trial.symbol!r} varies in the data, but stays fixed in this export: {fails}"
 
 
-def _acceptable_hint(limits: Mapping[str, Limit]) -> str:
-    if any(limit.given for limit in limits.values()):
+def _acceptable_hint(tolerances: Mapping[str, Tolerance]) -> str:
+    if any(tolerance.given for tolerance in tolerances.values()):
         return "Raise the limit if a difference of this size is acceptable."
     return "Give atol= or rtol= if a difference of this size is acceptable."
 
 
 def _wrong_numbers(
-    readings: Mapping[str, Sequence[Reading]], limits: Mapping[str, Limit], symbol: str | None
+    readings: Mapping[str, Sequence[Reading]], tolerances: Mapping[str, Tolerance], symbol: str | None
 ) -> list[str]:
     """A clause per broken limit, over the comparisons that ask about ``symbol`` (``None``: about no axis)."""
     return [
         clause
         for output, found in readings.items()
-        for clause in beyond(output, [reading for reading in found if reading.symbol == symbol], limits[output])
+        for clause in beyond(output, [reading for reading in found if reading.symbol == symbol], tolerances[output])
     ]
 
 
-def _accepted(readings: Mapping[str, Sequence[Reading]], limits: Mapping[str, Limit]) -> list[str]:
+def _accepted(readings: Mapping[str, Sequence[Reading]], tolerances: Mapping[str, Tolerance]) -> list[str]:
     """A note for every output that only the user's own limits let pass."""
     return [
         f"Accepted by the given atol or rtol: {clause}."
         for output, found in readings.items()
-        if limits[output].given
-        for clause in beyond_precision(output, found, limits[output])
+        if tolerances[output].given
+        for clause in beyond_precision(output, found, tolerances[output])
     ]

@@ -1,5 +1,5 @@
 from .build_format import (
-    Making as Making,
+    BuildResult as BuildResult,
     blame_crash as blame_crash,
     make as make,
 )
@@ -17,10 +17,10 @@ from .isolation import (
     write_result as write_result,
 )
 from .resources import processors as processors
-from .run import run_pipeline as run_pipeline
+from .run import run_model as run_model
 from .run_context import (
-    Kept as Kept,
-    Session as Session,
+    RunContext as RunContext,
+    StartingPoint as StartingPoint,
 )
 from .scheduler import execute as execute
 from .worker import (

@@ -68,7 +68,7 @@ class Admission:
         with self._changed:
             while not self.closed and not self._has_room_for(place):
                 self._changed.wait(LOOK_EVERY)
-            self.check_open()
+            self.raise_if_closed()
             for other in self._running:
                 other.crowded = place.crowded = True
             self._running.append(place)
@@ -85,7 +85,7 @@ class Admission:
             self.closed = True
             self._changed.notify_all()
 
-    def check_open(self) -> None:
+    def raise_if_closed(self) -> None:
         """Raise :class:`Abandoned` after :meth:`close`."""
         if self.closed:
             raise Abandoned("The run was interrupted.")

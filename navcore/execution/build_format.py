@@ -16,7 +16,7 @@ import attrs
 from navcore.contract import Artifact, ExportJob, Format, Made
 from navcore.errors import PluginError
 from navcore.execution.isolation import captured_output
-from navcore.execution.run_context import Session
+from navcore.execution.run_context import RunContext
 from navcore.execution.step import failed_result, run_step, run_step_forked
 from navcore.planning import Step
 from navcore.workspace import (
@@ -44,7 +44,7 @@ _IN_CALLER = "in-caller.json"
 
 
 @attrs.frozen
-class Making:
+class BuildResult:
     """How a step ended, what it made (``None`` when it failed), and the key under which that is remembered.
 
     ``key`` is the recipe, on which later steps build. ``product`` names the one product that came of it, to which
@@ -65,39 +65,39 @@ class Making:
         return digest(self.key, self.product)
 
 
-def making_key(session: Session, step: Step, origin_key: str) -> str:
+def build_key(context: RunContext, step: Step, origin_key: str) -> str:
     """The recipe: what it starts from, the route and the versions behind it, the options, and the signature."""
     return digest(
         "made",
         origin_key,
         step.route.id,
         dict(versions_behind(step.route)),
-        session.options_key(step.route),
-        to_data(session.samples.signature),
-        session.device,
+        context.options_key(step.route),
+        to_data(context.samples.signature),
+        context.device,
     )
 
 
-def recall(session: Session, step: Step, key: str) -> Making | None:
+def recall(context: RunContext, step: Step, key: str) -> BuildResult | None:
     """What an earlier run recorded under that key; a failure counts only if the limits were the same.
 
     What was unavailable is not remembered: it may be there now.
     """
-    data = session.journal.find("made", key)
+    data = context.journal.find("made", key)
     if data is None:
         return None
     outcome = from_data(data["outcome"], Outcome)
     if outcome.status != Status.OK:
-        lasting = outcome.status == Status.FAILED and data["limits"] == session.limits()
-        return Making(outcome, key, reused=True) if lasting else None
-    placed = session.journal.find("placing", step.target.name)
-    folder = session.workspace.format_folder(step.target.name)
+        lasting = outcome.status == Status.FAILED and data["limits"] == context.limits()
+        return BuildResult(outcome, key, reused=True) if lasting else None
+    placed = context.journal.find("placing", step.target.name)
+    folder = context.workspace.format_folder(step.target.name)
     present = (
         placed is not None
         and placed["product"] == data["product"]
         and all(_has_size(folder / name, size) for name, size in data["files"].items())
     )
-    return Making(outcome, key, from_data(data["made"], Made), data["product"], reused=True, present=present)
+    return BuildResult(outcome, key, from_data(data["made"], Made), data["product"], reused=True, present=present)
 
 
 def announce_placing(journal: Journal, target: str) -> str:
@@ -106,15 +106,15 @@ def announce_placing(journal: Journal, target: str) -> str:
     From then on no earlier product is taken for what lies in the format's folder, wherever the run is killed.
     """
     product = uuid.uuid4().hex
-    journal.record("placing", target, {"product": product})
+    journal.append("placing", target, {"product": product})
     return product
 
 
-def discard_product(session: Session, target: Format) -> None:
+def discard_product(context: RunContext, target: Format) -> None:
     """Take away what an earlier run made of a format that this run could not make."""
-    folder = session.workspace.format_folder(target.name)
+    folder = context.workspace.format_folder(target.name)
     if folder.is_dir() and any(entry.suffix != ".log" for entry in folder.iterdir()):
-        announce_placing(session.journal, target.name)
+        announce_placing(context.journal, target.name)
         _clear_product(folder)
 
 
@@ -123,90 +123,90 @@ def _has_size(path: Path, size: int) -> bool:
 
 
 def make(
-    session: Session,
+    context: RunContext,
     step: Step,
     origin: Artifact,
     key: str,
     threads: int,
     run: RunStep = run_step,
     run_forked: RunForked = run_step_forked,
-) -> Making:
+) -> BuildResult:
     """Do the work of one step in a private folder, then move what it wrote into the format's own.
 
     Never raises for what the route did: a failure is an outcome.
     """
-    folder = session.workspace.format_folder(step.target.name)
+    folder = context.workspace.format_folder(step.target.name)
     folder.mkdir(exist_ok=True)
-    private = fresh_folder(session.workspace.private / "making" / f"{step.target.name}-{step.route.name}")
+    private = fresh_folder(context.workspace.private / "making" / f"{step.target.name}-{step.route.name}")
     product = private / "product"
     product.mkdir()
     log = folder / f"{step.route.name}.log"
-    plain = {"folder": str(private), "log": str(log), "who": step.route.who, **session.limits()}
+    plain = {"folder": str(private), "log": str(log), "who": step.route.who, **context.limits()}
     output = product / step.target.filename
     if step.route.hook == "convert":
-        request = _convert_request(session, step, origin, output, threads)
+        request = _convert_request(context, step, origin, output, threads)
         answer = run({**plain, "request": request})
-    elif _can_fork(session, step, origin):
-        job = _export_job(session, step, origin, output, folder, threads=1, forked=True)
-        answer = run_forked(plain, lambda: _export(session, step, job))
+    elif _can_fork(context, step, origin):
+        job = _export_job(context, step, origin, output, folder, threads=1, forked=True)
+        answer = run_forked(plain, lambda: _export(context, step, job))
     else:
-        job = _export_job(session, step, origin, output, folder, threads=threads, forked=False)
-        with _marked(session, step, key):
-            answer = _in_caller(lambda: _export(session, step, job), log)
-    making = _accept(session, step, key, answer, product)
+        job = _export_job(context, step, origin, output, folder, threads=threads, forked=False)
+        with _marked(context, step, key):
+            answer = _in_caller(lambda: _export(context, step, job), log)
+    built = _accept(context, step, key, answer, product)
     with contextlib.suppress(OSError):
         remove(private)
-    return making
+    return built
 
 
-def _can_fork(session: Session, step: Step, origin: Artifact) -> bool:
+def _can_fork(context: RunContext, step: Step, origin: Artifact) -> bool:
     live = origin.format.live
     on_cpu = live is None or live.device(origin.model) == "cpu"
-    return step.route.isolation == "fork" and on_cpu and session.device in (None, "cpu")
+    return step.route.isolation == "fork" and on_cpu and context.device in (None, "cpu")
 
 
-def _convert_request(session: Session, step: Step, origin: Artifact, output: Path, threads: int) -> dict[str, Any]:
+def _convert_request(context: RunContext, step: Step, origin: Artifact, output: Path, threads: int) -> dict[str, Any]:
     return {
         "kind": "convert",
         "route": step.route.id,
         "artifact": to_data(origin),
-        "reference": to_data(session.samples.signature),
+        "reference": to_data(context.samples.signature),
         "output": str(output),
-        "workspace": str(session.workspace.root),
-        "options": to_data(session.options.get(step.route.id)),
-        "device": session.device,
+        "workspace": str(context.workspace.root),
+        "options": to_data(context.options.get(step.route.id)),
+        "device": context.device,
         "threads": threads,
-        "log_dir": str(session.workspace.format_folder(step.target.name)),
+        "log_dir": str(context.workspace.format_folder(step.target.name)),
     }
 
 
 def _export_job(
-    session: Session, step: Step, origin: Artifact, output: Path, folder: Path, *, threads: int, forked: bool
+    context: RunContext, step: Step, origin: Artifact, output: Path, folder: Path, *, threads: int, forked: bool
 ) -> ExportJob[Any]:
     return ExportJob(
         source=origin,
         target=step.target,
         output=output,
-        signature=session.samples.signature,
-        example=session.store.example(session.samples.signature),
-        options=session.options.get(step.route.id),
-        device=session.device,
+        signature=context.samples.signature,
+        example=context.store.example(context.samples.signature),
+        options=context.options.get(step.route.id),
+        device=context.device,
         threads=threads,
         forked=forked,
         log_dir=folder,
     )
 
 
-def _export(session: Session, step: Step, job: ExportJob[Any]) -> dict[str, Any]:
-    return {"made": to_data(session.registry.ask("export_model", job, step.route))}
+def _export(context: RunContext, step: Step, job: ExportJob[Any]) -> dict[str, Any]:
+    return {"made": to_data(context.registry.ask("export_model", job, step.route))}
 
 
 @contextlib.contextmanager
-def _marked(session: Session, step: Step, key: str) -> Iterator[None]:
+def _marked(context: RunContext, step: Step, key: str) -> Iterator[None]:
     """Leave a note while a step runs in the caller itself, for whoever finds that process dead."""
-    note = session.workspace.private / _IN_CALLER
+    note = context.workspace.private / _IN_CALLER
     log = f"{step.target.name}/{step.route.name}.log"
-    told = {"key": key, "who": step.route.who, "target": step.target.name, "log": log, "limits": session.limits()}
+    told = {"key": key, "who": step.route.who, "target": step.target.name, "log": log, "limits": context.limits()}
     write_json(note, told)
     try:
         yield
@@ -226,7 +226,7 @@ def blame_crash(workspace: Workspace, cause: str) -> str:
     failure = died("crash", cause, told["who"])
     outcome = Outcome(Status.FAILED, log=told["log"], failure=failure, contained=False)
     record = {"outcome": to_data(outcome), "made": None, "files": {}, "limits": told["limits"], "product": ""}
-    Journal(workspace.journal_file).record("made", told["key"], record)
+    Journal(workspace.journal_file).append("made", told["key"], record)
     note.unlink()
     return str(told["target"])
 
@@ -250,11 +250,11 @@ def _in_caller(work: Callable[[], dict[str, Any]], log: Path) -> dict[str, Any]:
     return {"outcome": to_data(outcome), "result": result}
 
 
-def _accept(session: Session, step: Step, key: str, answer: Mapping[str, Any], written: Path) -> Making:
+def _accept(context: RunContext, step: Step, key: str, answer: Mapping[str, Any], written: Path) -> BuildResult:
     """Move a product into place and record the outcome; a success that wrote nothing is a failure."""
     outcome = from_data(answer["outcome"], Outcome)
     if outcome.log:
-        outcome = attrs.evolve(outcome, log=session.workspace.relative(Path(outcome.log)))
+        outcome = attrs.evolve(outcome, log=context.workspace.relative(Path(outcome.log)))
     made, product, files = None, "", {}
     if outcome.status == Status.OK:
         if not (written / step.target.filename).exists() or not size_of(written / step.target.filename):
@@ -262,8 +262,8 @@ def _accept(session: Session, step: Step, key: str, answer: Mapping[str, Any], w
         else:
             made = from_data(answer["result"]["made"], Made)
             files = {entry.name: size_of(entry) for entry in sorted(written.iterdir())}
-            product = announce_placing(session.journal, step.target.name)
-            folder = session.workspace.format_folder(step.target.name)
+            product = announce_placing(context.journal, step.target.name)
+            folder = context.workspace.format_folder(step.target.name)
             _clear_product(folder)
             move_contents(written, folder)
     record = {
@@ -271,10 +271,10 @@ def _accept(session: Session, step: Step, key: str, answer: Mapping[str, Any], w
         "made": to_data(made),
         "product": product,
         "files": files,
-        "limits": session.limits(),
+        "limits": context.limits(),
     }
-    session.journal.record("made", key, record)
-    return Making(outcome, key, made, product)
+    context.journal.append("made", key, record)
+    return BuildResult(outcome, key, made, product)
 
 
 def _wrote_nothing(step: Step) -> Failure:

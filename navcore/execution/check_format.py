@@ -10,9 +10,9 @@ from typing import Any
 import attrs
 
 from navcore.contract import Artifact, RunnerJob, resolve_batch_sizes
-from navcore.evaluation import CheckResult, MeasureRequest, VerifyRequest, check
+from navcore.evaluation import Evaluation, MeasureSettings, VerifySettings, evaluate
 from navcore.execution.resources import processors
-from navcore.execution.run_context import Session
+from navcore.execution.run_context import RunContext
 from navcore.execution.step import executor_failed, run_step
 from navcore.planning import Check
 from navcore.workspace import (
@@ -33,7 +33,7 @@ RunStep = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
 @attrs.frozen
-class Checking:
+class CheckResult:
     """The row of a check; ``reused`` when an earlier run had found all of it."""
 
     row: RuntimeResult
@@ -41,13 +41,13 @@ class Checking:
 
 
 def check_runtime(
-    session: Session,
+    context: RunContext,
     artifact: Artifact,
     artifact_key: str,
     planned: Check,
     run: RunStep = run_step,
     threads: int | None = None,
-) -> Checking:
+) -> CheckResult:
     """Verify, then measure, each unless the journal already knows. Never raises for what the runtime did.
 
     ``threads`` are the compute threads of a check that only verifies; ``None`` means all.
@@ -55,53 +55,53 @@ def check_runtime(
     if planned.reason:
         failure = Failure(planned.reason, "unavailable")
         outcome = Outcome(Status.UNAVAILABLE, failure=failure)
-        return Checking(RuntimeResult(planned.runtime, Status.UNAVAILABLE, planned.route.id, outcome=outcome))
+        return CheckResult(RuntimeResult(planned.runtime, Status.UNAVAILABLE, planned.route.id, outcome=outcome))
     reference = artifact.model is not None
-    verifying = None if reference else _verify_request(session, artifact, planned)
-    measuring = _measure_request(session, planned)
-    verified_key = _verified_key(session, artifact_key, planned, verifying)
-    verified = None if reference else _recall(session, "verified", verified_key)
+    verifying = None if reference else _verify_settings(context, artifact, planned)
+    measuring = _measure_settings(context, planned)
+    verified_key = _verified_key(context, artifact_key, planned, verifying)
+    verified = None if reference else _recall(context, "verified", verified_key)
     if verified is not None and (measuring is None or verified.status == Status.FAILED):
-        return Checking(verified, reused=True)
-    measured_key = _measured_key(session, artifact_key, planned, measuring, _hardware(session, measuring))
-    measured = None if measuring is None else _recall(session, "measured", measured_key)
+        return CheckResult(verified, reused=True)
+    measured_key = _measured_key(context, artifact_key, planned, measuring, _hardware(context, measuring))
+    measured = None if measuring is None else _recall(context, "measured", measured_key)
     if measured is not None and reference:
-        return Checking(measured, reused=True)
+        return CheckResult(measured, reused=True)
     if measured is not None and verified is not None:
-        return Checking(_joined(verified, measured), reused=True)
+        return CheckResult(_joined(verified, measured), reused=True)
     fresh = _run_check(
-        session, artifact, planned, None if verified else verifying, None if measured else measuring, run, threads
+        context, artifact, planned, None if verified else verifying, None if measured else measuring, run, threads
     )
     if verified is None and not reference:
-        _remember(session, "verified", verified_key, attrs.evolve(fresh, performance=(), profiling=None))
+        _remember(context, "verified", verified_key, attrs.evolve(fresh, performance=(), profiling=None))
     if verified is not None:
         fresh = _joined(verified, _measured_alone(fresh))
     elif measured is not None:
-        return Checking(fresh if fresh.status not in _MEASURED else _joined(fresh, measured))
+        return CheckResult(fresh if fresh.status not in _MEASURED else _joined(fresh, measured))
     if measuring is not None and fresh.status in _MEASURED:
         where = fresh.machine or hardware_key()  # it may be another worker's than the one that was asked
-        _remember(session, "measured", _measured_key(session, artifact_key, planned, measuring, where), fresh)
-    return Checking(fresh)
+        _remember(context, "measured", _measured_key(context, artifact_key, planned, measuring, where), fresh)
+    return CheckResult(fresh)
 
 
 _MEASURED = (Status.OK, Status.UNVERIFIED)
 _ON_ANOTHER = "Measured on another machine than the source: the two speeds are not compared."
 
 
-def _recall(session: Session, event: str, key: str) -> RuntimeResult | None:
+def _recall(context: RunContext, event: str, key: str) -> RuntimeResult | None:
     """What an earlier run recorded; what was unavailable may be there now, and other limits may let a step succeed."""
-    data = session.journal.find(event, key)
+    data = context.journal.find(event, key)
     if data is None:
         return None
     row = from_data(data["row"], RuntimeResult)
     died = any(outcome is not None and outcome.failure is not None for outcome in (row.outcome, row.profiling))
-    if row.status == Status.UNAVAILABLE or (died and data["limits"] != session.limits()):
+    if row.status == Status.UNAVAILABLE or (died and data["limits"] != context.limits()):
         return None
     return row
 
 
-def _remember(session: Session, event: str, key: str, row: RuntimeResult) -> None:
-    session.journal.record(event, key, {"row": to_data(row), "limits": session.limits()})
+def _remember(context: RunContext, event: str, key: str, row: RuntimeResult) -> None:
+    context.journal.append(event, key, {"row": to_data(row), "limits": context.limits()})
 
 
 def _measured_alone(fresh: RuntimeResult) -> RuntimeResult:
@@ -123,97 +123,97 @@ def _joined(verified: RuntimeResult, measured: RuntimeResult) -> RuntimeResult:
     )
 
 
-def measure_runtime(session: Session, artifact: Artifact, planned: Check) -> RuntimeResult:
+def measure_runtime(context: RunContext, artifact: Artifact, planned: Check) -> RuntimeResult:
     """Measure alone, without verifying and without looking into the journal."""
-    return _measured_alone(_run_check(session, artifact, planned, None, _measure_request(session, planned), run_step))
+    return _measured_alone(_run_check(context, artifact, planned, None, _measure_settings(context, planned), run_step))
 
 
-def is_refused(session: Session, artifact: Artifact, artifact_key: str, planned: Check) -> bool:
+def is_refused(context: RunContext, artifact: Artifact, artifact_key: str, planned: Check) -> bool:
     """Whether an earlier run recorded a failed verification: then the product itself is not needed any more."""
-    key = _verified_key(session, artifact_key, planned, _verify_request(session, artifact, planned))
-    known = _recall(session, "verified", key)
+    key = _verified_key(context, artifact_key, planned, _verify_settings(context, artifact, planned))
+    known = _recall(context, "verified", key)
     return known is not None and known.status == Status.FAILED
 
 
-def _verify_request(session: Session, artifact: Artifact, planned: Check) -> VerifyRequest:
-    settings, spot = session.settings, planned.route.spot_check
-    return VerifyRequest(
+def _verify_settings(context: RunContext, artifact: Artifact, planned: Check) -> VerifySettings:
+    settings, spot = context.settings, planned.route.spot_check
+    return VerifySettings(
         artifact.format.precision,
-        dict(session.samples.noise),
+        dict(context.samples.noise),
         settings.atol,
         settings.rtol,
         at_most=None if spot is None else spot.comparisons,
     )
 
 
-def _measure_request(session: Session, planned: Check) -> MeasureRequest | None:
-    settings = session.settings
+def _measure_settings(context: RunContext, planned: Check) -> MeasureSettings | None:
+    settings = context.settings
     if not settings.run_profiling or planned.route.spot_check is not None:
         return None
     sizes = resolve_batch_sizes(
-        settings.profiler_config, batch_dim=settings.batch_dim, dataloader_batch=session.samples.batch_size
+        settings.profiler_config, batch_dim=settings.batch_dim, dataloader_batch=context.samples.batch_size
     )
-    return MeasureRequest(settings.profiler_config, sizes, profiler_route(session))
+    return MeasureSettings(settings.profiler_config, sizes, profiler_route(context))
 
 
-def profiler_route(session: Session) -> str:
+def profiler_route(context: RunContext) -> str:
     """The id of the profiler route that the settings name."""
     return next(
         route.id
-        for route in session.registry.routes
-        if route.hook == "profile" and session.settings.profiler in (route.owner, route.distribution)
+        for route in context.registry.routes
+        if route.hook == "profile" and context.settings.profiler in (route.owner, route.distribution)
     )
 
 
-def _verified_key(session: Session, artifact_key: str, planned: Check, verifying: VerifyRequest | None) -> str:
-    return digest("verified", _run_key(session, artifact_key, planned), to_data(verifying))
+def _verified_key(context: RunContext, artifact_key: str, planned: Check, verifying: VerifySettings | None) -> str:
+    return digest("verified", _run_key(context, artifact_key, planned), to_data(verifying))
 
 
-def _hardware(session: Session, measuring: MeasureRequest | None) -> str:
+def _hardware(context: RunContext, measuring: MeasureSettings | None) -> str:
     """What a measurement would be made on: this machine, or whichever the user's executor gives a step to."""
-    if session.executor is None or measuring is None:
+    if context.executor is None or measuring is None:
         return hardware_key()
     try:
-        return str(session.executor.submit(hardware_key).result())
+        return str(context.executor.submit(hardware_key).result())
     except Exception as error:
         raise executor_failed(error) from error
 
 
 def _measured_key(
-    session: Session, artifact_key: str, planned: Check, measuring: MeasureRequest | None, hardware: str
+    context: RunContext, artifact_key: str, planned: Check, measuring: MeasureSettings | None, hardware: str
 ) -> str:
-    versions = {} if measuring is None else dict(versions_behind(session.registry.route(measuring.profiler)))
-    run_key = _run_key(session, artifact_key, planned)
+    versions = {} if measuring is None else dict(versions_behind(context.registry.route(measuring.profiler)))
+    run_key = _run_key(context, artifact_key, planned)
     return digest("measured", run_key, to_data(measuring), versions, hardware)
 
 
-def _run_key(session: Session, artifact_key: str, planned: Check) -> str:
+def _run_key(context: RunContext, artifact_key: str, planned: Check) -> str:
     route = planned.route
     versions = dict(versions_behind(route))
-    return digest(artifact_key, route.id, versions, session.options_key(route), processors(), session.device)
+    return digest(artifact_key, route.id, versions, context.options_key(route), processors(), context.device)
 
 
 def _run_check(
-    session: Session,
+    context: RunContext,
     artifact: Artifact,
     planned: Check,
-    verifying: VerifyRequest | None,
-    measuring: MeasureRequest | None,
+    verifying: VerifySettings | None,
+    measuring: MeasureSettings | None,
     run: RunStep,
     threads: int | None = None,
 ) -> RuntimeResult:
     if artifact.model is not None:
-        return _check_live(session, artifact, planned, measuring)
-    folder = session.workspace.format_folder(artifact.format.name)
-    private = fresh_folder(session.workspace.private / "checking" / f"{artifact.format.name}-{planned.runtime}")
+        return _check_live(context, artifact, planned, measuring)
+    folder = context.workspace.format_folder(artifact.format.name)
+    private = fresh_folder(context.workspace.private / "checking" / f"{artifact.format.name}-{planned.runtime}")
     request = {
         "kind": "check",
         "route": planned.route.id,
         "artifact": to_data(artifact),
-        "reference": to_data(session.samples.signature),
-        "workspace": str(session.workspace.root),
-        "options": to_data(session.options.get(planned.route.id)),
-        "device": session.device,
+        "reference": to_data(context.samples.signature),
+        "workspace": str(context.workspace.root),
+        "options": to_data(context.options.get(planned.route.id)),
+        "device": context.device,
         "threads": processors() if threads is None or measuring is not None else threads,
         "log_dir": str(folder),
         "verifying": to_data(verifying),
@@ -224,11 +224,11 @@ def _run_check(
             "folder": str(private),
             "log": str(folder / f"{planned.runtime}.log"),
             "who": planned.route.who,
-            **_limits(session, planned),
+            **_limits(context, planned),
             "request": request,
         }
     )
-    return _placed(answer, _spotted(planned, _row(session, planned, answer)))
+    return _placed(answer, _spotted(planned, _row(context, planned, answer)))
 
 
 def _placed(answer: Mapping[str, Any], row: RuntimeResult) -> RuntimeResult:
@@ -239,8 +239,8 @@ def _placed(answer: Mapping[str, Any], row: RuntimeResult) -> RuntimeResult:
     return attrs.evolve(row, machine=machine, notes=(*row.notes, _ON_ANOTHER))
 
 
-def _limits(session: Session, planned: Check) -> dict[str, Any]:
-    limits = session.limits()
+def _limits(context: RunContext, planned: Check) -> dict[str, Any]:
+    limits = context.limits()
     if planned.route.spot_check is not None:
         given = limits["timeout"]
         seconds = planned.route.spot_check.seconds
@@ -264,20 +264,20 @@ def _spotted(planned: Check, row: RuntimeResult) -> RuntimeResult:
     return attrs.evolve(row, notes=(*row.notes, note))
 
 
-def _row(session: Session, planned: Check, answer: Mapping[str, Any]) -> RuntimeResult:
+def _row(context: RunContext, planned: Check, answer: Mapping[str, Any]) -> RuntimeResult:
     """The row of a check that ran in a child; a child that died while measuring has still verified."""
     outcome = from_data(answer["outcome"], Outcome)
     if outcome.log:
-        outcome = attrs.evolve(outcome, log=session.workspace.relative(Path(outcome.log)))
+        outcome = attrs.evolve(outcome, log=context.workspace.relative(Path(outcome.log)))
     result = None
     if answer["result"] is not None and "check" in answer["result"]:
-        result = from_data(answer["result"]["check"], CheckResult)
+        result = from_data(answer["result"]["check"], Evaluation)
     if result is None:
         return RuntimeResult(planned.runtime, outcome.status, planned.route.id, outcome=outcome)
-    return settled(planned, result, outcome)
+    return row_of(planned, result, outcome)
 
 
-def settled(planned: Check, result: CheckResult, outcome: Outcome) -> RuntimeResult:
+def row_of(planned: Check, result: Evaluation, outcome: Outcome) -> RuntimeResult:
     """The row for what a check found. ``outcome`` may say that the process died after verifying."""
     status = Status.OK if result.verification is None else result.verification.status
     profiling = None
@@ -303,26 +303,26 @@ def settled(planned: Check, result: CheckResult, outcome: Outcome) -> RuntimeRes
 
 
 def _check_live(
-    session: Session, artifact: Artifact, planned: Check, measuring: MeasureRequest | None
+    context: RunContext, artifact: Artifact, planned: Check, measuring: MeasureSettings | None
 ) -> RuntimeResult:
     """Measure the live source where it lives."""
     started = time.monotonic()
     job: RunnerJob[Any] = RunnerJob(
         artifact=artifact,
         runtime=planned.runtime,
-        options=session.options.get(planned.route.id),
-        device=session.device,
+        options=context.options.get(planned.route.id),
+        device=context.device,
         threads=processors(),
-        log_dir=session.workspace.root,  # a live model has no folder of its own
+        log_dir=context.workspace.root,  # a live model has no folder of its own
     )
     try:
-        with session.registry.ask("make_runner", job, planned.route) as runner:
-            result = check(
+        with context.registry.ask("make_runner", job, planned.route) as runner:
+            result = evaluate(
                 runner,
                 artifact.signature,
                 artifact.signature,
-                session.store,
-                session.registry,
+                context.store,
+                context.registry,
                 verifying=None,
                 measuring=measuring,
                 log_dir=job.log_dir,
@@ -331,4 +331,4 @@ def _check_live(
         outcome = Outcome(Status.FAILED, time.monotonic() - started, None, "", describe(error), contained=False)
         return RuntimeResult(planned.runtime, Status.FAILED, planned.route.id, outcome=outcome)
     outcome = Outcome(Status.OK, time.monotonic() - started, contained=False)
-    return settled(planned, result, outcome)
+    return row_of(planned, result, outcome)

@@ -17,12 +17,12 @@ from navcore.contract import resolve_batch_sizes
 from navcore.errors import NavcoreError, OptionError
 from navcore.execution.build_format import discard_product
 from navcore.execution.isolation import reap_orphans
-from navcore.execution.run_context import Session, the_source
+from navcore.execution.run_context import RunContext, source_point
 from navcore.execution.scheduler import execute
 from navcore.execution.source_call import source_call
 from navcore.planning import Source, key_of
-from navcore.registry import Registry, settle_options
-from navcore.sampling import SampleStore, SamplingRequest, take_samples
+from navcore.registry import Registry, resolve_options
+from navcore.sampling import SampleStore, SamplingSettings, take_samples
 from navcore.workspace import (
     Event,
     FormatResult,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     pass
 
 
-def run_pipeline(
+def run_model(
     source: Source,
     dataloader: Any,
     settings: Settings,
@@ -69,55 +69,55 @@ def run_pipeline(
     with opened(root, override=override) as workspace, logged(workspace.log_file):
         reap_orphans(workspace.private)
         samples = _sample(source, dataloader, settings, registry, workspace, observer)
-        session = Session(
+        context = RunContext(
             registry=registry,
             workspace=workspace,
             settings=settings,
             source=source,
             source_key=key_of(source, samples.digest),
             samples=samples,
-            options=settle_options(settings.options, registry.routes, registry.formats),
+            options=resolve_options(settings.options, registry.routes, registry.formats),
             observer=observer,
             executor=executor,
         )
-        record = new_record(session)
-        results = execute(session, [the_source(session)], publisher(session, record))
+        record = new_record(context)
+        results = execute(context, [source_point(context)], publisher(context, record))
         for row in results:
             if row.path is None and not row.live:
-                discard_product(session, row.format)
-        record = attrs.evolve(record, results=keep_verified(record, results, session.journal))
+                discard_product(context, row.format)
+        record = attrs.evolve(record, results=keep_verified(record, results, context.journal))
         publish(workspace, record)
         return record, workspace
 
 
-def new_record(session: Session) -> Record:
+def new_record(context: RunContext) -> Record:
     """The record of a run that has no results yet; a continued workspace keeps its identity and the user's word."""
     before = None
-    if session.workspace.status_file.exists():
+    if context.workspace.status_file.exists():
         with contextlib.suppress(NavcoreError):
-            before = read_status(session.workspace.status_file)
-    same = before is not None and before.source_key == session.source_key
+            before = read_status(context.workspace.status_file)
+    same = before is not None and before.source_key == context.source_key
     return Record(
         uuid=before.uuid if before is not None and same else str(uuid.uuid4()),
         timestamp=datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds"),
-        settings=session.settings,
-        source=session.source.format,
-        source_key=session.source_key,
-        live=session.source.is_live,
-        samples=session.samples,
+        settings=context.settings,
+        source=context.source.format,
+        source_key=context.source_key,
+        live=context.source.is_live,
+        samples=context.samples,
         results=before.results if before is not None and same else (),
         environment=describe_environment(),
-        git_info=describe_git(session.settings.git_info),
+        git_info=describe_git(context.settings.git_info),
         navcore_version=__version__,
     )
 
 
-def publisher(session: Session, record: Record) -> Callable[[tuple[FormatResult, ...]], None]:
+def publisher(context: RunContext, record: Record) -> Callable[[tuple[FormatResult, ...]], None]:
     """Writes status.yaml, and the config.yaml of each finished variant, every time a row is done."""
 
     def write(results: tuple[FormatResult, ...]) -> None:
-        kept = keep_verified(record, results, session.journal)
-        publish(session.workspace, attrs.evolve(record, results=kept))
+        kept = keep_verified(record, results, context.journal)
+        publish(context.workspace, attrs.evolve(record, results=kept))
 
     return write
 
@@ -132,7 +132,7 @@ def _sample(
 ) -> Samples:
     announce(observer, Event(Stage.SAMPLING, source.format.name, "reading the dataloader and running the source"))
     with source_call(source, settings, registry, workspace) as (call, own_names):
-        request = SamplingRequest(
+        request = SamplingSettings(
             sample_count=settings.sample_count,
             batch_dim=settings.batch_dim,
             input_names=settings.input_names,

@@ -29,7 +29,7 @@ from navcore.workspace import (
 
 
 @attrs.frozen(eq=False)
-class Session:
+class RunContext:
     """One run: what was asked for, what is installed, where it happens, and the samples it is judged by.
 
     ``options`` holds the options value of every route by its id. ``executor`` is where steps that need no live model
@@ -77,7 +77,7 @@ class Session:
 
 
 @attrs.frozen
-class Kept:
+class StartingPoint:
     """A format that exists before the run: the source, or what a loaded package brought. ``row`` is what is known."""
 
     artifact: Artifact
@@ -85,16 +85,16 @@ class Kept:
     row: FormatResult
 
 
-def the_source(session: Session) -> Kept:
+def source_point(context: RunContext) -> StartingPoint:
     """The source as the first row, on which everything else is built."""
-    artifact, source = session.source_artifact(), session.source
+    artifact, source = context.source_artifact(), context.source
     row = FormatResult(
         source.format,
         Status.UNVERIFIED,
-        None if artifact.path is None else session.workspace.relative(artifact.path),
+        None if artifact.path is None else context.workspace.relative(artifact.path),
         live=source.is_live,
         calling=artifact.calling,
         size=None if artifact.path is None else size_of_model(artifact.path.parent),
-        notes=session.samples.notes,
+        notes=context.samples.notes,
     )
-    return Kept(artifact, session.source_key, row)
+    return StartingPoint(artifact, context.source_key, row)

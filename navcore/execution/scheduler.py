@@ -8,47 +8,47 @@ from collections.abc import Callable, Iterable, Sequence
 import attrs
 
 from navcore.contract import Artifact, Format, Signature
-from navcore.execution.build_format import Making, making_key, recall
+from navcore.execution.build_format import BuildResult, build_key, recall
 from navcore.execution.check_format import is_refused
-from navcore.execution.run_context import Kept, Session
-from navcore.execution.thread_pool import Crew, Task
-from navcore.planning import Missing, Plan, Request, Step, make_plan
+from navcore.execution.run_context import RunContext, StartingPoint
+from navcore.execution.thread_pool import StepPool, Task
+from navcore.planning import Missing, Plan, PlanSettings, Step, make_plan
 from navcore.workspace import Attempt, Event, Failure, FormatResult, RuntimeResult, Stage, Status, size_of_model
 
 Publish = Callable[[tuple[FormatResult, ...]], None]
 
 
-def execute(session: Session, kept: Sequence[Kept], publish: Publish) -> tuple[FormatResult, ...]:
+def execute(context: RunContext, kept: Sequence[StartingPoint], publish: Publish) -> tuple[FormatResult, ...]:
     """Make and check every format of the plan; ``publish`` receives all rows each time one is finished.
 
     ``kept`` is what there is to start from: the source, or the formats of a loaded package.
 
     Waves of steps that do not depend on each other are made side by side; how checks run beside them is in
-    :class:`navcore.execution.thread_pool.Crew`. A route that fails, in making or in verification, is left out
+    :class:`navcore.execution.thread_pool.StepPool`. A route that fails, in making or in verification, is left out
     and the plan is made again from what exists, until nothing is left to do.
     """
-    with Crew(session) as crew:
-        board = _Board(session, kept, publish, crew)
+    with StepPool(context) as pool:
+        board = _Board(context, kept, publish, pool)
         board.check_kept()
         while ready := board.ready():
-            for step, making in board.make_all(ready):
-                board.settle(step, making)
-            crew.end_wave()
+            for step, built in board.make_all(ready):
+                board.take(step, built)
+            pool.end_wave()
         return board.finish()
 
 
-def plan_request(session: Session) -> Request:
+def plan_settings(context: RunContext) -> PlanSettings:
     """What the settings ask the planner for."""
-    settings = session.settings
-    return Request(settings.targets, settings.prefer, settings.runtimes)
+    settings = context.settings
+    return PlanSettings(settings.targets, settings.prefer, settings.runtimes)
 
 
 class _Board:
     """Where one run stands: rows that are done, what can be built on, and the routes that have failed."""
 
-    def __init__(self, session: Session, kept: Sequence[Kept], publish: Publish, crew: Crew) -> None:
-        self.session = session
-        self.crew = crew
+    def __init__(self, context: RunContext, kept: Sequence[StartingPoint], publish: Publish, pool: StepPool) -> None:
+        self.context = context
+        self.pool = pool
         self.kept = tuple(kept)
         self.publish = publish
         self.rows: dict[str, FormatResult] = {}
@@ -56,39 +56,39 @@ class _Board:
         self.attempts: dict[str, list[Attempt]] = {}
         self.failed: dict[str, str] = {}
         self.reasons = {
-            route.id: reason for route in session.registry.routes if (reason := session.registry.unavailable(route))
+            route.id: reason for route in context.registry.routes if (reason := context.registry.unavailable(route))
         }
         self.plan = self.first_plan = self._plan()
         self._announce_estimate()
 
     def _plan(self) -> Plan:
-        registry = self.session.registry
+        registry = self.context.registry
         # A loaded package has no live model any more, and what cannot be exported again need not be planned.
-        exports = self.session.source.model is not None
+        exports = self.context.source.model is not None
         return make_plan(
             [route for route in registry.routes if exports or route.hook != "export_model"],
             registry.formats,
-            self.session.source.format,
-            plan_request(self.session),
+            self.context.source.format,
+            plan_settings(self.context),
             reasons=self.reasons,
             failed=self.failed,
-            kept=[one.artifact.format for one in self.kept if one.artifact.format != self.session.source.format],
+            kept=[one.artifact.format for one in self.kept if one.artifact.format != self.context.source.format],
         )
 
     def _announce_estimate(self) -> None:
         from navcore.contract import estimate_seconds, resolve_batch_sizes
 
-        settings = self.session.settings
+        settings = self.context.settings
         if not settings.run_profiling:
             return
         sizes = resolve_batch_sizes(
-            settings.profiler_config, batch_dim=settings.batch_dim, dataloader_batch=self.session.samples.batch_size
+            settings.profiler_config, batch_dim=settings.batch_dim, dataloader_batch=self.context.samples.batch_size
         )
         runtimes = sum(not check.reason and check.route.spot_check is None for check in self.plan.checks)
         least, most = estimate_seconds(settings.profiler_config, runtimes=runtimes, batch_sizes=len(sizes))
         told = f"{least:.0f} to {most:.0f} s" if math.isfinite(most) else "as long as its windows of calls take"
         text = f"measuring {runtimes} runtimes at batch sizes {_listed(sizes)} takes {told}"
-        self.session.announce(Event(Stage.ESTIMATE, "profiling", text, seconds=least))
+        self.context.announce(Event(Stage.ESTIMATE, "profiling", text, seconds=least))
 
     def ready(self) -> list[Step]:
         """Steps whose source can be built on and whose target has no row yet."""
@@ -98,7 +98,7 @@ class _Board:
 
     def check_kept(self) -> None:
         """Check what was there before anything is made; a format that fails here is not built on."""
-        self.crew.begin_checks([(one.artifact, one.key, self.plan.checks_of(one.artifact.format)) for one in self.kept])
+        self.pool.begin_checks([(one.artifact, one.key, self.plan.checks_of(one.artifact.format)) for one in self.kept])
         for kept in self.kept:
             runtimes = tuple(self._check(kept.artifact, kept.key))
             status = _status_of(runtimes)
@@ -107,49 +107,49 @@ class _Board:
             failure = next((row.failure for row in runtimes if row.status == Status.FAILED), None)
             self._put(attrs.evolve(kept.row, status=status, runtimes=runtimes, failure=failure))
 
-    def make_all(self, ready: list[Step]) -> Iterable[tuple[Step, Making]]:
+    def make_all(self, ready: list[Step]) -> Iterable[tuple[Step, BuildResult]]:
         """Make the wave, less what an earlier run has finished."""
         tasks, known = [], {}
         for step in ready:
             origin, origin_key = self.artifacts[step.source.name]
-            key = making_key(self.session, step, origin_key)
+            key = build_key(self.context, step, origin_key)
             tasks.append(Task(step, origin, key, self.plan.checks_of(step.target)))
-            before = recall(self.session, step, key)
+            before = recall(self.context, step, key)
             if before is not None and (before.present or self._was_refused(step, before)):
                 known[step.target.name] = before
             else:
-                self.session.announce(Event(Stage.MAKING, step.target.name, f"by {step.route.name}"))
-        made = self.crew.make_all(tasks, known, self._artifact)
+                self.context.announce(Event(Stage.MAKING, step.target.name, f"by {step.route.name}"))
+        made = self.pool.make_all(tasks, known, self._artifact)
         return [(step, made[step.target.name]) for step in ready]
 
-    def _was_refused(self, step: Step, known: Making) -> bool:
+    def _was_refused(self, step: Step, known: BuildResult) -> bool:
         """Whether a product that is gone need not come back, because verification refused it and would again."""
         artifact = self._artifact(step, known)
         checks = [check for check in self.plan.checks_of(step.target) if not check.reason]
         key = known.checked_key
-        return bool(checks) and all(is_refused(self.session, artifact, key, check) for check in checks)
+        return bool(checks) and all(is_refused(self.context, artifact, key, check) for check in checks)
 
-    def settle(self, step: Step, making: Making) -> None:
+    def take(self, step: Step, built: BuildResult) -> None:
         """Check what was made; a failure takes the route out and plans again."""
         attempts = self.attempts.setdefault(step.target.name, [])
-        attempts.append(Attempt(step.route.id, making.outcome, step.route.distribution, step.route.version))
-        outcome = making.outcome
-        self.session.announce(
+        attempts.append(Attempt(step.route.id, built.outcome, step.route.distribution, step.route.version))
+        outcome = built.outcome
+        self.context.announce(
             Event(
                 Stage.MAKING,
                 step.target.name,
                 outcome.failure.cause if outcome.failure else "",
                 outcome.status,
                 outcome.seconds,
-                making.reused,
+                built.reused,
             )
         )
-        if making.made is None:
+        if built.made is None:
             assert outcome.failure is not None
             self._give_up(step, None, (), outcome.failure, outcome.status)
             return
-        artifact = self._artifact(step, making)
-        runtimes = tuple(self._check(artifact, making.checked_key))
+        artifact = self._artifact(step, built)
+        runtimes = tuple(self._check(artifact, built.checked_key))
         status = _status_of(runtimes)
         if status == Status.FAILED:
             refused = next(row for row in runtimes if row.status == Status.FAILED)
@@ -157,13 +157,18 @@ class _Board:
             attempts[-1] = attrs.evolve(
                 attempts[-1], outcome=attrs.evolve(outcome, status=Status.FAILED, failure=failure)
             )
-            self._give_up(step, making, runtimes, failure, Status.FAILED)
+            self._give_up(step, built, runtimes, failure, Status.FAILED)
             return
-        self.artifacts[step.target.name] = (artifact, making.key)
-        self._put(self._result(step, making, runtimes, status))
+        self.artifacts[step.target.name] = (artifact, built.key)
+        self._put(self._result(step, built, runtimes, status))
 
     def _give_up(
-        self, step: Step, making: Making | None, runtimes: tuple[RuntimeResult, ...], failure: Failure, status: Status
+        self,
+        step: Step,
+        built: BuildResult | None,
+        runtimes: tuple[RuntimeResult, ...],
+        failure: Failure,
+        status: Status,
     ) -> None:
         """Leave the route out; when no other reaches the target, its row is what it came to."""
         self.failed[step.route.id] = failure.cause
@@ -174,35 +179,35 @@ class _Board:
             attempts = self.attempts[step.target.name]
             failed = [one.outcome for one in attempts if one.outcome.status == Status.FAILED]
             status, failure = (Status.FAILED, failed[-1].failure or failure) if failed else (status, failure)
-        self._put(self._result(step, making, runtimes, status, failure))
+        self._put(self._result(step, built, runtimes, status, failure))
 
-    def _artifact(self, step: Step, making: Making) -> Artifact:
-        assert making.made is not None
-        path = self.session.workspace.format_folder(step.target.name) / step.target.filename
+    def _artifact(self, step: Step, built: BuildResult) -> Artifact:
+        assert built.made is not None
+        path = self.context.workspace.format_folder(step.target.name) / step.target.filename
         origin = self.artifacts[step.source.name][0]
-        signature = making.made.signature or origin.signature
-        return Artifact(step.target, signature, path, None, making.made.calling, making.made.facts)
+        signature = built.made.signature or origin.signature
+        return Artifact(step.target, signature, path, None, built.made.calling, built.made.facts)
 
     def _result(
         self,
         step: Step,
-        making: Making | None,
+        built: BuildResult | None,
         runtimes: tuple[RuntimeResult, ...],
         status: Status,
         failure: Failure | None = None,
     ) -> FormatResult:
-        path = self.session.workspace.format_folder(step.target.name) / step.target.filename
-        there = making is not None and path.exists()
-        made = making.made if making is not None else None
+        path = self.context.workspace.format_folder(step.target.name) / step.target.filename
+        there = built is not None and path.exists()
+        made = built.made if built is not None else None
         return FormatResult(
             format=step.target,
             status=status,
-            path=self.session.workspace.relative(path) if there else None,
+            path=self.context.workspace.relative(path) if there else None,
             route=step.route.id,
             made_from=step.source.name,
             requested=step.requested,
             calling=made.calling if made else "named",
-            signature=self._own_signature(step, making),
+            signature=self._own_signature(step, built),
             attempts=tuple(self.attempts.get(step.target.name, ())),
             runtimes=runtimes,
             notes=made.notes if made else (),
@@ -211,23 +216,23 @@ class _Board:
             failure=failure,
         )
 
-    def _own_signature(self, step: Step, making: Making | None) -> Signature | None:
+    def _own_signature(self, step: Step, built: BuildResult | None) -> Signature | None:
         """The artifact's signature where it is not the source's."""
-        if making is None or making.made is None:
+        if built is None or built.made is None:
             return None
-        signature = self._artifact(step, making).signature
-        return None if signature == self.session.samples.signature else signature
+        signature = self._artifact(step, built).signature
+        return None if signature == self.context.samples.signature else signature
 
     def _check(self, artifact: Artifact, key: str) -> Iterable[RuntimeResult]:
         for planned in self.plan.checks_of(artifact.format):
             subject = f"{artifact.format.name}/{planned.runtime}"
             if not planned.reason:
-                self.session.announce(Event(Stage.CHECKING, subject))
-            checking = self.crew.check(artifact, key, planned)
+                self.context.announce(Event(Stage.CHECKING, subject))
+            checking = self.pool.check(artifact, key, planned)
             row = checking.row
             text = row.failure.cause if row.failure else ""
             seconds = row.outcome.seconds if row.outcome else None
-            self.session.announce(Event(Stage.CHECKING, subject, text, row.status, seconds, checking.reused))
+            self.context.announce(Event(Stage.CHECKING, subject, text, row.status, seconds, checking.reused))
             yield row
 
     def _put(self, row: FormatResult) -> None:

@@ -14,7 +14,7 @@ from navcore.execution.build_format import announce_placing
 from navcore.execution.resources import processors
 from navcore.execution.source_server import Call, served
 from navcore.planning import Source
-from navcore.registry import Registry, settle_options
+from navcore.registry import Registry, resolve_options
 from navcore.workspace import Journal, Settings, Workspace, fresh_folder, remove, to_data
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def source_call(
     Beside the function come the names that a stored model itself gives its inputs.
     """
     route = source_route(source.format, settings, registry)
-    options = settle_options(settings.options, registry.routes, registry.formats)[route.id]
+    options = resolve_options(settings.options, registry.routes, registry.formats)[route.id]
     if source.is_live:
 
         def call(signature: Signature, feeds: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:

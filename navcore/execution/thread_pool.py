@@ -11,11 +11,11 @@ import attrs
 
 from navcore.contract import Artifact
 from navcore.execution.admission import LOOK_EVERY, Abandoned, Admission, foreseen_memory
-from navcore.execution.build_format import Making, make
-from navcore.execution.check_format import Checking, check_runtime
+from navcore.execution.build_format import BuildResult, make
+from navcore.execution.check_format import CheckResult, check_runtime
 from navcore.execution.isolation import kill_children
 from navcore.execution.resources import processors
-from navcore.execution.run_context import Session
+from navcore.execution.run_context import RunContext
 from navcore.execution.step import executor_failed, run_step, run_step_forked
 from navcore.planning import Check, Step
 from navcore.workspace import size_of
@@ -35,7 +35,7 @@ class Task:
     checks: tuple[Check, ...] = ()
 
 
-class Crew:
+class StepPool:
     """The threads of one run, from ``with`` to its end; an exception kills the children of all of them.
 
     Without profiling the checks of what was made begin as soon as it is there, beside each other and beside the steps
@@ -47,15 +47,15 @@ class Crew:
     been its neighbours' doing.
     """
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
         self._pool = ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="navcore")
         self._admission = Admission(processors())
-        self._run = _runner_of_steps(session.executor, self._admission)
-        self._checks: dict[tuple[str, str], Future[Checking]] = {}
+        self._run = _runner_of_steps(context.executor, self._admission)
+        self._checks: dict[tuple[str, str], Future[CheckResult]] = {}
         self._futures: list[Future[Any]] = []
 
-    def __enter__(self) -> Crew:
+    def __enter__(self) -> StepPool:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
@@ -69,13 +69,16 @@ class Crew:
         for future in self._futures:
             future.cancel()
         while not all(future.done() for future in self._futures):
-            kill_children(self._session.workspace.private)  # or leaving the pool would wait for them
+            kill_children(self._context.workspace.private)  # or leaving the pool would wait for them
             wait(self._futures, timeout=0.1)
-        kill_children(self._session.workspace.private)
+        kill_children(self._context.workspace.private)
 
     def make_all(
-        self, tasks: Sequence[Task], known: Mapping[str, Making], artifact_of: Callable[[Step, Making], Artifact]
-    ) -> dict[str, Making]:
+        self,
+        tasks: Sequence[Task],
+        known: Mapping[str, BuildResult],
+        artifact_of: Callable[[Step, BuildResult], Artifact],
+    ) -> dict[str, BuildResult]:
         """Make one wave, less what is known; whatever must happen in the caller's own thread happens there, in turn.
 
         ``artifact_of`` says what a making left behind. Returns the makings by the names of their targets.
@@ -83,12 +86,12 @@ class Crew:
         threads = max(1, processors() // max(1, min(len(tasks), SIDE_BY_SIDE)))
         each = self._threads_of_a_check([check for task in tasks for check in task.checks])
 
-        def begin_checks(task: Task, making: Making) -> Making:
-            if making.made is not None:
-                self._begin_checks(artifact_of(task.step, making), making.checked_key, task.checks, each)
-            return making
+        def begin_checks(task: Task, built: BuildResult) -> BuildResult:
+            if built.made is not None:
+                self._begin_checks(artifact_of(task.step, built), built.checked_key, task.checks, each)
+            return built
 
-        def work(task: Task) -> Making:
+        def work(task: Task) -> BuildResult:
             return begin_checks(task, self._make(task, threads))
 
         made = {task.step.target.name: known.get(task.step.target.name) for task in tasks}
@@ -101,13 +104,13 @@ class Crew:
         for task in in_caller:
             made[task.step.target.name] = work(task)
         made |= {name: future.result() for name, future in futures.items()}
-        return {name: making for name, making in made.items() if making is not None}
+        return {name: built for name, built in made.items() if built is not None}
 
-    def _make(self, task: Task, threads: int) -> Making:
+    def _make(self, task: Task, threads: int) -> BuildResult:
         needs = None if task.origin.path is None else self._foreseen(task.origin)
         with self._admission.place(needs, patient=False):
             run, forked = self._unless_stopped(self._run), self._unless_stopped(run_step_forked)
-            return make(self._session, task.step, task.origin, task.key, threads, run, forked)
+            return make(self._context, task.step, task.origin, task.key, threads, run, forked)
 
     def begin_checks(self, waiting: Sequence[tuple[Artifact, str, Sequence[Check]]]) -> None:
         """Begin to check what is on disk, each artifact under its key, as the class says."""
@@ -116,26 +119,26 @@ class Crew:
             self._begin_checks(artifact, key, checks, each)
 
     def _begin_checks(self, artifact: Artifact, key: str, checks: Sequence[Check], threads: int) -> None:
-        if self._session.settings.run_profiling or artifact.path is None:
+        if self._context.settings.run_profiling or artifact.path is None:
             return
         for planned in checks:
             if not planned.reason:
                 future = self._submit(self._check_beside, artifact, key, planned, threads)
                 self._checks[artifact.format.name, planned.runtime] = future
 
-    def check(self, artifact: Artifact, key: str, planned: Check) -> Checking:
+    def check(self, artifact: Artifact, key: str, planned: Check) -> CheckResult:
         """The result of a check: of the one that was begun, or else of one made now."""
         begun = self._checks.pop((artifact.format.name, planned.runtime), None)
         if begun is not None:
             return begun.result()
-        return check_runtime(self._session, artifact, key, planned, self._run)
+        return check_runtime(self._context, artifact, key, planned, self._run)
 
     def end_wave(self) -> None:
         """Wait for the checks that were begun and that nobody asked for; the next wave may need their folders."""
         while self._checks:
             self._checks.popitem()[1].result()
 
-    def _check_beside(self, artifact: Artifact, key: str, planned: Check, threads: int) -> Checking:
+    def _check_beside(self, artifact: Artifact, key: str, planned: Check, threads: int) -> CheckResult:
         run = self._unless_stopped(self._run)
 
         def beside(step: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,11 +150,11 @@ class Crew:
                     answer = run(step)
             return answer
 
-        return check_runtime(self._session, artifact, key, planned, beside, threads)
+        return check_runtime(self._context, artifact, key, planned, beside, threads)
 
     def _foreseen(self, artifact: Artifact) -> int:
         assert artifact.path is not None
-        return foreseen_memory(size_of(artifact.path.parent), self._session.settings.memory_limit)
+        return foreseen_memory(size_of(artifact.path.parent), self._context.settings.memory_limit)
 
     def _threads_of_a_check(self, checks: Sequence[Check]) -> int:
         """By the plan alone: what else happens to run must not decide how a sum is rounded."""
@@ -159,7 +162,7 @@ class Crew:
         return max(1, processors() // max(1, min(possible, SIDE_BY_SIDE)))
 
     def _submit(self, work: Callable[_Given, Any], *given: _Given.args, **named: _Given.kwargs) -> Future[Any]:
-        self._admission.check_open()
+        self._admission.raise_if_closed()
         future = self._pool.submit(work, *given, **named)
         self._futures.append(future)
         return future
@@ -168,9 +171,9 @@ class Crew:
         """The same, but an answer that came because the run was stopped is no answer."""
 
         def guarded(*given: _Given.args, **named: _Given.kwargs) -> dict[str, Any]:
-            self._admission.check_open()
+            self._admission.raise_if_closed()
             answer = work(*given, **named)
-            self._admission.check_open()
+            self._admission.raise_if_closed()
             return answer
 
         return guarded
@@ -210,4 +213,4 @@ def _awaited(future: Future[dict[str, Any]], admission: Admission) -> dict[str, 
             if future.done():
                 raise
             if admission.closed and future.cancel():
-                admission.check_open()
+                admission.raise_if_closed()

@@ -17,7 +17,7 @@ from navcore.sampling import SampleStore
 from navcore.workspace import from_data, to_data
 
 if TYPE_CHECKING:
-    from navcore.evaluation import CheckResult
+    from navcore.evaluation import Evaluation
 
 
 def main(request_file: str) -> None:
@@ -96,23 +96,23 @@ def runner_job(request: Mapping[str, Any], registry: Registry) -> RunnerJob[Any]
 
 def check_artifact(request: Mapping[str, Any], registry: Registry, folder: Path) -> dict[str, Any]:
     """Verify and measure an artifact; what is known is on disk before the next part begins."""
-    from navcore.evaluation import MeasureRequest, VerifyRequest, check
+    from navcore.evaluation import MeasureSettings, VerifySettings, evaluate
 
     job = runner_job(request, registry)
 
-    def keep(result: CheckResult) -> None:
+    def keep(result: Evaluation) -> None:
         write_result(folder, {"check": to_data(result)})
 
     verifying, measuring = request["verifying"], request["measuring"]
     with registry.ask("make_runner", job, registry.route(request["route"])) as runner:
-        result = check(
+        result = evaluate(
             runner,
             job.signature,
             from_data(request["reference"], Signature),
             SampleStore(Path(request["workspace"])),
             registry,
-            verifying=None if verifying is None else from_data(verifying, VerifyRequest),
-            measuring=None if measuring is None else from_data(measuring, MeasureRequest),
+            verifying=None if verifying is None else from_data(verifying, VerifySettings),
+            measuring=None if measuring is None else from_data(measuring, MeasureSettings),
             log_dir=job.log_dir,
             on_progress=keep,
         )

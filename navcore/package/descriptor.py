@@ -14,7 +14,7 @@ from navcore.errors import PackageIncomplete, TrustRequired, Unavailable, Unknow
 from navcore.evaluation import Choice, best_of, fastest_runtime, is_measured, median_latency
 from navcore.package.input_errors import explaining
 from navcore.planning import Source, settings_here, unknown_target
-from navcore.registry import Registry, settle_options
+from navcore.registry import Registry, resolve_options
 from navcore.workspace import FormatResult, Record, RuntimeResult, Status, Workspace, opened, read_status
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ class PackageDescriptor:
         self._current()  # a workspace that is gone is not made again
         with opened(self._workspace.root):
             record = self._current()
-            Journal(self._workspace.journal_file).record("said", word_key(record, row.format, one.runtime), {})
+            Journal(self._workspace.journal_file).append("said", word_key(record, row.format, one.runtime), {})
             self._keep(_with_verified(record, row.format, one.runtime))
 
     def get_verified_status(
@@ -289,7 +289,7 @@ class PackageDescriptor:
 
     def _open(self, artifact: Artifact, route: Route, threads: int | None) -> Runner:
         settings = settings_here(self._record.settings, self._registry)
-        options = settle_options(settings.options, self._registry.routes, self._registry.formats)
+        options = resolve_options(settings.options, self._registry.routes, self._registry.formats)
         device = settings.device
         job: RunnerJob[Any] = RunnerJob(artifact, route.runtime, options[route.id], device, threads, self.workspace)
         runner: Runner = self._registry.ask("make_runner", job, route)

@@ -10,10 +10,10 @@ import attrs
 
 from navcore.contract import Artifact, ProfilerConfig
 from navcore.errors import NavcoreError, OptionError, PackageError, WorkspaceExists
-from navcore.execution import Kept, Session, execute
+from navcore.execution import RunContext, StartingPoint, execute
 from navcore.package.archive import Manifest, extract_archive, read_manifest
 from navcore.planning import Source, settings_here
-from navcore.registry import Registry, load_registry, settle_options
+from navcore.registry import Registry, load_registry, resolve_options
 from navcore.workspace import (
     FormatResult,
     Journal,
@@ -21,8 +21,6 @@ from navcore.workspace import (
     Record,
     Status,
     Workspace,
-    check_model_name,
-    check_place,
     delete,
     describe_environment,
     digest,
@@ -34,7 +32,9 @@ from navcore.workspace import (
     logged,
     publish,
     read_status,
+    refuse_foreign_place,
     replace_whole,
+    valid_model_name,
     waiting_room,
     workspace_path,
 )
@@ -62,7 +62,7 @@ def load_package(
 
     name = _model_name(path)
     root = workspace_path(workdir, name)
-    check_place(root)
+    refuse_foreign_place(root)
     if is_ours(root) and not override and not _holds(root, read_manifest(path)):
         raise WorkspaceExists(
             f"The workspace {root} exists and holds something else.",
@@ -117,7 +117,7 @@ def _model_name(path: Path) -> str:
     if not isinstance(name, str):
         raise PackageError("it does not say which model it holds.", code="meta", who=str(path))
     try:
-        return check_model_name(name)
+        return valid_model_name(name)
     except OptionError as error:
         raise PackageError(error.what, code="meta", who=str(path)) from error
 
@@ -149,25 +149,25 @@ def _retest(
     settings = settings_here(record.settings, registry)
     reasons, wanted = _sorted_out(record, registry, trust)
     again = [row for row in record.results if not reasons[row.format.name]]
-    session = Session(
+    context = RunContext(
         registry=registry,
         workspace=workspace,
         settings=attrs.evolve(settings, targets=wanted),
         source=Source(record.source),
         source_key=record.source_key,
         samples=record.samples,
-        options=settle_options(settings.options, registry.routes, registry.formats),
+        options=resolve_options(settings.options, registry.routes, registry.formats),
         observer=observer,
         executor=executor,
     )
-    kept = [_kept(session, row) for row in again if row.format.name not in wanted]
-    fresh = {row.format.name: row for row in execute(session, kept, lambda _rows: None)}
+    kept = [_kept(context, row) for row in again if row.format.name not in wanted]
+    fresh = {row.format.name: row for row in execute(context, kept, lambda _rows: None)}
     results = [merged(row, fresh.get(row.format.name), reasons[row.format.name]) for row in record.results]
     known = {row.format.name for row in record.results}
     results += [row for name, row in fresh.items() if name not in known]
     return attrs.evolve(
         record,
-        results=keep_verified(record, tuple(results), session.journal),
+        results=keep_verified(record, tuple(results), context.journal),
         environment=describe_environment(),
         settings=settings,
     )
@@ -212,13 +212,13 @@ def _why_not(row: FormatResult, record: Record, registry: Registry, trust: bool)
     return ""
 
 
-def _kept(session: Session, row: FormatResult) -> Kept:
+def _kept(context: RunContext, row: FormatResult) -> StartingPoint:
     assert row.path is not None
-    path = session.workspace.root / row.path
+    path = context.workspace.root / row.path
     row = attrs.evolve(row, elsewhere=False, notes=_told_here(row.notes))
-    known = session.registry.format(row.format.name)
-    artifact = Artifact(known, row.signature or session.samples.signature, path, None, row.calling, row.facts)
-    return Kept(artifact, digest("kept", session.source_key, row.format.name, digest_of_file(path)), row)
+    known = context.registry.format(row.format.name)
+    artifact = Artifact(known, row.signature or context.samples.signature, path, None, row.calling, row.facts)
+    return StartingPoint(artifact, digest("kept", context.source_key, row.format.name, digest_of_file(path)), row)
 
 
 def elsewhere(row: FormatResult, reason: str) -> FormatResult:

@@ -6,9 +6,9 @@ import attrs
 
 from navcore.contract import Artifact, ProfilerConfig, resolve_batch_sizes
 from navcore.errors import PackageIncomplete
-from navcore.execution import Session, measure_runtime
+from navcore.execution import RunContext, measure_runtime
 from navcore.planning import Check, Source, settings_here
-from navcore.registry import Registry, settle_options
+from navcore.registry import Registry, resolve_options
 from navcore.workspace import FormatResult, Record, RuntimeResult, Status, Workspace, logged
 
 _KEPT = "not measured again:"
@@ -33,39 +33,39 @@ def reprofile(
     config = config or record.settings.profiler_config
     resolve_batch_sizes(config, batch_dim=record.settings.batch_dim, dataloader_batch=1)
     settings = attrs.evolve(settings_here(record.settings, registry), run_profiling=True, profiler_config=config)
-    session = Session(
+    context = RunContext(
         registry=registry,
         workspace=workspace,
         settings=settings,
         source=source or Source(record.source),
         source_key=record.source_key,
         samples=record.samples,
-        options=settle_options(settings.options, registry.routes, registry.formats),
+        options=resolve_options(settings.options, registry.routes, registry.formats),
     )
     with logged(workspace.log_file):
         rows = tuple(
-            attrs.evolve(row, runtimes=tuple(_measured(session, row, one, trust) for one in row.runtimes))
+            attrs.evolve(row, runtimes=tuple(_measured(context, row, one, trust) for one in row.runtimes))
             for row in record.results
         )
     asked = attrs.evolve(record.settings, run_profiling=True, profiler_config=config)
     return attrs.evolve(record, results=rows, settings=asked)
 
 
-def _measured(session: Session, row: FormatResult, runtime: RuntimeResult, trust: bool) -> RuntimeResult:
+def _measured(context: RunContext, row: FormatResult, runtime: RuntimeResult, trust: bool) -> RuntimeResult:
     if runtime.status != Status.OK:
         return runtime
-    why = _why_not(session, row, runtime, trust)
+    why = _why_not(context, row, runtime, trust)
     if why:
         return attrs.evolve(runtime, notes=(*_without(runtime.notes, _KEPT), f"{_KEPT} {why}"))
-    signature = row.signature or session.samples.signature
+    signature = row.signature or context.samples.signature
     if row.live:
-        artifact = session.source_artifact()
+        artifact = context.source_artifact()
     else:
         assert row.path is not None
-        known = session.registry.format(row.format.name)
-        artifact = Artifact(known, signature, session.workspace.root / row.path, None, row.calling, row.facts)
-    route = session.registry.route(runtime.route)
-    fresh = measure_runtime(session, artifact, Check(row.format, runtime.runtime, route))
+        known = context.registry.format(row.format.name)
+        artifact = Artifact(known, signature, context.workspace.root / row.path, None, row.calling, row.facts)
+    route = context.registry.route(runtime.route)
+    fresh = measure_runtime(context, artifact, Check(row.format, runtime.runtime, route))
     return attrs.evolve(
         runtime,
         performance=fresh.performance,
@@ -79,14 +79,14 @@ def _without(notes: tuple[str, ...], beginning: str) -> tuple[str, ...]:
     return tuple(note for note in notes if not note.startswith(beginning))
 
 
-def _why_not(session: Session, row: FormatResult, runtime: RuntimeResult, trust: bool) -> str:
-    routes = {route.id: route for route in session.registry.routes}
-    if row.live and session.source.model is None:
+def _why_not(context: RunContext, row: FormatResult, runtime: RuntimeResult, trust: bool) -> str:
+    routes = {route.id: route for route in context.registry.routes}
+    if row.live and context.source.model is None:
         return "the source model is not in the package"
-    if not row.live and (row.path is None or not (session.workspace.root / row.path).exists()):
+    if not row.live and (row.path is None or not (context.workspace.root / row.path).exists()):
         return "its file is not in the workspace"
-    if not (row.live or trust or session.registry.is_data(row.format)):
+    if not (row.live or trust or context.registry.is_data(row.format)):
         return "loading it can execute code: needs trust=True"
     if runtime.route not in routes:
         return f"the plugin of {runtime.route} is not installed"
-    return session.registry.unavailable(routes[runtime.route])
+    return context.registry.unavailable(routes[runtime.route])

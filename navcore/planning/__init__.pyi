@@ -1,14 +1,14 @@
 from .arguments import (
     Names as Names,
-    check_partners as check_partners,
+    refuse_unusable_partners as refuse_unusable_partners,
+    settings_from as settings_from,
     settings_here as settings_here,
-    settle as settle,
 )
 from .plan import (
     Check as Check,
     Missing as Missing,
     Plan as Plan,
-    Request as Request,
+    PlanSettings as PlanSettings,
     Step as Step,
 )
 from .planner import (

@@ -13,7 +13,7 @@ import attrs
 
 from navcore.contract import Format, ProfilerConfig
 from navcore.errors import OptionError
-from navcore.registry import Registry, settle_options
+from navcore.registry import Registry, resolve_options
 from navcore.workspace import Settings
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Names = Format | str | Sequence[Format | str] | None
 
 
-def settle(
+def settings_from(
     *,
     targets: Names,
     options: Mapping[str, Mapping[str, Any]] | None,
@@ -46,13 +46,13 @@ def settle(
     git_info: bool,
 ) -> Settings:
     """The arguments in their settled form. Raises :class:`OptionError` for a value out of range."""
-    from navcore.workspace import check_model_name
+    from navcore.workspace import valid_model_name
 
     numbers = {"timeout": timeout, "memory_limit": memory_limit, "atol": atol, "rtol": rtol}
     for name, number in numbers.items():
-        _check_number(name, number, Real, least=None if name in ("atol", "rtol") else 0)
-    _check_number("sample_count", sample_count, Integral, least=0)
-    _check_number("batch_dim", batch_dim, Integral, least=-math.inf)
+        _refuse_number(name, number, Real, least=None if name in ("atol", "rtol") else 0)
+    _refuse_number("sample_count", sample_count, Integral, least=0)
+    _refuse_number("batch_dim", batch_dim, Integral, least=-math.inf)
     mappings = {"options": options, "dynamic_axes": dynamic_axes, "axis_ranges": axis_ranges, "runtimes": runtimes}
     for name, value in {**mappings, "prefer": prefer}.items():
         if value is not None and not isinstance(value, Mapping):
@@ -63,7 +63,7 @@ def settle(
     if profiler_config is not None and not isinstance(profiler_config, ProfilerConfig):
         raise OptionError(f"profiler_config={profiler_config!r} has to be a navcore.ProfilerConfig.")
     return Settings(
-        model_name=check_model_name(model_name),
+        model_name=valid_model_name(model_name),
         targets=_names(targets),
         options={str(key): dict(values) for key, values in (options or {}).items()},
         sample_count=sample_count,
@@ -86,7 +86,7 @@ def settle(
     )
 
 
-def check_partners(executor: Executor | None, progress: Observer | None) -> None:
+def refuse_unusable_partners(executor: Executor | None, progress: Observer | None) -> None:
     """Refuse objects that could not do their part, before they are asked for it in the middle of a run."""
     if executor is not None and not callable(getattr(executor, "submit", None)):
         raise OptionError(f"executor={executor!r} has to be a concurrent.futures.Executor.")
@@ -94,7 +94,7 @@ def check_partners(executor: Executor | None, progress: Observer | None) -> None
         raise OptionError(f"progress={progress!r} has to be callable: it receives a navcore.Event.")
 
 
-def _check_number(name: str, value: object, kind: type, *, least: float | None) -> None:
+def _refuse_number(name: str, value: object, kind: type, *, least: float | None) -> None:
     """Refuse what is no number, or is not above ``least`` (``None``: at least zero)."""
     if value is None and name != "sample_count":
         return
@@ -123,7 +123,7 @@ def settings_here(settings: Settings, registry: Registry) -> Settings:
     options = {}
     for key, values in settings.options.items():
         with contextlib.suppress(OptionError):
-            settle_options({key: values}, registry.routes, registry.formats)
+            resolve_options({key: values}, registry.routes, registry.formats)
             options[key] = values
     profilers = {route.owner for route in registry.routes if route.hook == "profile"}
     return attrs.evolve(

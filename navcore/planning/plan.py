@@ -70,7 +70,7 @@ class Plan:
 
 
 @attrs.frozen
-class Request:
+class PlanSettings:
     """What a plan is asked for.
 
     ``targets`` are format names or families, ``None`` for every format that a default route reaches. ``prefer`` pins

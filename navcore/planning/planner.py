@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from navcore.contract import REFERENCE_FORMATS, Format, Route, matching, usual_variants
 from navcore.errors import OptionError, UnknownFormat
-from navcore.planning.plan import Check, Missing, Plan, Request, Step
+from navcore.planning.plan import Check, Missing, Plan, PlanSettings, Step
 from navcore.registry import bringer_of
 
 
@@ -16,7 +16,7 @@ def make_plan(
     routes: Sequence[Route],
     formats: Sequence[Format],
     source: Format,
-    request: Request,
+    settings: PlanSettings,
     *,
     reasons: Mapping[str, str] | None = None,
     failed: Mapping[str, str] | None = None,
@@ -37,12 +37,12 @@ def make_plan(
     reasons, failed = reasons or {}, failed or {}
     edges = [route for route in routes if route.hook in ("export_model", "convert")]
     if not kept:
-        _refuse_unknown_owners(edges, request.prefer)
-        _refuse_unknown_keys(request.runtimes, (*formats, *REFERENCE_FORMATS, source))
-    edges = _preferred(edges, request.prefer)
+        _refuse_unknown_owners(edges, settings.prefer)
+        _refuse_unknown_keys(settings.runtimes, (*formats, *REFERENCE_FORMATS, source))
+    edges = _preferred(edges, settings.prefer)
     by_name = {format.name: format for format in (*kept, source, *formats)}
-    wanted = _wanted(edges, formats, source, request.targets, kept)
-    asked = {format.name for format in wanted} if request.targets is not None else set()
+    wanted = _wanted(edges, formats, source, settings.targets, kept)
+    asked = {format.name for format in wanted} if settings.targets is not None else set()
     edges, detours = _parted(edges, asked)
     starts = [source.name, *(format.name for format in kept)]
     blocks = {**failed, **reasons}
@@ -61,7 +61,10 @@ def make_plan(
             steps.setdefault(step.target.name, step)
     made = list(dict.fromkeys((source, *kept, *(step.target for step in steps.values()))))
     return Plan(
-        source, tuple(steps.values()), _checks(routes, made, request.runtimes, reasons, strict=not kept), tuple(missing)
+        source,
+        tuple(steps.values()),
+        _checks(routes, made, settings.runtimes, reasons, strict=not kept),
+        tuple(missing),
     )
 
 

@@ -1,4 +1,4 @@
-"""What the faces of plugins share: the reference API's words for formats and engines, in those of ``navcore.run``."""
+"""The reference API's words for formats, engines and precisions, in those of ``navcore.run``."""
 
 from __future__ import annotations
 

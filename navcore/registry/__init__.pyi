@@ -18,5 +18,5 @@ from .reserved_names import (
 )
 from .route_options import (
     option_names as option_names,
-    settle_options as settle_options,
+    resolve_options as resolve_options,
 )

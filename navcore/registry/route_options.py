@@ -12,7 +12,7 @@ from navcore.contract import Format, Route, matching
 from navcore.errors import OptionError, first_line
 
 
-def settle_options(
+def resolve_options(
     given: Mapping[str, Mapping[str, Any]], routes: Sequence[Route], formats: Sequence[Format]
 ) -> dict[str, Any]:
     """The options value of every route, by route id; ``None`` for a route that takes none.

@@ -25,7 +25,7 @@ def with_batch(signature: Signature, spec: TensorSpec, array: Array) -> Array:
     return np.expand_dims(array, _dim(signature)) if signature.has_batch(spec) else array
 
 
-def rows(signature: Signature, feeds: Mapping[str, Array], numbers: Sequence[int]) -> dict[str, Array]:
+def picked(signature: Signature, feeds: Mapping[str, Array], numbers: Sequence[int]) -> dict[str, Array]:
     """The chosen samples of a batch as a smaller, or larger, batch."""
     return {
         spec.name: np.take(feeds[spec.name], numbers, axis=_dim(signature))
@@ -46,7 +46,7 @@ def repeated(signature: Signature, feeds: Mapping[str, Array], batch_size: int) 
     if signature.batch_dim is None:
         return dict(feeds)
     count = batch_of(signature, feeds)
-    return rows(signature, feeds, [row % count for row in range(batch_size)])
+    return picked(signature, feeds, [row % count for row in range(batch_size)])
 
 
 def stacked(signature: Signature, samples: Sequence[Mapping[str, Array]]) -> dict[str, Array]:

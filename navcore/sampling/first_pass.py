@@ -12,7 +12,7 @@ import numpy as np
 
 from navcore.contract import Template, flatten_call, rename
 from navcore.errors import DataloaderError, InputError, NavcoreError
-from navcore.sampling.request import SamplingRequest
+from navcore.sampling.settings import SamplingSettings
 
 Array = np.ndarray[Any, Any]
 ToArray = Callable[[Any], Array | None]
@@ -68,7 +68,7 @@ class Observation:
         return {name: item.arrays[derived] for name, derived in zip(self.names, self.derived, strict=True)}
 
 
-def observe(dataloader: Any, request: SamplingRequest, to_array: ToArray) -> Observation:
+def observe(dataloader: Any, settings: SamplingSettings, to_array: ToArray) -> Observation:
     """Look at every item once, holding one at a time.
 
     Raises :class:`DataloaderError` for a dataloader without ``len()``, that cannot be iterated, is empty, ends early,
@@ -83,8 +83,8 @@ def observe(dataloader: Any, request: SamplingRequest, to_array: ToArray) -> Obs
     for index, item in numbered(iterator, count):
         read = read_item(item, index, to_array)
         if first is None:
-            first, names = read, _input_names(read, request)
-        check_like(first, read, index)
+            first, names = read, _input_names(read, settings)
+        refuse_unlike(first, read, index)
         shapes.append(tuple(read.arrays[name].shape for name in first.arrays))
     assert first is not None  # a count of at least one gives at least one item, or an error
     derived = tuple(first.arrays)
@@ -186,7 +186,7 @@ def native(array: Array) -> Array:
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
-def check_like(first: Item, item: Item, index: int) -> None:
+def refuse_unlike(first: Item, item: Item, index: int) -> None:
     """Raise :class:`DataloaderError` when an item differs from the first in more than sizes and values."""
     if set(item.arrays) != set(first.arrays):
         raise DataloaderError(
@@ -225,18 +225,18 @@ def _canonical(call: Template) -> str:
     return json.dumps([[walk(node) for node in call["args"]], kwargs])
 
 
-def _input_names(item: Item, request: SamplingRequest) -> tuple[str, ...]:
+def _input_names(item: Item, settings: SamplingSettings) -> tuple[str, ...]:
     derived = tuple(item.arrays)
-    if request.input_names is None:
-        own = request.positional_names
+    if settings.input_names is None:
+        own = settings.positional_names
         return own if not item.call["kwargs"] and len(own) == len(derived) else derived
-    if len(request.input_names) != len(derived):
+    if len(settings.input_names) != len(derived):
         raise InputError(
-            f"There are {len(request.input_names)} input names ({', '.join(request.input_names)}) for the "
+            f"There are {len(settings.input_names)} input names ({', '.join(settings.input_names)}) for the "
             f"{len(derived)} tensors of an item ({', '.join(derived)}).",
             hint="Give one name per tensor, in the same order.",
         )
-    return request.input_names
+    return settings.input_names
 
 
 def _extra_items(iterator: Iterator[Any], count: int) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from navcore.errors import DataloaderError, OptionError
 
 if TYPE_CHECKING:
     from navcore.sampling.first_pass import Array, Observation
-    from navcore.sampling.request import Range, SamplingRequest
+    from navcore.sampling.settings import Range, SamplingSettings
 
 BATCH = "batch"
 Place = tuple[str, int]
@@ -37,7 +37,7 @@ class _Wish:
     declared: bool = False
 
 
-def infer_inputs(observation: Observation, request: SamplingRequest) -> InputAxes:
+def infer_inputs(observation: Observation, settings: SamplingSettings) -> InputAxes:
     """The signature of the inputs, with ``outputs`` still empty.
 
     An input has a batch axis when its size along ``batch_dim`` is, in every item, that of the first input which has
@@ -48,30 +48,30 @@ def infer_inputs(observation: Observation, request: SamplingRequest) -> InputAxe
 
     Raises :class:`OptionError` when ``batch_dim``, ``dynamic_axes`` or ``axis_ranges`` contradict the data.
     """
-    batches = _batch_places(observation, request.batch_dim)
-    wishes = _wishes(observation, request, batches)
+    batches = _batch_places(observation, settings.batch_dim)
+    wishes = _wishes(observation, settings, batches)
     batch_symbol, notes = _batch_symbol(batches, wishes)
     places = {place: wish for place, wish in wishes.items() if place not in batches}
     symbols, linked = _symbols(observation, places)
     for name, axis in places:
-        if request.batch_dim is not None and symbols[name, axis] == batch_symbol:
+        if settings.batch_dim is not None and symbols[name, axis] == batch_symbol:
             raise OptionError(
                 f"Axis {axis} of {name!r} is called {batch_symbol!r}, which is the name of the batch axis.",
                 hint="Give it another name in dynamic_axes.",
             )
-    axes, widened = _ranges(observation, request, symbols, places)
+    axes, widened = _ranges(observation, settings, symbols, places)
     batch_size = 1
     if batches:
-        batch_axis, batch_size, more = _batch_axis(observation, request, batches, wishes, batch_symbol)
+        batch_axis, batch_size, more = _batch_axis(observation, settings, batches, wishes, batch_symbol)
         axes, widened = (batch_axis, *axes), (*more, *widened)
-    _check_ranges(observation, request, {axis.symbol for axis in axes})
+    _refuse_ranges(observation, settings, {axis.symbol for axis in axes})
     names = {**symbols, **dict.fromkeys(batches, batch_symbol)}
     specs = tuple(
         TensorSpec(name, dtype, _shape(observation, name, names))
         for name, dtype in zip(observation.names, observation.dtypes, strict=True)
     )
     signature = Signature(
-        inputs=specs, axes=axes, call=observation.call, batch_dim=request.batch_dim, batch_symbol=batch_symbol
+        inputs=specs, axes=axes, call=observation.call, batch_dim=settings.batch_dim, batch_symbol=batch_symbol
     )
     return InputAxes(signature, batch_size, (*notes, *linked, *widened))
 
@@ -118,20 +118,20 @@ def _batch_places(observation: Observation, batch_dim: int | None) -> tuple[Plac
     return tuple(place for place in able if observation.sizes(*place) == sizes)
 
 
-def _wishes(observation: Observation, request: SamplingRequest, batches: Sequence[Place]) -> dict[Place, _Wish]:
+def _wishes(observation: Observation, settings: SamplingSettings, batches: Sequence[Place]) -> dict[Place, _Wish]:
     """The axes that shall be dynamic, in the order of the inputs; the batch axis only where the user names it."""
     wishes: dict[Place, _Wish] = {}
     for name in observation.names:
         rank = observation.rank(name)
-        asked = request.axis_names(name, rank) or {}
-        ranges = request.ranges_of(name, rank)
+        asked = settings.axis_names(name, rank) or {}
+        ranges = settings.ranges_of(name, rank)
         for axis in range(rank):
             varies = len(set(observation.sizes(name, axis))) > 1
             if axis in asked:
                 wishes[name, axis] = _Wish(asked[axis], declared=True)
             elif axis in ranges and (varies or ranges[axis][0] < ranges[axis][2]):
                 wishes[name, axis] = _Wish(declared=True)
-            elif varies and request.dynamic_axes is None:
+            elif varies and settings.dynamic_axes is None:
                 wishes[name, axis] = _Wish()
             elif varies and (name, axis) not in batches:
                 sizes = observation.sizes(name, axis)
@@ -187,7 +187,7 @@ def _column(observation: Observation, symbols: Mapping[Place, str], symbol: str)
 
 
 def _ranges(
-    observation: Observation, request: SamplingRequest, symbols: Mapping[Place, str], places: Mapping[Place, _Wish]
+    observation: Observation, settings: SamplingSettings, symbols: Mapping[Place, str], places: Mapping[Place, _Wish]
 ) -> tuple[tuple[Axis, ...], tuple[str, ...]]:
     axes: list[Axis] = []
     notes: list[str] = []
@@ -195,7 +195,7 @@ def _ranges(
         column = _column(observation, symbols, symbol)
         own = [place for place, taken in symbols.items() if taken == symbol]
         least, most = min(column), max(column)
-        asked = _asked_range(observation, request, symbol, own)
+        asked = _asked_range(observation, settings, symbol, own)
         typical = int(np.median(column))
         declared = any(places[place].declared for place in own)
         if asked is not None:
@@ -209,7 +209,7 @@ def _ranges(
 
 def _batch_axis(
     observation: Observation,
-    request: SamplingRequest,
+    settings: SamplingSettings,
     batches: Sequence[Place],
     wishes: Mapping[Place, _Wish],
     symbol: str,
@@ -217,8 +217,8 @@ def _batch_axis(
     column = observation.sizes(*batches[0])
     largest = max(column)
     # Exports are made, and stacks are checked, with a batch of two.
-    most = max(largest, request.largest_batch or 1, 2)
-    asked = _asked_range(observation, request, symbol, batches)
+    most = max(largest, settings.largest_batch or 1, 2)
+    asked = _asked_range(observation, settings, symbol, batches)
     seen = (1, int(np.median(column)), most)
     taken, notes = (seen, ()) if asked is None else _widened(symbol, asked, 1, most)
     declared = any(place in wishes and wishes[place].declared for place in batches)
@@ -226,15 +226,15 @@ def _batch_axis(
 
 
 def _asked_range(
-    observation: Observation, request: SamplingRequest, symbol: str, places: Sequence[Place]
+    observation: Observation, settings: SamplingSettings, symbol: str, places: Sequence[Place]
 ) -> Range | None:
     """The range that the user gave for a symbol, by its name or by one of its axes."""
     found = {
         f"axis {axis} of {name}": given
         for name, axis in places
-        if (given := request.ranges_of(name, observation.rank(name)).get(axis)) is not None
+        if (given := settings.ranges_of(name, observation.rank(name)).get(axis)) is not None
     }
-    if (named := request.symbol_ranges().get(symbol)) is not None:
+    if (named := settings.symbol_ranges().get(symbol)) is not None:
         found[symbol] = named
     if len(set(found.values())) > 1:
         told = ", ".join(f"{place}: {given}" for place, given in found.items())
@@ -253,10 +253,10 @@ def _widened(symbol: str, asked: Range, least: int, most: int) -> tuple[Range, t
     )
 
 
-def _check_ranges(observation: Observation, request: SamplingRequest, known: set[str]) -> None:
+def _refuse_ranges(observation: Observation, settings: SamplingSettings, known: set[str]) -> None:
     """Every key of ``axis_ranges`` has to mean something."""
-    strangers = [symbol for symbol in request.symbol_ranges() if symbol not in known]
-    strangers += [name for name in request.ranged_inputs() if name not in observation.names]
+    strangers = [symbol for symbol in settings.symbol_ranges() if symbol not in known]
+    strangers += [name for name in settings.ranged_inputs() if name not in observation.names]
     if strangers:
         raise OptionError(
             f"axis_ranges speaks of {', '.join(map(repr, strangers))}, which is neither a dynamic axis "

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from navcore.contract import Signature
 from navcore.errors import InputError
 from navcore.evaluation import distance
-from navcore.sampling.batches import repeated, rows, without_batch
+from navcore.sampling.batches import picked, repeated, without_batch
 from navcore.sampling.first_pass import Array
 from navcore.sampling.input_axes import moving_symbols, symbol_sizes
 from navcore.sampling.output_axes import Run
@@ -32,7 +32,7 @@ def probe_stack(signature: Signature, model: SourceModel, stackable: Stackable, 
     Raises :class:`SourceError` when the source does not take it: then the model does not batch.
     """
     label = f"a stack of {size} samples"
-    feeds = rows(signature, stackable.feeds, range(min(size, stackable.count)))
+    feeds = picked(signature, stackable.feeds, range(min(size, stackable.count)))
     whole = repeated(signature, feeds, size)
     expected = model(whole, label, hint="It took a single sample; if the model does not batch, pass batch_dim=None.")
     infinite_outputs(expected, label)
@@ -104,7 +104,7 @@ def mixing(
     """
     found: dict[str, float] = {}
     for row in (0, 1):
-        alone = model(rows(signature, stackable.feeds, [row]), f"sample {row + 1} of a stack, alone")
+        alone = model(picked(signature, stackable.feeds, [row]), f"sample {row + 1} of a stack, alone")
         for spec in signature.outputs:
             if not signature.has_batch(spec):
                 continue

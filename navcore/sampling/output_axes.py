@@ -8,7 +8,7 @@ import attrs
 
 from navcore.contract import Signature, TensorSpec
 from navcore.errors import OptionError, SourceError
-from navcore.sampling.request import SamplingRequest
+from navcore.sampling.settings import SamplingSettings
 
 Shape = tuple[int, ...]
 Column = tuple[int, ...]
@@ -24,7 +24,7 @@ class Run:
 
 
 def infer_outputs(
-    signature: Signature, dtypes: Mapping[str, str], runs: Sequence[Run], request: SamplingRequest
+    signature: Signature, dtypes: Mapping[str, str], runs: Sequence[Run], settings: SamplingSettings
 ) -> tuple[tuple[TensorSpec, ...], tuple[str, ...]]:
     """The output specs, and notes on axes that follow no input.
 
@@ -36,7 +36,7 @@ def infer_outputs(
     Raises :class:`SourceError` when the rank of an output depends on the inputs, and :class:`OptionError` when
     ``dynamic_axes`` names a tensor that does not exist or contradicts the sizes that came out.
     """
-    strangers = [name for name in request.dynamic_axes or {} if name not in {*signature.input_names, *dtypes}]
+    strangers = [name for name in settings.dynamic_axes or {} if name not in {*signature.input_names, *dtypes}]
     if strangers:
         raise OptionError(
             f"dynamic_axes speaks of {', '.join(map(repr, strangers))}, which is neither an input "
@@ -48,7 +48,7 @@ def infer_outputs(
     notes: list[str] = []
     for name, dtype in dtypes.items():
         rank = _rank(name, runs)
-        asked = request.axis_names(name, rank) or {}
+        asked = settings.axis_names(name, rank) or {}
         shape: list[int | str] = []
         for axis in range(rank):
             column = tuple(run.shapes[name][axis] for run in runs)

@@ -10,8 +10,8 @@ import attrs
 
 from navcore.contract import Signature
 from navcore.errors import DataloaderError
-from navcore.sampling.batches import batch_of, rows, stacked, stacking_key, with_batch, without_batch
-from navcore.sampling.first_pass import Array, Observation, ToArray, check_like, iterate, numbered, read_item
+from navcore.sampling.batches import batch_of, picked, stacked, stacking_key, with_batch, without_batch
+from navcore.sampling.first_pass import Array, Observation, ToArray, iterate, numbered, read_item, refuse_unlike
 from navcore.sampling.sample_store import SampleStore
 from navcore.sampling.selection import Selection
 
@@ -64,9 +64,9 @@ def fetch(
         if index not in places:
             continue
         item = read_item(value, index, to_array)
-        check_like(observation.first, item, index)
+        refuse_unlike(observation.first, item, index)
         feeds = observation.arrays_of(item)
-        _check_same(observation, feeds, index)
+        _refuse_changed_item(observation, feeds, index)
         sample = {spec.name: without_batch(signature, spec, feeds[spec.name]) for spec in signature.inputs}
         for kind, number in places[index]:
             store.write_inputs(kind, number, sample)
@@ -80,7 +80,7 @@ def fetch(
     return _stackable(signature, store, places, traces, spare)
 
 
-def _check_same(observation: Observation, feeds: Mapping[str, Array], index: int) -> None:
+def _refuse_changed_item(observation: Observation, feeds: Mapping[str, Array], index: int) -> None:
     for name, before in zip(observation.names, observation.shapes[index], strict=True):
         if feeds[name].shape != before:
             raise DataloaderError(
@@ -98,7 +98,7 @@ def _several_rows(signature: Signature, feeds: Mapping[str, Array]) -> dict[str,
         chosen.setdefault(content, row)
         if len(chosen) == DISTINCT_ROWS:
             break
-    return rows(signature, feeds, list(chosen.values())) if len(chosen) > 1 else None
+    return picked(signature, feeds, list(chosen.values())) if len(chosen) > 1 else None
 
 
 def _trace(signature: Signature, sample: Mapping[str, Array], item: int) -> _Trace:

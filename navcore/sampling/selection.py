@@ -10,7 +10,7 @@ import numpy as np
 from navcore.contract import Signature
 from navcore.sampling.first_pass import Observation
 from navcore.sampling.input_axes import moving_symbols
-from navcore.sampling.request import SamplingRequest
+from navcore.sampling.settings import SamplingSettings
 
 
 @attrs.frozen
@@ -32,7 +32,7 @@ class Selection:
         return dict(sorted(found.items()))
 
 
-def select(observation: Observation, signature: Signature, request: SamplingRequest) -> Selection:
+def select(observation: Observation, signature: Signature, settings: SamplingSettings) -> Selection:
     """Conversion: each item that is the first to reach the smallest or largest size of a dynamic axis other than the
     batch axis, else the first correctness sample. Correctness: ``sample_count`` items, drawn without replacement.
     Profiling: one drawn among the items with the most elements per sample.
@@ -40,9 +40,9 @@ def select(observation: Observation, signature: Signature, request: SamplingRequ
     The draw is numpy's legacy generator with ``seed``, which the reference implementation used as well; the global
     generator is not touched.
     """
-    generator = np.random.RandomState(request.seed)
+    generator = np.random.RandomState(settings.seed)
     available = len(observation)
-    count = min(request.sample_count, available)
+    count = min(settings.sample_count, available)
     drawn = generator.choice(available, size=count, replace=False)
     correctness = tuple(sorted(int(index) for index in drawn))
     elements = [_elements(observation, signature, item) for item in range(available)]
@@ -50,10 +50,10 @@ def select(observation: Observation, signature: Signature, request: SamplingRequ
     largest = [item for item, size in enumerate(elements) if size == most]
     profiling = largest[int(generator.randint(len(largest)))]
     notes: tuple[str, ...] = ()
-    if count < request.sample_count:
+    if count < settings.sample_count:
         notes = (
             f"The dataloader has {_counted(available, 'item')}, so {_counted(count, 'correctness sample')} "
-            f"{'was' if count == 1 else 'were'} taken instead of {request.sample_count}.",
+            f"{'was' if count == 1 else 'were'} taken instead of {settings.sample_count}.",
         )
     return Selection(_extremes(observation, signature) or correctness[:1], correctness, (profiling,), notes)
 

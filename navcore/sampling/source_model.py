@@ -14,7 +14,7 @@ from navcore.evaluation import is_floating
 from navcore.sampling.first_pass import cause_of, is_numeric, native
 
 Array = np.ndarray[Any, Any]
-Source = Callable[[Signature, Mapping[str, Array]], Mapping[str, Array]]
+SourceCall = Callable[[Signature, Mapping[str, Array]], Mapping[str, Array]]
 """Runs the source model on named host arrays with the batch axis in place and returns named host arrays in order.
 
 The signature has no outputs yet: the names are those that the structure of the result gives.
@@ -28,7 +28,7 @@ class SourceModel:
     ``names`` maps the names that the result's structure gives to those that the user gave.
     """
 
-    source: Source
+    source: SourceCall
     signature: Signature
     names: Mapping[str, str]
     dtypes: Mapping[str, str]
@@ -49,7 +49,7 @@ class SourceModel:
 
 
 def open_source(
-    source: Source,
+    source: SourceCall,
     signature: Signature,
     feeds: Mapping[str, Array],
     label: str,
@@ -85,7 +85,9 @@ def _apart(name: str, inputs: tuple[str, ...]) -> str:
     return f"{name}_out" if name in inputs else name
 
 
-def _run(source: Source, signature: Signature, feeds: Mapping[str, Array], label: str, hint: str) -> dict[str, Array]:
+def _run(
+    source: SourceCall, signature: Signature, feeds: Mapping[str, Array], label: str, hint: str
+) -> dict[str, Array]:
     # A model may change its inputs in place, or hand out a buffer that the next call overwrites.
     lent = {name: array.copy() for name, array in feeds.items()}
     try:

@@ -12,18 +12,18 @@ from navcore.sampling.first_pass import Array
 from navcore.sampling.make_probes import INDEPENDENCE, apart_by, batch_sizes, mixing, probe_axes, probe_stack, run_of
 from navcore.sampling.output_axes import Run, infer_outputs
 from navcore.sampling.probe_store import Probe
-from navcore.sampling.request import SamplingRequest
 from navcore.sampling.sample_store import SampleStore
 from navcore.sampling.second_pass import Stackable
 from navcore.sampling.selection import Selection
-from navcore.sampling.source_model import Source, SourceModel, infinite_outputs, open_source
+from navcore.sampling.settings import SamplingSettings
+from navcore.sampling.source_model import SourceCall, SourceModel, infinite_outputs, open_source
 
 NOISE_SAMPLES = 3
 """On how many correctness samples the source is run a second time, to compare it with itself."""
 
 
 @attrs.frozen
-class Recording:
+class SourceRun:
     """What the source's runs showed: the signature with its outputs, and the judgements of :class:`Samples`."""
 
     signature: Signature
@@ -33,15 +33,15 @@ class Recording:
     notes: tuple[str, ...]
 
 
-def record(
+def run_source(
     signature: Signature,
     store: SampleStore,
     selection: Selection,
     stackable: Stackable | None,
     batch_size: int,
-    source: Source,
-    request: SamplingRequest,
-) -> Recording:
+    source: SourceCall,
+    settings: SamplingSettings,
+) -> SourceRun:
     """Run the source on every sample whose inputs are stored, on stacks and on axis probes, and store its outputs.
 
     Raises :class:`SourceError` when it fails or returns other outputs from run to run, and :class:`InputError` when it
@@ -55,10 +55,10 @@ def record(
         signature,
         store.inputs(signature, "conversion", 0),
         _label("conversion", 0, selection.conversion[0]),
-        output_names=request.output_names,
+        output_names=settings.output_names,
         hint=hint,
     )
-    runs, notes = _record_samples(signature, store, selection, model, hint)
+    runs, notes = _run_samples(signature, store, selection, model, hint)
     probes: list[Probe] = []
     pair: Mapping[str, Array] = {}
     if stackable is not None:
@@ -74,7 +74,7 @@ def record(
         runs.append(found[1])
         probes.append(_kept(store, len(probes), found[0]))
     dtypes = {final: model.dtypes[derived] for derived, final in model.names.items()}
-    outputs, about_axes = infer_outputs(signature, dtypes, runs, request)
+    outputs, about_axes = infer_outputs(signature, dtypes, runs, settings)
     complete = attrs.evolve(signature, outputs=outputs)
     for places in selection.places().values():
         for kind, number in places:
@@ -82,10 +82,10 @@ def record(
     noise = _noise(complete, store, selection, model)
     independent, about_rows = _independence(complete, model, stackable, pair, noise)
     notes += [*about_axes, *_about_noise(noise), *_about_batches(complete), *about_rows]
-    return Recording(complete, tuple(probes), noise, independent, tuple(notes))
+    return SourceRun(complete, tuple(probes), noise, independent, tuple(notes))
 
 
-def _record_samples(
+def _run_samples(
     signature: Signature, store: SampleStore, selection: Selection, model: SourceModel, hint: str
 ) -> tuple[list[Run], list[str]]:
     """Run every chosen item once; outputs are stored with the batch axis, which is known only after all runs."""

@@ -6,17 +6,17 @@ from typing import Any
 
 from navcore.sampling.first_pass import ToArray, observe
 from navcore.sampling.input_axes import infer_inputs
-from navcore.sampling.request import SamplingRequest
 from navcore.sampling.sample_store import SampleStore
 from navcore.sampling.second_pass import fetch
 from navcore.sampling.selection import select
-from navcore.sampling.source_model import Source
-from navcore.sampling.source_outputs import record
+from navcore.sampling.settings import SamplingSettings
+from navcore.sampling.source_model import SourceCall
+from navcore.sampling.source_outputs import run_source
 from navcore.workspace import Samples
 
 
 def take_samples(
-    dataloader: Any, request: SamplingRequest, *, to_array: ToArray, source: Source, store: SampleStore
+    dataloader: Any, settings: SamplingSettings, *, to_array: ToArray, source: SourceCall, store: SampleStore
 ) -> Samples:
     """Go through the dataloader twice, store the chosen samples, and record what the source returns for them.
 
@@ -26,24 +26,24 @@ def take_samples(
     Raises :class:`DataloaderError`, :class:`SourceError`, :class:`OptionError` or :class:`InputError`, each for what
     its docstring says.
     """
-    observation = observe(dataloader, request, to_array)
-    inputs = infer_inputs(observation, request)
-    selection = select(observation, inputs.signature, request)
+    observation = observe(dataloader, settings, to_array)
+    inputs = infer_inputs(observation, settings)
+    selection = select(observation, inputs.signature, settings)
     store.begin()
     stackable = fetch(dataloader, observation, inputs.signature, selection, to_array, store)
-    recording = record(inputs.signature, store, selection, stackable, inputs.batch_size, source, request)
+    source_run = run_source(inputs.signature, store, selection, stackable, inputs.batch_size, source, settings)
     counts = {
         "conversion": len(selection.conversion),
         "correctness": len(selection.correctness),
         "profiling": len(selection.profiling),
     }
-    store.finish(counts, recording.probes)
+    store.finish(counts, source_run.probes)
     return Samples(
-        signature=recording.signature,
+        signature=source_run.signature,
         counts=counts,
         batch_size=inputs.batch_size,
-        noise=recording.noise,
-        rows_independent=recording.rows_independent,
-        notes=(*observation.notes, *inputs.notes, *selection.notes, *recording.notes),
-        digest=store.digest(recording.signature),
+        noise=source_run.noise,
+        rows_independent=source_run.rows_independent,
+        notes=(*observation.notes, *inputs.notes, *selection.notes, *source_run.notes),
+        digest=store.digest(source_run.signature),
     )

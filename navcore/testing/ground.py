@@ -14,9 +14,9 @@ import attrs
 from navcore.api import run
 from navcore.contract import Artifact, Format, Route, Signature
 from navcore.errors import NavcoreError, PluginError, first_line
-from navcore.execution import Making, Session, make, processors
+from navcore.execution import BuildResult, RunContext, make, processors
 from navcore.planning import Source, Step, cheapest_paths, identify
-from navcore.registry import EXTRA, OFFER, Plugin, Registry, load_registry, settle_options
+from navcore.registry import EXTRA, OFFER, Plugin, Registry, load_registry, resolve_options
 from navcore.testing import crashing
 from navcore.testing.trial import Trial, try_live, try_stored
 from navcore.testing.verdicts import NotHere, NotMet
@@ -37,9 +37,9 @@ class Offer:
 
 @attrs.frozen(eq=False)
 class Ready:
-    """An artifact to start from, and the session in which it was made."""
+    """An artifact to start from, and the run in which it was made."""
 
-    session: Session
+    context: RunContext
     artifact: Artifact
 
 
@@ -48,7 +48,7 @@ class Product:
     """What a route made of an artifact: how it ended, what is where now, and what else it touched."""
 
     ready: Ready
-    making: Making
+    built: BuildResult
     artifact: Artifact | None
     strays: tuple[str, ...]
     source_changed: bool
@@ -110,8 +110,8 @@ class Ground:
         if route.id not in self._products:
             self._products[route.id] = self._make(route)
         product = self._products[route.id]
-        failure = product.making.outcome.failure
-        if product.making.outcome.status == Status.UNAVAILABLE and failure is not None:
+        failure = product.built.outcome.failure
+        if product.built.outcome.status == Status.UNAVAILABLE and failure is not None:
             raise NotHere(failure.cause)
         return product
 
@@ -119,7 +119,7 @@ class Ground:
         """The product of a route that succeeded; raises :class:`NotMet` with the cause when it did not."""
         product = self.product(route)
         if product.artifact is None:
-            failure = product.making.outcome.failure
+            failure = product.built.outcome.failure
             raise NotMet(f"the route made nothing: {failure.cause if failure else 'no reason was given'}")
         return product, product.artifact
 
@@ -129,9 +129,9 @@ class Ground:
             ready = self.ready(route.source)
             where = self.folder / "trials" / _plain(route.id)
             if ready.artifact.model is not None:
-                self._trials[route.id] = try_live(ready.session, ready.artifact, route)
+                self._trials[route.id] = try_live(ready.context, ready.artifact, route)
             else:
-                self._trials[route.id] = try_stored(ready.session, ready.artifact, route, where)
+                self._trials[route.id] = try_stored(ready.context, ready.artifact, route, where)
         return _opened(self._trials[route.id])
 
     def trial_as_a_source(self, route: Route) -> Trial:
@@ -141,17 +141,17 @@ class Ground:
         if not format.suffixes and format.recognises is None:
             raise NotHere(f"no file is recognised as {format.name}, so none can be the source of a run")
         unknown = Artifact(format, Signature(()), ready.artifact.path)
-        return _opened(try_stored(ready.session, unknown, route, self.folder / "sources" / _plain(route.id)))
+        return _opened(try_stored(ready.context, unknown, route, self.folder / "sources" / _plain(route.id)))
 
     @contextmanager
-    def crashing(self, session: Session) -> Iterator[Session]:
-        """The same session, in which every step of a child process ends in a real segmentation fault."""
+    def crashing(self, context: RunContext) -> Iterator[RunContext]:
+        """The same run, in which every step of a child process ends in a real segmentation fault."""
         added = f"{crashing.NAME}={crashing.__name__}"
         before = {name: os.environ.get(name) for name in (EXTRA, crashing.VARIABLE)}
         os.environ[EXTRA] = ",".join(part for part in (before[EXTRA], added) if part)
         os.environ[crashing.VARIABLE] = str(os.getpid())
         try:
-            yield attrs.evolve(session, registry=load_registry())
+            yield attrs.evolve(context, registry=load_registry())
         finally:
             for name, value in before.items():
                 if value is None:
@@ -222,39 +222,39 @@ class Ground:
         row = next(row for row in package.results if row.format == format)
         record = package.record
         assert record.samples is not None
-        session = Session(
+        context = RunContext(
             registry=self.registry,
             workspace=Workspace(package.workspace),
             settings=record.settings,
             source=source,
             source_key=record.source_key,
             samples=record.samples,
-            options=settle_options({}, self.registry.routes, self.registry.formats),
+            options=resolve_options({}, self.registry.routes, self.registry.formats),
         )
         if row.live:
-            return Ready(session, session.source_artifact())
-        return Ready(session, _stored(session, row, self.registry, verified, offer))
+            return Ready(context, context.source_artifact())
+        return Ready(context, _stored(context, row, self.registry, verified, offer))
 
     def _make(self, route: Route) -> Product:
         ready = self.ready(route.source, verified=True)
-        session = ready.session
+        context = ready.context
         before = _state(ready.artifact)
         step = Step(route, ready.artifact.format, route.goal)
-        target = session.workspace.format_folder(route.goal.name)
+        target = context.workspace.format_folder(route.goal.name)
         place = self.folder / "watched" / _plain(route.id)
-        with watched(place, session.workspace.root, except_for=(session.workspace.private, target)) as strays:
-            making = make(session, step, ready.artifact, f"conformance {route.id}", processors())
+        with watched(place, context.workspace.root, except_for=(context.workspace.private, target)) as strays:
+            built = make(context, step, ready.artifact, f"conformance {route.id}", processors())
         changed = _state(ready.artifact) != before
         artifact = None
-        if making.made is not None:
+        if built.made is not None:
             kept = self.folder / "products" / _plain(route.id)
             kept.mkdir(parents=True)
             move_contents(target, kept)
-            signature = making.made.signature or ready.artifact.signature
+            signature = built.made.signature or ready.artifact.signature
             artifact = Artifact(
-                route.goal, signature, kept / route.goal.filename, None, making.made.calling, making.made.facts
+                route.goal, signature, kept / route.goal.filename, None, built.made.calling, built.made.facts
             )
-        return Product(ready, making, artifact, tuple(strays), changed)
+        return Product(ready, built, artifact, tuple(strays), changed)
 
 
 def _opened(trial: Trial) -> Trial:
@@ -265,15 +265,15 @@ def _opened(trial: Trial) -> Trial:
     return trial
 
 
-def _stored(session: Session, row: FormatResult, registry: Registry, verified: bool, offer: Offer) -> Artifact:
+def _stored(context: RunContext, row: FormatResult, registry: Registry, verified: bool, offer: Offer) -> Artifact:
     cause = row.failure.cause if row.failure else "no reason was given"
     if row.path is None:
         unprepared = _unprepared(row.format, offer, cause)
         raise NotHere(str(unprepared)) if row.status in (Status.UNAVAILABLE, Status.SKIPPED) else unprepared
     if verified and row.status == Status.FAILED:
         raise _unprepared(row.format, offer, f"it is not right itself: {cause}")
-    path = session.workspace.root / row.path
-    signature = row.signature or session.samples.signature
+    path = context.workspace.root / row.path
+    signature = row.signature or context.samples.signature
     return Artifact(registry.format(row.format.name), signature, path, None, row.calling, row.facts)
 
 

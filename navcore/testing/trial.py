@@ -13,7 +13,7 @@ import attrs
 from navcore.contract import Artifact, Route, Runner, RunnerJob, Signature
 from navcore.execution import (
     Limits,
-    Session,
+    RunContext,
     announced_in,
     enter_child,
     processors,
@@ -75,33 +75,33 @@ class Trial:
     unavailable: str = ""
 
 
-def try_live(session: Session, artifact: Artifact, route: Route) -> Trial:
+def try_live(context: RunContext, artifact: Artifact, route: Route) -> Trial:
     """Try the runner of a live model, where the model lives."""
-    options = session.options.get(route.id)
+    options = context.options.get(route.id)
     job: RunnerJob[Any] = RunnerJob(
-        artifact, route.runtime, options, session.device, processors(), session.workspace.root
+        artifact, route.runtime, options, context.device, processors(), context.workspace.root
     )
-    small, large = _feeds(session.store, session.samples.signature)
+    small, large = _feeds(context.store, context.samples.signature)
     try:
-        return observe(lambda: session.registry.ask("make_runner", job, route), small, large)
+        return observe(lambda: context.registry.ask("make_runner", job, route), small, large)
     except Exception as error:
         return _refused(describe(error))
 
 
-def try_stored(session: Session, artifact: Artifact, route: Route, folder: Path) -> Trial:
+def try_stored(context: RunContext, artifact: Artifact, route: Route, folder: Path) -> Trial:
     """Try the runner of a stored model in a child process of its own, and wait for the end of that process."""
     request = {
         "route": route.id,
         "artifact": to_data(artifact),
-        "reference": to_data(session.samples.signature),
-        "workspace": str(session.workspace.root),
-        "options": to_data(session.options.get(route.id)),
-        "device": session.device,
+        "reference": to_data(context.samples.signature),
+        "workspace": str(context.workspace.root),
+        "options": to_data(context.options.get(route.id)),
+        "device": context.device,
         "threads": processors(),
         "log_dir": str(folder),
         "announced": to_data(tuple(candidates())),
     }
-    limits = Limits(seconds=session.settings.timeout)
+    limits = Limits(seconds=context.settings.timeout)
     report = run_module(__name__, request, folder=folder, log=folder / "trial.log", limits=limits)
     failure = None if report.ended == "ok" else died(report.ended, report.cause, route.who)
     if report.result is None:

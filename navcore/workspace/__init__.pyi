@@ -26,11 +26,11 @@ from .failures import (
 from .folder import (
     PRIVATE as PRIVATE,
     Workspace as Workspace,
-    check_place as check_place,
     delete as delete,
     is_ours as is_ours,
     locked as locked,
     opened as opened,
+    refuse_foreign_place as refuse_foreign_place,
     replace_whole as replace_whole,
     waiting_room as waiting_room,
     workspace_path as workspace_path,
@@ -66,7 +66,7 @@ from .results import (
 from .samples import Samples as Samples
 from .settings import (
     Settings as Settings,
-    check_model_name as check_model_name,
+    valid_model_name as valid_model_name,
 )
 from .status import (
     Record as Record,

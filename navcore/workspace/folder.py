@@ -22,7 +22,7 @@ import attrs
 
 from navcore.errors import WorkspaceError, WorkspaceLocked, WorkspaceNotOurs
 from navcore.workspace.atomic_files import remove, sync_folder, write_json
-from navcore.workspace.settings import check_model_name
+from navcore.workspace.settings import valid_model_name
 
 DEFAULT_WORKDIR = "navigator_workdir"
 SUFFIX = ".nav.workspace"
@@ -63,7 +63,7 @@ class Workspace:
 def workspace_path(workdir: Path | str | None, model_name: str) -> Path:
     """Where the workspace of that model is: in ``workdir``, by default ``navigator_workdir`` in the current folder."""
     base = Path(DEFAULT_WORKDIR) if workdir is None else Path(workdir)
-    return Path(os.path.abspath(base / (check_model_name(model_name) + SUFFIX)))
+    return Path(os.path.abspath(base / (valid_model_name(model_name) + SUFFIX)))
 
 
 def is_ours(root: Path) -> bool:
@@ -89,7 +89,7 @@ def locked(root: Path) -> Iterator[None]:
     """Keep everybody else out of the workspace at ``root``, which need not exist. Raises as :func:`opened` does."""
     import filelock
 
-    check_place(root)
+    refuse_foreign_place(root)
     holder_path = root.parent / f".{root.name}.holder"
     lock = filelock.FileLock(root.parent / f".{root.name}.lock", timeout=0)
     try:
@@ -120,7 +120,7 @@ def _write_holder(path: Path) -> None:
         raise WorkspaceError(f"The workdir {path.parent} cannot be written: {error.strerror}.") from error
 
 
-def check_place(root: Path) -> None:
+def refuse_foreign_place(root: Path) -> None:
     """Raise :class:`WorkspaceNotOurs` for a link, or a place that holds something that navcore did not make."""
     if root.is_symlink():
         raise WorkspaceNotOurs(f"{root} is a symbolic link.", hint="Choose another workdir or model_name.")
@@ -173,7 +173,7 @@ def waiting_room(root: Path) -> Path:
     Raises :class:`WorkspaceNotOurs` when somebody else's folder has that name.
     """
     place = _waiting_room(root)
-    check_place(place)
+    refuse_foreign_place(place)
     _make(place)
     _empty(place)
     return place

@@ -18,7 +18,7 @@ class Journal:
 
     path: Path
 
-    def record(self, event: str, key: str, data: Mapping[str, Any]) -> None:
+    def append(self, event: str, key: str, data: Mapping[str, Any]) -> None:
         """Append one event, on disk before this returns."""
         body = json.dumps({"event": event, "key": key, "data": data}, sort_keys=True, separators=(",", ":"))
         line = f"{_checksum(body)} {body}\n".encode()

@@ -41,7 +41,7 @@ class Settings:
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,127}")
 
 
-def check_model_name(name: str) -> str:
+def valid_model_name(name: str) -> str:
     """The name, if it can be a folder's. Raises :class:`OptionError`."""
     if not isinstance(name, str) or not _NAME.fullmatch(name) or ".." in name:
         raise OptionError(

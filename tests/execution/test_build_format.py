@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import navcore as nav
-from navcore.execution.build_format import Making, announce_placing
+from navcore.execution.build_format import BuildResult, announce_placing
 from navcore.workspace.journal import Journal
 from navcore.workspace.results import Outcome, Status
 
@@ -64,7 +64,7 @@ def test_what_a_route_raises_in_the_caller_is_an_outcome_too(run_toy: Run, toy: 
 
 def test_verdicts_belong_to_one_product_of_a_recipe() -> None:
     outcome = Outcome(Status.OK)
-    first, second = Making(outcome, "recipe", product="1"), Making(outcome, "recipe", product="2")
+    first, second = BuildResult(outcome, "recipe", product="1"), BuildResult(outcome, "recipe", product="2")
     assert first.key == second.key
     assert first.checked_key != second.checked_key
 

@@ -13,7 +13,7 @@ from hypothesis import given, strategies as st
 from navcore.contract.formats import Format, Live
 from navcore.contract.routes import Hook, Route
 from navcore.errors import OptionError, UnknownFormat
-from navcore.planning.plan import Plan, Request
+from navcore.planning.plan import Plan, PlanSettings
 from navcore.planning.planner import cheapest_paths, make_plan, unknown_target
 
 LIVE = Format("live", live=Live(("m.Model",), lambda _v: None, lambda a, _d: a, lambda _m: ()))
@@ -60,7 +60,7 @@ def planned(
     prefer: Mapping[str, str] | None = None,
     runtimes: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Plan:
-    request = Request(targets or None, prefer or {}, runtimes or {})
+    request = PlanSettings(targets or None, prefer or {}, runtimes or {})
     return make_plan(routes, FORMATS, source, request, reasons=reasons, failed=failed, kept=kept)
 
 
@@ -102,7 +102,7 @@ class TestTargets:
 
     def test_a_kept_format_of_a_plugin_that_is_gone_can_be_built_on(self) -> None:
         gone = Format("gone")
-        plan = make_plan((way("gone", ENGINE),), (ENGINE,), LIVE, Request(("engine",)), kept=(gone,))
+        plan = make_plan((way("gone", ENGINE),), (ENGINE,), LIVE, PlanSettings(("engine",)), kept=(gone,))
         assert [(step.source, step.target) for step in plan.steps] == [(gone, ENGINE)]
 
     def test_a_kept_format_shortens_the_way_and_is_checked(self) -> None:
@@ -364,7 +364,7 @@ def test_every_step_starts_at_what_is_there(
     routes: tuple[Route, ...], targets: tuple[str, ...] | None, data: st.DataObject
 ) -> None:
     kept = data.draw(st.lists(st.sampled_from(NODES[1:]), unique=True, max_size=2))
-    plan = make_plan(routes, NODES, NODES[0], Request(targets), kept=kept)
+    plan = make_plan(routes, NODES, NODES[0], PlanSettings(targets), kept=kept)
     there = {NODES[0], *kept}
     for step in plan.steps:
         assert step.source in there
@@ -382,8 +382,8 @@ def test_the_order_of_the_routes_never_changes_the_plan(
 ) -> None:
     failed = {route.id: f"{route.id} broke" for route in routes if data.draw(st.booleans())}
     shuffled = data.draw(st.permutations(routes))
-    plan = make_plan(routes, NODES, NODES[0], Request(targets), failed=failed)
-    again = make_plan(shuffled, NODES, NODES[0], Request(targets), failed=failed)
+    plan = make_plan(routes, NODES, NODES[0], PlanSettings(targets), failed=failed)
+    again = make_plan(shuffled, NODES, NODES[0], PlanSettings(targets), failed=failed)
     assert again == plan
     assert str(again) == str(plan)
 
@@ -419,7 +419,7 @@ def test_replanning_ends_with_the_target_or_with_every_reason_told(routes: tuple
     routes = tuple(attrs.evolve(route, default=True) for route in routes)
     failed: dict[str, str] = {}
     while True:
-        plan = make_plan(routes, NODES, NODES[0], Request((target,)), failed=failed)
+        plan = make_plan(routes, NODES, NODES[0], PlanSettings((target,)), failed=failed)
         if not plan.steps:
             break
         assert failed.keys().isdisjoint(step.route.id for step in plan.steps)

@@ -10,7 +10,7 @@ import pytest
 from navcore.contract.formats import Format
 from navcore.contract.routes import Route
 from navcore.errors import OptionError
-from navcore.registry.route_options import option_names, settle_options
+from navcore.registry.route_options import option_names, resolve_options
 
 
 def _positive(_options: Any, attribute: attrs.Attribute[int], value: int) -> None:
@@ -41,7 +41,7 @@ class Picky:
 
 
 @attrs.frozen
-class Session:
+class RunContext:
     threads: int | None = None
 
 
@@ -64,7 +64,7 @@ ROUTES = (
     _makes("trace", TRACE, Picky),
     _makes("plain", TRACE, None),
     *(
-        Route("run", "make_runner", print, source, runtime=runtime, options=Session, owner=runtime)
+        Route("run", "make_runner", print, source, runtime=runtime, options=RunContext, owner=runtime)
         for source in ("onnx", "ts-script", "ts-trace")
         for runtime in ("cpu", "gpu")
     ),
@@ -72,7 +72,7 @@ ROUTES = (
 
 
 def settled(given: Any) -> dict[str, Any]:
-    return settle_options(given, ROUTES, FORMATS)
+    return resolve_options(given, ROUTES, FORMATS)
 
 
 def test_without_a_word_every_route_has_its_defaults() -> None:
@@ -94,7 +94,7 @@ def test_a_format_serves_as_key_as_well_as_its_name() -> None:
 
 def test_a_target_with_a_runtime_means_what_runs_it_there() -> None:
     options = settled({"onnx/cpu": {"threads": 2}, "ts/gpu": {"threads": 3}})
-    told = {identity: value.threads for identity, value in options.items() if isinstance(value, Session)}
+    told = {identity: value.threads for identity, value in options.items() if isinstance(value, RunContext)}
     assert told == {
         "cpu:run[onnx]": 2,
         "gpu:run[onnx]": None,

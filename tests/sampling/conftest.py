@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from navcore.contract.signature import Signature
-from navcore.sampling.request import SamplingRequest
 from navcore.sampling.sample_store import SampleStore
+from navcore.sampling.settings import SamplingSettings
 from navcore.sampling.take import take_samples
 from navcore.workspace.samples import Samples
 
@@ -43,7 +43,7 @@ def take(store: SampleStore) -> Take:
     """Take samples of ``model`` from ``dataloader`` into ``store``; keywords are those of the request."""
 
     def taken(dataloader: Any, model: Callable[..., Any], **asked: Any) -> Samples:
-        request = SamplingRequest(**asked)
+        request = SamplingSettings(**asked)
         return take_samples(dataloader, request, to_array=to_array, source=source_of(model), store=store)
 
     return taken

@@ -10,7 +10,7 @@ import pytest
 
 from navcore.errors import DataloaderError, InputError, OptionError
 from navcore.sampling.first_pass import observe
-from navcore.sampling.request import SamplingRequest
+from navcore.sampling.settings import SamplingSettings
 
 Array = np.ndarray[Any, Any]
 
@@ -77,7 +77,7 @@ class Broken(Loader):
 )
 def test_a_dataloader_that_cannot_be_used(dataloader: Any, sentence: str) -> None:
     with pytest.raises(DataloaderError, match=sentence):
-        observe(dataloader, SamplingRequest(), to_array)
+        observe(dataloader, SamplingSettings(), to_array)
 
 
 def test_a_tensor_that_cannot_be_read_is_told_with_its_item() -> None:
@@ -85,18 +85,18 @@ def test_a_tensor_that_cannot_be_read_is_told_with_its_item() -> None:
         raise RuntimeError("tensor is on another planet")
 
     with pytest.raises(DataloaderError, match="Item 0 of the dataloader cannot be read: RuntimeError: tensor is on"):
-        observe([x(1)], SamplingRequest(), failing)
+        observe([x(1)], SamplingSettings(), failing)
 
 
 def test_more_items_than_the_length_are_ignored_and_told() -> None:
-    seen = observe(Loader(2, [x(1, 2), x(1, 3), x(1, 99)]), SamplingRequest(), to_array)
+    seen = observe(Loader(2, [x(1, 2), x(1, 3), x(1, 99)]), SamplingSettings(), to_array)
     assert len(seen) == 2
     assert seen.sizes("input__0", 1) == (2, 3)
     assert "more items than its len() of 2" in seen.notes[0]
 
 
 def test_the_items_of_a_mapping_go_by_key_not_by_position() -> None:
-    seen = observe([{"a": x(1, 2), "b": x(1, 3)}, {"b": x(1, 5), "a": x(1, 4)}], SamplingRequest(), to_array)
+    seen = observe([{"a": x(1, 2), "b": x(1, 3)}, {"b": x(1, 5), "a": x(1, 4)}], SamplingSettings(), to_array)
     assert seen.names == ("a", "b")
     assert seen.sizes("a", 1) == (2, 4)
     assert seen.sizes("b", 1) == (3, 5)
@@ -104,7 +104,7 @@ def test_the_items_of_a_mapping_go_by_key_not_by_position() -> None:
 
 def test_constants_that_are_equal_are_one_call_also_nan() -> None:
     items = [{"a": x(1), "scale": float("nan")}, {"scale": float("nan"), "a": x(1)}]
-    assert len(observe(items, SamplingRequest(), to_array)) == 2
+    assert len(observe(items, SamplingSettings(), to_array)) == 2
 
 
 def test_a_tensor_is_converted_once_per_pass() -> None:
@@ -115,12 +115,12 @@ def test_a_tensor_is_converted_once_per_pass() -> None:
             converted.append(id(value))
         return to_array(value)
 
-    observe([x(1)], SamplingRequest(), counting)
+    observe([x(1)], SamplingSettings(), counting)
     assert len(converted) == 1
 
 
 def test_input_names_are_given_in_order_and_keep_the_keywords() -> None:
-    seen = observe([{"a": x(1), "b": x(1)}], SamplingRequest(input_names=("left", "right")), to_array)
+    seen = observe([{"a": x(1), "b": x(1)}], SamplingSettings(input_names=("left", "right")), to_array)
     assert seen.names == ("left", "right")
     assert seen.call["kwargs"] == [["a", {"tensor": "left"}], ["b", {"tensor": "right"}]]
 
@@ -134,22 +134,22 @@ def test_input_names_are_given_in_order_and_keep_the_keywords() -> None:
     ],
 )
 def test_the_model_s_own_names_are_for_items_that_have_none(item: Any, asked: Any, names: tuple[str, ...]) -> None:
-    request = SamplingRequest(positional_names=("left", "right"), **asked)
+    request = SamplingSettings(positional_names=("left", "right"), **asked)
     assert observe([item], request, to_array).names == names
 
 
 @pytest.mark.parametrize("names", [("only",), ("a", "b", "c")])
 def test_too_few_or_too_many_input_names_list_both_sides(names: tuple[str, ...]) -> None:
     with pytest.raises(InputError, match=rf"{', '.join(names)}.*input__0, input__1"):
-        observe([(x(1), x(1))], SamplingRequest(input_names=names), to_array)
+        observe([(x(1), x(1))], SamplingSettings(input_names=names), to_array)
 
 
 def test_one_name_as_text_is_one_name() -> None:
-    assert SamplingRequest(input_names="input").input_names == ("input",)
+    assert SamplingSettings(input_names="input").input_names == ("input",)
 
 
 def test_the_byte_order_of_an_array_does_not_show() -> None:
-    seen = observe([x(1, dtype=">f4"), x(1, dtype="<f4")], SamplingRequest(), to_array)
+    seen = observe([x(1, dtype=">f4"), x(1, dtype="<f4")], SamplingSettings(), to_array)
     assert seen.dtypes == ("float32",)
 
 
@@ -158,4 +158,4 @@ def test_the_byte_order_of_an_array_does_not_show() -> None:
 )
 def test_a_request_that_means_nothing_is_refused(asked: dict[str, Any]) -> None:
     with pytest.raises(OptionError):
-        SamplingRequest(**asked)
+        SamplingSettings(**asked)

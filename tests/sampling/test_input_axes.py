@@ -13,14 +13,14 @@ from navcore.contract.signature import Axis
 from navcore.errors import DataloaderError, OptionError
 from navcore.sampling.first_pass import observe
 from navcore.sampling.input_axes import InputAxes, infer_inputs, symbol_sizes
-from navcore.sampling.request import SamplingRequest
+from navcore.sampling.settings import SamplingSettings
 
 Array = np.ndarray[Any, Any]
 Shapes = dict[str, tuple[int, ...]]
 
 
 def infer(items: Sequence[Shapes], **asked: Any) -> InputAxes:
-    request = SamplingRequest(**asked)
+    request = SamplingSettings(**asked)
     arrays = [{name: np.zeros(shape, "float32") for name, shape in item.items()} for item in items]
     return infer_inputs(observe(arrays, request, lambda v: v if isinstance(v, np.ndarray) else None), request)
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings, strategies as st
 
 from navcore.contract.signature import dtype_named
 from navcore.errors import WorkspaceError
-from navcore.sampling.request import SamplingRequest
 from navcore.sampling.sample_store import SampleStore
+from navcore.sampling.settings import SamplingSettings
 from navcore.sampling.take import take_samples
 
 from .conftest import Take, source_of, to_array
@@ -61,7 +61,7 @@ def test_samples_of_any_dtype_and_shape_come_back(
     store = SampleStore(tmp_path_factory.mktemp("store"))
     whole = {0: (batch, *shape), -1: (*shape, batch), None: tuple(shape)}[batch_dim]
     items = [np.full(whole, value).astype(dtype_named(dtype)) for value in (0, 1)]
-    request = SamplingRequest(batch_dim=batch_dim)
+    request = SamplingSettings(batch_dim=batch_dim)
     identity = source_of(lambda x: (x, np.ones(())))
     samples = take_samples(items, request, to_array=to_array, source=identity, store=store)
     for number, comparison in enumerate(store.comparisons(samples.signature, ("correctness",))):

@@ -11,12 +11,12 @@ from hypothesis import given, strategies as st
 
 from navcore.sampling.first_pass import observe
 from navcore.sampling.input_axes import infer_inputs
-from navcore.sampling.request import SamplingRequest
 from navcore.sampling.selection import Selection, select
+from navcore.sampling.settings import SamplingSettings
 
 
 def chosen(shapes: Sequence[tuple[int, ...]], **asked: Any) -> Selection:
-    request = SamplingRequest(**asked)
+    request = SamplingSettings(**asked)
     items = [np.zeros(shape) for shape in shapes]
     observation = observe(items, request, lambda v: v if isinstance(v, np.ndarray) else None)
     return select(observation, infer_inputs(observation, request).signature, request)

@@ -23,7 +23,7 @@ from navcore.workspace.folder import (
     waiting_room,
     workspace_path,
 )
-from navcore.workspace.settings import check_model_name
+from navcore.workspace.settings import valid_model_name
 
 
 @pytest.fixture
@@ -202,7 +202,7 @@ def test_a_waiting_room_that_is_somebody_elses_is_refused(root: Path) -> None:
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a..b", "-x", ".x", "a b", "ü", "x" * 129, "a\n"])
 def test_names_that_cannot_name_a_folder_are_refused(name: str) -> None:
     with pytest.raises(OptionError, match="cannot name a folder"):
-        check_model_name(name)
+        valid_model_name(name)
 
 
 def test_the_path_of_a_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-from .child_records import (
+from .child_register import (
     kill_children as kill_children,
     reap_orphans as reap_orphans,
 )

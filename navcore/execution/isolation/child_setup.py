@@ -25,10 +25,10 @@ def enter_child() -> None:
     parent, it does all this but the first.
     """
     parent = os.environ.pop(PARENT_VARIABLE, None)
-    settle(int(parent) if parent is not None else None)
+    prepare_child(int(parent) if parent is not None else None)
 
 
-def settle(parent: int | None) -> None:
+def prepare_child(parent: int | None) -> None:
     """Do the work of `enter_child` for a child of the process numbered ``parent``."""
     if parent is not None:
         die_with(parent)

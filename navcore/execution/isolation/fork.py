@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import attrs
 
 from navcore.errors import StepError
-from navcore.execution.isolation.child_setup import TOKEN_VARIABLE, settle
+from navcore.execution.isolation.child_setup import TOKEN_VARIABLE, prepare_child
 from navcore.execution.isolation.output_capture import flush_output, replace_standard_streams
 from navcore.execution.isolation.result_file import write_result
 from navcore.execution.isolation.supervisor import ChildReport, Limits, StartedChild, block_signals, prepare, supervise
@@ -104,7 +104,7 @@ def _live(errand: _Errand, parents_end: int) -> NoReturn:
         inherited = replace_standard_streams(errand.output)
         _forget_signal_handlers()
         os.environ[TOKEN_VARIABLE] = errand.token
-        settle(errand.parent)
+        prepare_child(errand.parent)
         os.eventfd_read(errand.gate)
         os.close(errand.gate)
         status = _run(errand)

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from navcore.errors import OptionError
-from navcore.execution.isolation.child_records import STOP, ChildRecord, remove_record, write_record
+from navcore.execution.isolation.child_register import STOP, ChildEntry, register_child, unregister_child
 from navcore.execution.isolation.output_capture import CappedLog
 from navcore.execution.isolation.process_tree import Family
 from navcore.execution.isolation.procfs import identify, machine_name, resident_memory
@@ -32,7 +32,7 @@ _FAREWELL = 0.2  # seconds for a child to exit once its final result is there
 _PIPE_CHUNKS = 64  # more than a pipe holds: what is read after the end is bounded even if somebody still writes
 
 
-def _check_positive(limits: object, field: attrs.Attribute[Any], value: float | None) -> None:
+def _refuse_not_positive(limits: object, field: attrs.Attribute[Any], value: float | None) -> None:
     if value is not None and not value > 0:
         raise OptionError(f"{field.name}={value!r} is not a limit: it has to be greater than zero, or None for none.")
 
@@ -45,9 +45,9 @@ class Limits:
     what it inherited. Raises OptionError for a limit that is not positive.
     """
 
-    seconds: float | None = attrs.field(default=None, validator=_check_positive)
-    memory_bytes: int | None = attrs.field(default=None, validator=_check_positive)
-    log_bytes: int = attrs.field(default=4 << 20, validator=_check_positive)
+    seconds: float | None = attrs.field(default=None, validator=_refuse_not_positive)
+    memory_bytes: int | None = attrs.field(default=None, validator=_refuse_not_positive)
+    log_bytes: int = attrs.field(default=4 << 20, validator=_refuse_not_positive)
 
 
 @attrs.frozen
@@ -112,7 +112,7 @@ def supervise(child: StartedChild, *, folder: Path, log: Path, limits: Limits) -
     """
     family = Family(child.pid)
     with contextlib.ExitStack() as stack:
-        stack.callback(remove_record, folder)
+        stack.callback(unregister_child, folder)
         stack.callback(os.close, child.output)
         stack.callback(family.end)
         # From here on an interrupt finds somebody who kills the child. One that waited is raised by this very call.
@@ -147,7 +147,7 @@ def _record(child: StartedChild, folder: Path) -> None:
     parent, process = identify(os.getpid()), identify(child.pid)
     if parent is not None and process is not None:
         output = os.readlink(f"/proc/self/fd/{child.output}")
-        write_record(folder, ChildRecord(machine_name(), parent, process, child.token, output))
+        register_child(folder, ChildEntry(machine_name(), parent, process, child.token, output))
 
 
 class _Watch(contextlib.ExitStack):

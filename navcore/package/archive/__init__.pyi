@@ -8,7 +8,7 @@ from .reading import (
     read_member as read_member,
 )
 from .refusals import Refusal as Refusal
-from .size_limits import Limits as Limits
+from .size_limits import SizeLimits as SizeLimits
 from .writing import (
     Member as Member,
     write_archive as write_archive,

@@ -21,7 +21,7 @@ from navcore.package.archive.refusals import Refusal
 
 
 @contextmanager
-def landing_file(path: Path, *, replace: bool) -> Iterator[int]:
+def atomic_file(path: Path, *, replace: bool) -> Iterator[int]:
     """Yield the descriptor of a private file that becomes ``path`` when the block ends well.
 
     On any failure the private file is removed, and what was at ``path`` stays as it was.
@@ -47,10 +47,10 @@ def landing_file(path: Path, *, replace: bool) -> Iterator[int]:
 
 
 @contextmanager
-def landing_folder(target: Path) -> Iterator[Path]:
+def atomic_folder(target: Path) -> Iterator[Path]:
     """Yield a new empty folder that becomes ``target`` when the block ends well, and is removed when it does not.
 
-    The caller flushes the files; the folders are flushed here. Raises like ``landing_file``.
+    The caller flushes the files; the folders are flushed here. Raises like ``atomic_file``.
     """
     with _write_failures_reported(target):
         refuse_existing(target, replace=False)

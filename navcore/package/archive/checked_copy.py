@@ -17,14 +17,14 @@ _BUFFERS = 4
 
 
 @attrs.frozen
-class Checks:
+class Sums:
     """The SHA-256 (lower-case hex) and the CRC-32 of what was copied."""
 
     sha256: str
     crc32: int
 
 
-class _RunningChecks:
+class _RunningSums:
     """The two sums of a stream, each to be fed in order by one thread."""
 
     def __init__(self) -> None:
@@ -37,17 +37,17 @@ class _RunningChecks:
     def feed_crc32(self, data: memoryview) -> None:
         self._crc32 = zlib.crc32(data, self._crc32)
 
-    def finish(self) -> Checks:
-        return Checks(self._sha256.hexdigest(), self._crc32)
+    def finish(self) -> Sums:
+        return Sums(self._sha256.hexdigest(), self._crc32)
 
 
-def copy_checked(source: int, source_offset: int, size: int, sink: int | None, sink_offset: int = 0) -> Checks:
+def copy_and_digest(source: int, source_offset: int, size: int, sink: int | None, sink_offset: int = 0) -> Sums:
     """Copy exactly ``size`` bytes from one descriptor to another (``None``: only check) and return their checks.
 
     SHA-256, CRC-32 and writing each have a core to themselves: Python lets go of its lock in all three.
     Raises ``PackageError`` if ``source`` ends early or cannot be read, ``OSError`` if ``sink`` cannot be written.
     """
-    checks = _RunningChecks()
+    checks = _RunningSums()
     if size <= _CHUNK:
         data = memoryview(read_exactly(source, source_offset, size))
         checks.feed_sha256(data)

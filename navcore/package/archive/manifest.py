@@ -26,8 +26,8 @@ from typing import Any, NoReturn, TypeAlias
 import attrs
 
 from navcore.package.archive.refusals import Refusal, refusal
-from navcore.package.archive.safe_names import check_names
-from navcore.package.archive.size_limits import Limits
+from navcore.package.archive.safe_names import refuse_unsafe_names
+from navcore.package.archive.size_limits import SizeLimits
 
 JSON: TypeAlias = "Mapping[str, JSON] | Sequence[JSON] | str | int | float | bool | None"
 
@@ -114,15 +114,15 @@ def parse_manifest(data: bytes) -> Manifest:
         raise refusal(Refusal.MANIFEST_SHAPE, "the manifest's meta is not an object.")
     if not isinstance(listed, list):
         raise refusal(Refusal.MANIFEST_SHAPE, "the manifest's files are not a list.")
-    _check_meta(meta)
+    _refuse_unplain_meta(meta)
     files = tuple(_file_entry(entry, position) for position, entry in enumerate(listed))
-    check_names([MANIFEST_NAME, *(entry.name for entry in files)])
-    _check_references(files)
+    refuse_unsafe_names([MANIFEST_NAME, *(entry.name for entry in files)])
+    _refuse_dangling(files)
     meta_text = json.dumps(meta, ensure_ascii=False, allow_nan=False)
     return Manifest(files=files, meta_text=meta_text, digest=hashlib.sha256(data).hexdigest())
 
 
-def check_limits(manifest: Manifest, archive_size: int, limits: Limits) -> None:
+def refuse_oversize(manifest: Manifest, archive_size: int, limits: SizeLimits) -> None:
     """Refuse a manifest with too many files, or whose files would be too large. ``archive_size`` in bytes."""
     if len(manifest.files) > limits.members:
         what = f"the manifest lists {len(manifest.files)} files, more than {limits.members}."
@@ -176,7 +176,7 @@ def _no_constant(text: str) -> NoReturn:
     raise refusal(Refusal.MANIFEST_NUMBER, f"the manifest has {text}, which is no JSON number.")
 
 
-def _check_meta(meta: dict[str, object]) -> None:
+def _refuse_unplain_meta(meta: dict[str, object]) -> None:
     level: list[object] = [meta]
     for _ in range(DEEPEST_META):
         below: list[object] = []
@@ -217,7 +217,7 @@ def _file_entry(value: object, position: int) -> FileEntry:
     return FileEntry(name=name, size=size, sha256=sha256, same_as=fields.get("same_as"))
 
 
-def _check_references(files: tuple[FileEntry, ...]) -> None:
+def _refuse_dangling(files: tuple[FileEntry, ...]) -> None:
     """A reference leads to a stored file in one hop, so that there are no chains and no circles."""
     stored = {entry.name: entry for entry in files if entry.same_as is None}
     for entry in files:

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import attrs
 
-from navcore.package.archive.atomic import landing_folder, refuse_existing
-from navcore.package.archive.checked_copy import Checks, copy_checked, read_exactly
-from navcore.package.archive.manifest import MANIFEST_NAME, FileEntry, Manifest, check_limits, parse_manifest
+from navcore.package.archive.atomic import atomic_folder, refuse_existing
+from navcore.package.archive.checked_copy import Sums, copy_and_digest, read_exactly
+from navcore.package.archive.manifest import MANIFEST_NAME, FileEntry, Manifest, parse_manifest, refuse_oversize
 from navcore.package.archive.refusals import Refusal, about, refusal
-from navcore.package.archive.safe_names import check_names
-from navcore.package.archive.size_limits import DEFAULT_LIMITS, Limits
+from navcore.package.archive.safe_names import refuse_unsafe_names
+from navcore.package.archive.size_limits import DEFAULT_SIZE_LIMITS, SizeLimits
 from navcore.package.archive.zip_format import ZipMember
-from navcore.package.archive.zip_proof import check_local_header, read_structure
+from navcore.package.archive.zip_proof import prove_local_header, read_structure
 
 LARGEST_READ = 16 << 20
 
@@ -36,7 +36,7 @@ class _Package:
         return self.members[entry.same_as or entry.name]
 
 
-def read_manifest(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Manifest:
+def read_manifest(path: Path, *, limits: SizeLimits = DEFAULT_SIZE_LIMITS) -> Manifest:
     """Return the manifest of the package at ``path``; reads no content, so that size does not matter.
 
     Raises ``PackageError`` with the code of the failed check (``Refusal``).
@@ -51,7 +51,7 @@ def read_member(path: Path, manifest: Manifest, name: str, *, largest: int = LAR
     ``manifest`` is what ``read_manifest`` returned for the same file. Raises ``PackageError``, with the code
     ``changed`` if there is another package at ``path`` meanwhile.
     """
-    with _opened(Path(path), DEFAULT_LIMITS) as package:
+    with _opened(Path(path), DEFAULT_SIZE_LIMITS) as package:
         if package.manifest.digest != manifest.digest:
             raise refusal(Refusal.CHANGED, "there is another package at this path meanwhile.")
         entry = manifest.file(name)
@@ -59,13 +59,13 @@ def read_member(path: Path, manifest: Manifest, name: str, *, largest: int = LAR
             what = f"{name!a} has {entry.size} bytes, more than the {largest} that may be read into memory."
             raise refusal(Refusal.MEMBER_TOO_LARGE, what)
         member = package.member(entry)
-        check_local_header(package.descriptor, member)
-        checks = copy_checked(package.descriptor, member.data_offset, member.size, None)
-        _check_content(checks, entry, member)
+        prove_local_header(package.descriptor, member)
+        checks = copy_and_digest(package.descriptor, member.data_offset, member.size, None)
+        _refuse_other_content(checks, entry, member)
         return read_exactly(package.descriptor, member.data_offset, member.size)
 
 
-def extract_archive(path: Path, target: Path, *, limits: Limits = DEFAULT_LIMITS) -> Manifest:
+def extract_archive(path: Path, target: Path, *, limits: SizeLimits = DEFAULT_SIZE_LIMITS) -> Manifest:
     """Extract all files of the package at ``path`` into the new folder ``target`` and return the manifest.
 
     Everything that can be known without the contents is checked before the first byte is written; the contents are
@@ -78,8 +78,8 @@ def extract_archive(path: Path, target: Path, *, limits: Limits = DEFAULT_LIMITS
     refuse_existing(target, replace=False)
     with _opened(Path(path), limits) as package:
         for member in package.members.values():
-            check_local_header(package.descriptor, member)
-        with landing_folder(target) as folder:
+            prove_local_header(package.descriptor, member)
+        with atomic_folder(target) as folder:
             _make_folders(folder, package.manifest)
             for entry in package.manifest.stored:
                 _extract(package, entry, folder)
@@ -90,7 +90,7 @@ def extract_archive(path: Path, target: Path, *, limits: Limits = DEFAULT_LIMITS
 
 
 @contextmanager
-def _opened(path: Path, limits: Limits) -> Iterator[_Package]:
+def _opened(path: Path, limits: SizeLimits) -> Iterator[_Package]:
     with about(path):
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -104,16 +104,16 @@ def _opened(path: Path, limits: Limits) -> Iterator[_Package]:
             os.close(descriptor)
 
 
-def _proven(descriptor: int, limits: Limits) -> _Package:
+def _proven(descriptor: int, limits: SizeLimits) -> _Package:
     members = read_structure(descriptor, limits)
-    check_names(member.name for member in members)
+    refuse_unsafe_names(member.name for member in members)
     manifest = _manifest_of(descriptor, members, limits)
-    check_limits(manifest, os.fstat(descriptor).st_size, limits)
-    _check_listing(members[1:], manifest.stored)
+    refuse_oversize(manifest, os.fstat(descriptor).st_size, limits)
+    _refuse_other_members(members[1:], manifest.stored)
     return _Package(descriptor, {member.name: member for member in members[1:]}, manifest)
 
 
-def _manifest_of(descriptor: int, members: Sequence[ZipMember], limits: Limits) -> Manifest:
+def _manifest_of(descriptor: int, members: Sequence[ZipMember], limits: SizeLimits) -> Manifest:
     names = [member.name for member in members]
     if MANIFEST_NAME not in names:
         raise refusal(Refusal.MANIFEST_MISSING, f"the archive has no {MANIFEST_NAME}, so it is not a .nav package.")
@@ -123,14 +123,14 @@ def _manifest_of(descriptor: int, members: Sequence[ZipMember], limits: Limits) 
     if member.size > limits.manifest_bytes:
         what = f"the manifest has {member.size} bytes, more than the {limits.manifest_bytes} that are allowed."
         raise refusal(Refusal.MANIFEST_TOO_LARGE, what)
-    check_local_header(descriptor, member)
+    prove_local_header(descriptor, member)
     text = read_exactly(descriptor, member.data_offset, member.size)
     if zlib.crc32(text) != member.crc32:
         raise refusal(Refusal.CHECKSUM, "the manifest has another checksum than the archive says.")
     return parse_manifest(text)
 
 
-def _check_listing(members: Sequence[ZipMember], stored: Sequence[FileEntry]) -> None:
+def _refuse_other_members(members: Sequence[ZipMember], stored: Sequence[FileEntry]) -> None:
     """The manifest lists exactly the members, in their order, with their sizes (the rule of a wheel's RECORD)."""
     held, listed = [member.name for member in members], [entry.name for entry in stored]
     listed_names, held_names = set(listed), set(held)
@@ -148,7 +148,7 @@ def _check_listing(members: Sequence[ZipMember], stored: Sequence[FileEntry]) ->
             raise refusal(Refusal.SIZE_DIFFERS, what)
 
 
-def _check_content(checks: Checks, entry: FileEntry, member: ZipMember) -> None:
+def _refuse_other_content(checks: Sums, entry: FileEntry, member: ZipMember) -> None:
     if checks.sha256 != entry.sha256:
         what = f"the content of {entry.name!a} is damaged or was exchanged (its SHA-256 differs)."
         raise refusal(Refusal.DIGEST, what, hint="Copy or download the package again.")
@@ -166,8 +166,8 @@ def _make_folders(folder: Path, manifest: Manifest) -> None:
 def _extract(package: _Package, entry: FileEntry, folder: Path) -> None:
     member = package.member(entry)
     with _created(folder / entry.name) as sink:
-        checks = copy_checked(package.descriptor, member.data_offset, member.size, sink)
-        _check_content(checks, entry, member)
+        checks = copy_and_digest(package.descriptor, member.data_offset, member.size, sink)
+        _refuse_other_content(checks, entry, member)
         os.fsync(sink)
 
 

@@ -22,7 +22,7 @@ _FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _WINDOWS_DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\..*)?", re.IGNORECASE)
 
 
-def check_name(name: str) -> None:
+def refuse_unsafe_name(name: str) -> None:
     """Refuse ``name`` unless it is safe on its own. Raises ``PackageError`` with a ``name-…`` code."""
     shown = ascii(name[:120])
     plain = name.isascii() and name.isprintable()
@@ -42,10 +42,10 @@ def check_name(name: str) -> None:
     if len(parts) > DEEPEST_NAME:
         raise refusal(Refusal.NAME_TOO_DEEP, f"the name {shown} has more than {DEEPEST_NAME} parts.")
     for part in parts:
-        _check_part(part, shown)
+        _refuse_unsafe_part(part, shown)
 
 
-def _check_part(part: str, shown: str) -> None:
+def _refuse_unsafe_part(part: str, shown: str) -> None:
     if not part:
         raise refusal(Refusal.NAME_EMPTY, f"the name {shown} has an empty part.")
     if part in {".", ".."}:
@@ -56,15 +56,15 @@ def _check_part(part: str, shown: str) -> None:
         raise refusal(Refusal.NAME_RESERVED, f"the name {shown} cannot exist on Windows.")
 
 
-def check_names(names: Iterable[str]) -> None:
-    """Refuse names that are unsafe alone (``check_name``) or that get into each other's way.
+def refuse_unsafe_names(names: Iterable[str]) -> None:
+    """Refuse names that are unsafe alone (``refuse_unsafe_name``) or that get into each other's way.
 
     Every name and every folder on the way to it is compared with all others by case-folded, decomposed form
     (canonical caseless matching, Unicode standard 3.13).
     """
     seen: dict[str, tuple[str, bool]] = {}
     for name in names:
-        check_name(name)
+        refuse_unsafe_name(name)
         cut = name.find("/")
         while cut >= 0:
             _claim(seen, name[:cut], is_file=False)

@@ -6,7 +6,7 @@ import attrs
 
 
 @attrs.frozen
-class Limits:
+class SizeLimits:
     """What a reader accepts; sizes in bytes.
 
     The defaults let every package through that ``write_archive`` makes. Lower them for packages of strangers.
@@ -23,4 +23,4 @@ class Limits:
     expansion_free_bytes: int = 64 << 20
 
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_SIZE_LIMITS = SizeLimits()

@@ -14,19 +14,19 @@ from pathlib import Path
 
 import attrs
 
-from navcore.package.archive.atomic import landing_file, refuse_existing
-from navcore.package.archive.checked_copy import copy_checked, read_exactly, write_fully
+from navcore.package.archive.atomic import atomic_file, refuse_existing
+from navcore.package.archive.checked_copy import copy_and_digest, read_exactly, write_fully
 from navcore.package.archive.manifest import (
     JSON,
     MANIFEST_NAME,
     FileEntry,
-    check_limits,
     manifest_bytes,
     parse_manifest,
+    refuse_oversize,
 )
 from navcore.package.archive.refusals import Refusal, about, refusal
-from navcore.package.archive.safe_names import check_names
-from navcore.package.archive.size_limits import DEFAULT_LIMITS
+from navcore.package.archive.safe_names import refuse_unsafe_names
+from navcore.package.archive.size_limits import DEFAULT_SIZE_LIMITS
 from navcore.package.archive.zip_format import ZipMember, central_record, end_records, local_header, zip_member
 
 _PEEK = 64 << 10
@@ -42,7 +42,7 @@ class Member:
 
 
 @attrs.frozen
-class _Source:
+class _Origin:
     """A file to be packed as it was when the package was laid out; ``fingerprint`` tells whether it changed since."""
 
     name: str
@@ -63,17 +63,17 @@ def write_archive(path: Path, members: Sequence[Member], *, meta: Mapping[str, J
     path = Path(path)
     with about(path):
         refuse_existing(path, replace=override)
-        check_names([MANIFEST_NAME, *(member.name for member in members)])
+        refuse_unsafe_names([MANIFEST_NAME, *(member.name for member in members)])
         sources = [_survey(member) for member in members]
         plan = _lay_out(sources, _find_twins(sources), meta)
-        with landing_file(path, replace=override) as archive:
+        with atomic_file(path, replace=override) as archive:
             _write(archive, plan)
 
 
-def _survey(member: Member) -> _Source:
+def _survey(member: Member) -> _Origin:
     with _opened(Path(member.source)) as descriptor:
         fingerprint = _fingerprint(descriptor)
-        return _Source(member.name, Path(member.source), fingerprint[0], fingerprint)
+        return _Origin(member.name, Path(member.source), fingerprint[0], fingerprint)
 
 
 @contextmanager
@@ -96,7 +96,7 @@ def _fingerprint(descriptor: int) -> tuple[int, ...]:
     return (status.st_size, status.st_dev, status.st_ino, status.st_mtime_ns)
 
 
-def _find_twins(sources: Sequence[_Source]) -> dict[str, str]:
+def _find_twins(sources: Sequence[_Origin]) -> dict[str, str]:
     """Map the name of each file whose content an earlier one has already to the name of that one.
 
     Size, then both ends, then everything: only files that agree so far are read further.
@@ -114,26 +114,26 @@ def _find_twins(sources: Sequence[_Source]) -> dict[str, str]:
     return twins
 
 
-def _agreeing(sources: Sequence[_Source], keys: Sequence[tuple[object, ...]]) -> list[_Source]:
+def _agreeing(sources: Sequence[_Origin], keys: Sequence[tuple[object, ...]]) -> list[_Origin]:
     counts = Counter(keys)
     return [source for source, key in zip(sources, keys, strict=True) if counts[key] > 1]
 
 
-def _peek(source: _Source) -> tuple[int, bytes]:
+def _peek(source: _Origin) -> tuple[int, bytes]:
     with _opened(source.path) as descriptor:
         size = min(source.size, _PEEK)
         ends = read_exactly(descriptor, 0, size) + read_exactly(descriptor, source.size - size, size)
     return source.size, hashlib.sha256(ends).digest()
 
 
-def _digest(source: _Source) -> str:
+def _digest(source: _Origin) -> str:
     with _opened(source.path) as descriptor:
-        digest = copy_checked(descriptor, 0, source.size, None).sha256
-        _check_unchanged(source, descriptor)
+        digest = copy_and_digest(descriptor, 0, source.size, None).sha256
+        _refuse_changed(source, descriptor)
     return digest
 
 
-def _check_unchanged(source: _Source, descriptor: int) -> None:
+def _refuse_changed(source: _Origin, descriptor: int) -> None:
     if _fingerprint(descriptor) != source.fingerprint:
         raise refusal(Refusal.SOURCE_CHANGED, f"{source.path} changed while it was being packed.")
 
@@ -142,10 +142,10 @@ def _check_unchanged(source: _Source, descriptor: int) -> None:
 class _Plan:
     """Where each byte goes; ``members`` are the stored sources in order, the manifest not among them."""
 
-    sources: Sequence[_Source]
+    sources: Sequence[_Origin]
     twins: Mapping[str, str]
     meta: Mapping[str, JSON]
-    members: Sequence[tuple[_Source, ZipMember]]
+    members: Sequence[tuple[_Origin, ZipMember]]
 
     def manifest(self, digests: Mapping[str, str]) -> tuple[ZipMember, bytes]:
         """The manifest with ``digests`` by name of the stored file; its length is the same without them."""
@@ -162,7 +162,7 @@ class _Plan:
         return zip_member(MANIFEST_NAME, len(text), 0, zlib.crc32(text)), text
 
 
-def _lay_out(sources: Sequence[_Source], twins: Mapping[str, str], meta: Mapping[str, JSON]) -> _Plan:
+def _lay_out(sources: Sequence[_Origin], twins: Mapping[str, str], meta: Mapping[str, JSON]) -> _Plan:
     """Place the manifest at byte 0 and the stored files behind it; refuse what a reader would refuse by default."""
     first, text = _Plan(sources, twins, meta, ()).manifest({})
     members = []
@@ -171,9 +171,9 @@ def _lay_out(sources: Sequence[_Source], twins: Mapping[str, str], meta: Mapping
         if source.name not in twins:
             members.append((source, zip_member(source.name, source.size, offset)))
             offset = members[-1][1].end
-    if len(text) > DEFAULT_LIMITS.manifest_bytes:
+    if len(text) > DEFAULT_SIZE_LIMITS.manifest_bytes:
         raise refusal(Refusal.MANIFEST_TOO_LARGE, f"the manifest would take {len(text)} bytes.")
-    check_limits(parse_manifest(text), offset, DEFAULT_LIMITS)
+    refuse_oversize(parse_manifest(text), offset, DEFAULT_SIZE_LIMITS)
     return _Plan(sources, twins, meta, members)
 
 
@@ -183,8 +183,8 @@ def _write(archive: int, plan: _Plan) -> None:
     written: list[ZipMember] = []
     for source, member in plan.members:
         with _opened(source.path) as descriptor:
-            checks = copy_checked(descriptor, 0, source.size, archive, member.data_offset)
-            _check_unchanged(source, descriptor)
+            checks = copy_and_digest(descriptor, 0, source.size, archive, member.data_offset)
+            _refuse_changed(source, descriptor)
         digests[source.name] = checks.sha256
         written.append(attrs.evolve(member, crc32=checks.crc32))
         write_fully(archive, local_header(written[-1]), member.offset)

@@ -16,7 +16,7 @@ import attrs
 from navcore.errors import PackageError
 from navcore.package.archive.checked_copy import read_exactly
 from navcore.package.archive.refusals import Refusal, refusal
-from navcore.package.archive.size_limits import Limits
+from navcore.package.archive.size_limits import SizeLimits
 from navcore.package.archive.zip_format import (
     CENTRAL,
     CENTRAL_MARK,
@@ -50,10 +50,10 @@ class _Directory:
     count: int
 
 
-def read_structure(archive: int, limits: Limits) -> tuple[ZipMember, ...]:
+def read_structure(archive: int, limits: SizeLimits) -> tuple[ZipMember, ...]:
     """Return the members of the archive behind a descriptor, in the order of their bytes.
 
-    Reads the end of the file and the central directory only; ``check_local_header`` completes the proof for the members
+    Reads the end of the file and the central directory only; ``prove_local_header`` completes the proof for the members
     that are going to be read. Names are decoded, not yet judged. Raises ``PackageError``.
     """
     size = os.fstat(archive).st_size
@@ -68,11 +68,11 @@ def read_structure(archive: int, limits: Limits) -> tuple[ZipMember, ...]:
         what = f"the central directory has {directory.size} bytes, more than {limits.directory_bytes}."
         raise refusal(Refusal.DIRECTORY_TOO_LARGE, what)
     members = _parse_directory(read_exactly(archive, directory.offset, directory.size), directory.count)
-    _check_cover(members, directory.offset)
+    _prove_cover(members, directory.offset)
     return members
 
 
-def check_local_header(archive: int, member: ZipMember) -> None:
+def prove_local_header(archive: int, member: ZipMember) -> None:
     """Refuse a member whose own header is not, to the byte, the one that the central directory implies."""
     expected = local_header(member)
     if read_exactly(archive, member.offset, len(expected)) != expected:
@@ -165,10 +165,10 @@ def _parse_record(fields: tuple[int, ...], raw_name: bytes, extra: bytes) -> Zip
     _, _, needed, flags, method, time, date, crc32, packed, size, _, _, comment, disk, _, external, offset = fields
     name = _decoded(raw_name, flags)
     shown = ascii(name[:120])
-    _check_flags(flags, shown)
+    _prove_flags(flags, shown)
     if method:
         raise refusal(Refusal.COMPRESSED, f"the member {shown} is compressed (method {method}), not stored.")
-    _check_kind(external, shown)
+    _prove_kind(external, shown)
     if comment:
         raise refusal(Refusal.MEMBER_COMMENT, f"the member {shown} carries a comment.")
     if disk:
@@ -187,7 +187,7 @@ def _decoded(raw_name: bytes, flags: int) -> str:
         raise refusal(Refusal.NAME_ENCODING, what) from error
 
 
-def _check_flags(flags: int, shown: str) -> None:
+def _prove_flags(flags: int, shown: str) -> None:
     if flags & _ENCRYPTION_FLAGS:
         raise refusal(Refusal.ENCRYPTED, f"the member {shown} is encrypted.")
     if flags & _DESCRIPTOR_FLAG:
@@ -196,7 +196,7 @@ def _check_flags(flags: int, shown: str) -> None:
         raise refusal(Refusal.FLAGS, f"the member {shown} has the flags {flags:#06x}.")
 
 
-def _check_kind(external: int, shown: str) -> None:
+def _prove_kind(external: int, shown: str) -> None:
     """Judge the Unix mode whichever system the record claims to be from: readers disagree on when it counts."""
     mode = external >> 16
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG) or external & _DOS_FOLDER:
@@ -223,19 +223,19 @@ def _with_zip64(size: int, packed: int, offset: int, extra: bytes, shown: str) -
     return values[0], values[1], values[2]
 
 
-def _check_cover(members: tuple[ZipMember, ...], directory_offset: int) -> None:
+def _prove_cover(members: tuple[ZipMember, ...], directory_offset: int) -> None:
     """The members follow each other without overlap or hole, from byte 0 to the central directory."""
     if members and members[0].offset:
         raise refusal(Refusal.PREFIX_DATA, f"{members[0].offset} bytes precede the first member.")
     position, before = 0, "the start of the file"
     for member in members:
         shown = ascii(member.name[:120])
-        _check_touch(position, member.offset, before, shown)
+        _prove_touch(position, member.offset, before, shown)
         position, before = member.end, shown
-    _check_touch(position, directory_offset, before, "the central directory")
+    _prove_touch(position, directory_offset, before, "the central directory")
 
 
-def _check_touch(end: int, start: int, before: str, after: str) -> None:
+def _prove_touch(end: int, start: int, before: str, after: str) -> None:
     if start < end:
         raise refusal(Refusal.OVERLAP, f"{before} and {after} share bytes.")
     if start > end:

@@ -17,7 +17,7 @@ WORDS = ("format", "runtime", "result")
 
 
 @attrs.frozen
-class Row:
+class TableRow:
     """One line of the table: text by column. ``cause`` stands in place of the cells from ``cause_at`` on.
 
     ``about`` names the format and the runtime. ``on_the_way`` marks a format that nobody asked for and that was needed
@@ -41,7 +41,7 @@ def source_first(results: Sequence[FormatResult]) -> list[FormatResult]:
     return sorted(results, key=lambda row: not is_source(row))
 
 
-def rows_of(results: Sequence[FormatResult]) -> Iterator[Row]:
+def rows_of(results: Sequence[FormatResult]) -> Iterator[TableRow]:
     """The table's lines, the source's first."""
     ordered = source_first(results)
     reference = source_reference(ordered)
@@ -63,7 +63,7 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in " ".join(text.split()))
 
 
-def _unchecked(result: FormatResult) -> Row:
+def _unchecked(result: FormatResult) -> TableRow:
     """A format with no runtime to show: it was not made, or nothing here runs it."""
     cause = result.failure.cause if result.failure else ""
     if result.status == Status.SKIPPED:
@@ -76,10 +76,10 @@ def _unchecked(result: FormatResult) -> Row:
         "result": _result_words(result.status, (), False, result.elsewhere),
         "size": size_text(result.size),
     }
-    return Row((result.format.name, ""), cells, printable(cause), DIFFERENCES[0], not result.requested)
+    return TableRow((result.format.name, ""), cells, printable(cause), DIFFERENCES[0], not result.requested)
 
 
-def _checked(result: FormatResult, runtime: RuntimeResult, reference: RuntimeResult | None) -> Iterator[Row]:
+def _checked(result: FormatResult, runtime: RuntimeResult, reference: RuntimeResult | None) -> Iterator[TableRow]:
     elsewhere = result.elsewhere or runtime.elsewhere
     head = {
         "format": _format_cell(result),
@@ -100,16 +100,16 @@ def _checked(result: FormatResult, runtime: RuntimeResult, reference: RuntimeRes
         failure = failure_of(result, runtime)
         if failure is not None:
             at = SPEEDS[0] if differences else DIFFERENCES[0]
-            yield Row(about, {**head, **differences}, printable(failure.cause), at, on_the_way)
+            yield TableRow(about, {**head, **differences}, printable(failure.cause), at, on_the_way)
             return
-        yield Row(about, {**_blank(), **head, **differences}, on_the_way=on_the_way)
+        yield TableRow(about, {**_blank(), **head, **differences}, on_the_way=on_the_way)
         return
     for position, measured in enumerate(sorted(runtime.performance, key=lambda one: one.batch_size)):
         speeds = _speed_cells(measured, ratio(runtime, measured, reference))
         if position == 0:
-            yield Row(about, {**_blank(), **head, **differences, **speeds}, on_the_way=on_the_way)
+            yield TableRow(about, {**_blank(), **head, **differences, **speeds}, on_the_way=on_the_way)
         else:
-            yield Row(about, speeds, on_the_way=on_the_way)
+            yield TableRow(about, speeds, on_the_way=on_the_way)
 
 
 def failure_of(result: FormatResult, runtime: RuntimeResult) -> Failure | None:

@@ -10,7 +10,7 @@ import attrs
 from navcore.package.report.cells import (
     COLUMNS,
     WORDS,
-    Row,
+    TableRow,
     failure_of,
     is_source,
     printable,
@@ -67,7 +67,7 @@ def table_lines(results: Sequence[FormatResult], *, width: int | None = None) ->
     return lines
 
 
-def _fitted(rows: Sequence[Row], width: int | None) -> tuple[tuple[str, ...], dict[str, int], list[str]]:
+def _fitted(rows: Sequence[TableRow], width: int | None) -> tuple[tuple[str, ...], dict[str, int], list[str]]:
     """The columns that fit, their widths, and the names of those left out."""
     widths = {column: max([len(column), *(len(row.cells.get(column, "")) for row in rows)]) for column in COLUMNS}
     left_out: list[str] = []
@@ -89,7 +89,7 @@ def _aligned(cells: dict[str, str], columns: Sequence[str], widths: dict[str, in
     return _GAP.join(parts).rstrip()
 
 
-def _drawn(row: Row, columns: Sequence[str], widths: dict[str, int], limit: int) -> tuple[str, bool]:
+def _drawn(row: TableRow, columns: Sequence[str], widths: dict[str, int], limit: int) -> tuple[str, bool]:
     """The row's line, and whether its cause could be said in full."""
     cells = dict(row.cells)
     if not row.cause:

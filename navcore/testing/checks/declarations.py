@@ -16,7 +16,7 @@ import attrs
 
 from navcore.contract import Format, Hook, Route, RuntimeProvider
 from navcore.errors import OptionError, first_line
-from navcore.registry import Plugin, Registry, settle_options
+from navcore.registry import Plugin, Registry, resolve_options
 from navcore.testing.ground import Ground
 from navcore.testing.verdicts import NotHere, NotMet
 from navcore.workspace import from_data, to_data
@@ -213,7 +213,7 @@ def wrong_options_are_refused(ground: Ground, route: Route) -> None:
 
 def _refused(registry: Registry, key: str, option: str) -> bool:
     try:
-        settle_options({key: {option: _WRONG}}, registry.routes, registry.formats)
+        resolve_options({key: {option: _WRONG}}, registry.routes, registry.formats)
     except OptionError:
         return True
     return False

@@ -40,7 +40,7 @@ def failure_names_the_plugin(ground: Ground, route: Route) -> None:
     else:
         artifact = attrs.evolve(ready.artifact, path=_garbage(ground, ready.artifact, route))
         planned = Check(artifact.format, route.runtime, route)
-        row = check_runtime(ready.session, artifact, f"conformance garbage {route.id}", planned).row
+        row = check_runtime(ready.context, artifact, f"conformance garbage {route.id}", planned).row
         failure = row.failure if row.status == Status.FAILED else None
         if row.verification is not None:
             raise NotMet("it opened a file that holds no model, and answered")
@@ -66,17 +66,17 @@ def crash_is_contained(ground: Ground, route: Route) -> None:
     if route.hook == "export_model" and route.isolation != "fork":
         raise NotHere("it exports in the caller's process (isolation='caller'), where a crash cannot be contained")
     ready = ground.ready(route.source, verified=route.hook != "make_runner")
-    with ground.crashing(ready.session) as session:
+    with ground.crashing(ready.context) as context:
         if route.hook == "make_runner":
             planned = Check(ready.artifact.format, route.runtime, route)
-            row = check_runtime(session, ready.artifact, f"conformance crash {route.id}", planned).row
+            row = check_runtime(context, ready.artifact, f"conformance crash {route.id}", planned).row
             failure = row.failure if row.status == Status.FAILED else None
         else:
             step = Step(route, ready.artifact.format, route.goal)
-            making = make(session, step, ready.artifact, f"conformance crash {route.id}", processors())
-            if not making.outcome.contained:
+            built = make(context, step, ready.artifact, f"conformance crash {route.id}", processors())
+            if not built.outcome.contained:
                 raise NotHere("the live model is on a device that a fork cannot use, so this runs in the caller")
-            failure = making.outcome.failure
+            failure = built.outcome.failure
     if failure is None:
         raise NotMet("a segmentation fault in the step was reported as a success")
     if failure.category == "unavailable":
@@ -93,8 +93,8 @@ def _exported_nothing(ground: Ground, ready: Ready, route: Route) -> Failure | N
         target=route.goal,
         output=folder / route.goal.filename,
         signature=ready.artifact.signature,
-        example=ready.session.store.example(ready.artifact.signature),
-        options=ready.session.options.get(route.id),
+        example=ready.context.store.example(ready.artifact.signature),
+        options=ready.context.options.get(route.id),
         log_dir=folder,
     )
     try:
@@ -105,16 +105,16 @@ def _exported_nothing(ground: Ground, ready: Ready, route: Route) -> Failure | N
 
 
 def _converted_garbage(ground: Ground, ready: Ready, route: Route) -> Failure | None:
-    session = ready.session
+    context = ready.context
     artifact = attrs.evolve(ready.artifact, path=_garbage(ground, ready.artifact, route))
     key = f"conformance garbage {route.id}"
-    making = make(session, Step(route, artifact.format, route.goal), artifact, key, processors())
-    if making.made is None:
-        return making.outcome.failure
-    path = session.workspace.format_folder(route.goal.name) / route.goal.filename
-    product = Artifact(route.goal, artifact.signature, path, None, making.made.calling, making.made.facts)
+    built = make(context, Step(route, artifact.format, route.goal), artifact, key, processors())
+    if built.made is None:
+        return built.outcome.failure
+    path = context.workspace.format_folder(route.goal.name) / route.goal.filename
+    product = Artifact(route.goal, artifact.signature, path, None, built.made.calling, built.made.facts)
     failures = [
-        check_runtime(session, product, key, Check(route.goal, one.runtime, one)).row
+        check_runtime(context, product, key, Check(route.goal, one.runtime, one)).row
         for one in runners_of(ground, route.goal)
     ]
     refused = [row.failure for row in failures if row.verification is None or not row.verification.compared]

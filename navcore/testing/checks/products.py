@@ -61,7 +61,7 @@ def product_agrees_with_the_source(ground: Ground, route: Route) -> None:
     product, artifact = ground.made(route)
     rows = [
         check_runtime(
-            product.ready.session, artifact, f"conformance {route.id}", Check(route.goal, one.runtime, one)
+            product.ready.context, artifact, f"conformance {route.id}", Check(route.goal, one.runtime, one)
         ).row
         for one in runners_of(ground, route.goal)
     ]

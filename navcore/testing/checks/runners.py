@@ -96,7 +96,7 @@ def runner_agrees_with_the_source(ground: Ground, route: Route) -> None:
     ground.require(route)
     ready = ground.ready(route.source)
     planned = Check(ready.artifact.format, route.runtime, route)
-    row = check_runtime(ready.session, ready.artifact, f"conformance {route.id}", planned).row
+    row = check_runtime(ready.context, ready.artifact, f"conformance {route.id}", planned).row
     cause = row.failure.cause if row.failure else f"its row is {row.status}"
     if row.status == Status.UNAVAILABLE:
         raise NotHere(cause)

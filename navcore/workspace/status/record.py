@@ -11,7 +11,7 @@ import attrs
 from navcore.contract import Format, TensorSpec
 from navcore.workspace.plain_data import from_data, to_data
 from navcore.workspace.results import FormatResult, Outcome
-from navcore.workspace.settings import Settings, check_model_name
+from navcore.workspace.settings import Settings, valid_model_name
 from navcore.workspace.status.export_config import config_from_data, config_to_data
 from navcore.workspace.status.format_rows import row_from_data, row_to_data, signature_data, signature_to_data
 
@@ -93,7 +93,7 @@ def record_from_data(data: Mapping[str, Any]) -> Record:
         git_info=dict(data["git_info"]),
         navcore_version=str(data["navcore_version"]),
     )
-    _check_places(record)
+    _valid_places(record)
     return record
 
 
@@ -129,35 +129,35 @@ def _samples_from_data(data: Mapping[str, Any]) -> Samples | None:
     return from_data({**found, "signature": {**(signature_data(found["signature"]) or {}), **specs}}, Samples)
 
 
-def _check_places(record: Record) -> None:
+def _valid_places(record: Record) -> None:
     """A status file may come from a stranger: nothing in it may name a place outside the workspace."""
-    check_model_name(record.settings.model_name)
-    check_file_name(record.source.filename)
+    valid_model_name(record.settings.model_name)
+    valid_file_name(record.source.filename)
     names = [row.format.name for row in record.results]
     for row in record.results:
-        check_file_name(row.format.filename)
-        check_inside(row.path)
+        valid_file_name(row.format.filename)
+        valid_inside(row.path)
         outcomes: list[Outcome | None] = [attempt.outcome for attempt in row.attempts]
         outcomes += [outcome for runtime in row.runtimes for outcome in (runtime.outcome, runtime.profiling)]
         for outcome in outcomes:
-            check_inside(outcome.log if outcome is not None else None)
-        _check_once(f"runtime of {row.format.name}", (runtime.runtime for runtime in row.runtimes))
-    _check_once("format", names)
+            valid_inside(outcome.log if outcome is not None else None)
+        _refuse_twice(f"runtime of {row.format.name}", (runtime.runtime for runtime in row.runtimes))
+    _refuse_twice("format", names)
 
 
-def check_file_name(name: str) -> None:
+def valid_file_name(name: str) -> None:
     """Raises :class:`ValueError` for a name that is not one entry of a folder."""
     if name in ("", ".", "..") or "/" in name or "\0" in name:
         raise ValueError(f"{name!r} is not the name of a file")
 
 
-def check_inside(path: str | None) -> None:
+def valid_inside(path: str | None) -> None:
     """Raises :class:`ValueError` for a path that leads out of the folder it is relative to."""
     if path and (PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts or "\0" in path):
         raise ValueError(f"{path!r} is not a path inside the workspace")
 
 
-def _check_once(kind: str, names: Iterable[str]) -> None:
+def _refuse_twice(kind: str, names: Iterable[str]) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:

@@ -14,11 +14,11 @@ from navcore.errors import PackageError
 from navcore.workspace.atomic_files import write_text
 from navcore.workspace.plain_data import from_data, to_data
 from navcore.workspace.results import FormatResult
-from navcore.workspace.settings import Settings, check_model_name
+from navcore.workspace.settings import Settings, valid_model_name
 from navcore.workspace.status.export_config import asked_option, settings_from_data, settings_to_data
 from navcore.workspace.status.file import about
 from navcore.workspace.status.format_rows import signature_data, signature_to_data, variant_to_data
-from navcore.workspace.status.record import check_file_name, check_inside
+from navcore.workspace.status.record import valid_file_name, valid_inside
 from navcore.workspace.status.yaml_text import from_yaml, read_text, to_yaml
 
 if TYPE_CHECKING:
@@ -187,9 +187,9 @@ def _config_from_data(data: Mapping[str, Any]) -> VariantConfig:
         VariantConfig,
     )
     config = attrs.evolve(config, asked=settings_from_data({**asked, "targets": data["target_formats"]}))
-    check_model_name(config.model_name)
-    check_file_name(config.variant.filename)
-    check_inside(config.model_path)
+    valid_model_name(config.model_name)
+    valid_file_name(config.variant.filename)
+    valid_inside(config.model_path)
     return config
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from navcore.errors import OptionError
-from navcore.execution.isolation.child_records import kill_children
+from navcore.execution.isolation.child_register import kill_children
 from navcore.execution.isolation.fork import run_forked
 from navcore.execution.isolation.procfs import identify
 from navcore.execution.isolation.result_file import write_result

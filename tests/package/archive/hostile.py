@@ -16,7 +16,7 @@ from typing import Any
 
 import attrs
 
-from navcore.package.archive.size_limits import Limits
+from navcore.package.archive.size_limits import SizeLimits
 
 FILES = {"status.yaml": b"format_version: 1\n", "onnx/model.onnx": b"\x08\x07weights" * 20}
 
@@ -131,7 +131,7 @@ class Case:
     title: str
     code: str
     data: bytes = attrs.field(repr=False)
-    limits: Limits = attrs.field(factory=Limits, repr=False)
+    limits: SizeLimits = attrs.field(factory=SizeLimits, repr=False)
 
 
 def _named(*names: str) -> bytes:
@@ -407,17 +407,17 @@ def _limit_cases() -> list[Case]:
     copies = [entry(f"copy{number}", bomb, same_as="bomb") for number in range(400)]
     copy_bomb = package({"bomb": bomb}, manifest(files=[entry("bomb", bomb), *copies]))
     return [
-        Case("file too large", "archive-too-large", good, Limits(archive_bytes=100)),
-        Case("directory too large", "directory-too-large", good, Limits(directory_bytes=100)),
-        Case("too many members", "too-many-members", good, Limits(members=1)),
-        Case("too many copies", "too-many-members", copy_bomb, Limits(members=100)),
-        Case("manifest too large", "manifest-too-large", good, Limits(manifest_bytes=100)),
+        Case("file too large", "archive-too-large", good, SizeLimits(archive_bytes=100)),
+        Case("directory too large", "directory-too-large", good, SizeLimits(directory_bytes=100)),
+        Case("too many members", "too-many-members", good, SizeLimits(members=1)),
+        Case("too many copies", "too-many-members", copy_bomb, SizeLimits(members=100)),
+        Case("manifest too large", "manifest-too-large", good, SizeLimits(manifest_bytes=100)),
         Case("manifest of 17 MiB", "manifest-too-large", _document(meta={"a": "x" * (17 << 20)})),
-        Case("too much in all", "expansion", good, Limits(total_bytes=100)),
+        Case("too much in all", "expansion", good, SizeLimits(total_bytes=100)),
         Case("copies of one member fill the disk", "expansion", copy_bomb),
         Case("small copies, strict reader", "expansion", package({"a": b"x" * 2000}, manifest(files=[
             entry("a", b"x" * 2000), *(entry(f"c{n}", b"x" * 2000, same_as="a") for n in range(9))])),
-            Limits(expansion=2, expansion_free_bytes=0)),
+            SizeLimits(expansion=2, expansion_free_bytes=0)),
     ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from navcore.errors import PackageError, PackageExists
-from navcore.package.archive.atomic import landing_file, landing_folder
+from navcore.package.archive.atomic import atomic_file, atomic_folder
 
 
 class Interrupted(BaseException):
@@ -20,7 +20,7 @@ class Interrupted(BaseException):
 
 def test_a_file_lands_with_the_permissions_of_the_umask(tmp_path: Path) -> None:
     path = tmp_path / "x.nav"
-    with landing_file(path, replace=False) as descriptor:
+    with atomic_file(path, replace=False) as descriptor:
         assert not path.exists()
         os.write(descriptor, b"new")
     (tmp_path / "plain").touch()
@@ -35,7 +35,7 @@ def test_whatever_goes_wrong_the_old_file_stays_and_nothing_else(error: type[Bas
     path.write_bytes(b"old")
 
     def write_and_fail() -> None:
-        with landing_file(path, replace=True) as descriptor:
+        with atomic_file(path, replace=True) as descriptor:
             os.write(descriptor, b"new")
             raise error
 
@@ -47,7 +47,7 @@ def test_whatever_goes_wrong_the_old_file_stays_and_nothing_else(error: type[Bas
 
 def test_a_file_that_comes_into_being_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "x.nav"
-    with pytest.raises(PackageExists), landing_file(path, replace=False):
+    with pytest.raises(PackageExists), atomic_file(path, replace=False):
         path.write_bytes(b"somebody else's")
     assert path.read_bytes() == b"somebody else's"
     assert os.listdir(tmp_path) == ["x.nav"]
@@ -58,7 +58,7 @@ def test_where_hard_links_are_unknown_renaming_does(tmp_path: Path, monkeypatch:
         raise PermissionError("no hard links here")
 
     monkeypatch.setattr(os, "link", no_links)
-    with landing_file(tmp_path / "x.nav", replace=False) as descriptor:
+    with atomic_file(tmp_path / "x.nav", replace=False) as descriptor:
         os.write(descriptor, b"new")
     assert os.listdir(tmp_path) == ["x.nav"]
 
@@ -66,7 +66,7 @@ def test_where_hard_links_are_unknown_renaming_does(tmp_path: Path, monkeypatch:
 def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
     (tmp_path / "precious").write_bytes(b"precious")
     (tmp_path / "x.nav").symlink_to("precious")
-    with landing_file(tmp_path / "x.nav", replace=True):
+    with atomic_file(tmp_path / "x.nav", replace=True):
         pass
     assert (tmp_path / "precious").read_bytes() == b"precious"
     assert not (tmp_path / "x.nav").is_symlink()
@@ -74,26 +74,26 @@ def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
 
 def test_a_dangling_link_is_something_too(tmp_path: Path) -> None:
     (tmp_path / "out").symlink_to("nowhere")
-    with pytest.raises(PackageExists), landing_folder(tmp_path / "out"):
+    with pytest.raises(PackageExists), atomic_folder(tmp_path / "out"):
         pytest.fail("the block must not run")
-    with pytest.raises(PackageExists), landing_file(tmp_path / "out", replace=False):
+    with pytest.raises(PackageExists), atomic_file(tmp_path / "out", replace=False):
         pytest.fail("the block must not run")
 
 
 def test_a_folder_cannot_be_replaced_by_a_file(tmp_path: Path) -> None:
-    with pytest.raises(PackageExists), landing_file(tmp_path, replace=True):
+    with pytest.raises(PackageExists), atomic_file(tmp_path, replace=True):
         pytest.fail("the block must not run")
 
 
 def test_a_missing_parent_is_a_write_failure_with_its_reason(tmp_path: Path) -> None:
-    landing = landing_file(tmp_path / "missing" / "x.nav", replace=False)
+    landing = atomic_file(tmp_path / "missing" / "x.nav", replace=False)
     with pytest.raises(PackageError, match="No such file or directory") as caught, landing:
         pytest.fail("the block must not run")
     assert caught.value.code == "write-failed"
 
 
 def test_a_folder_is_private_until_it_lands(tmp_path: Path) -> None:
-    with landing_folder(tmp_path / "out") as folder:
+    with atomic_folder(tmp_path / "out") as folder:
         assert stat.S_IMODE(folder.parent.stat().st_mode) == 0o700
         (folder / "inner").mkdir()
         (folder / "inner" / "a").write_bytes(b"a")
@@ -106,9 +106,9 @@ def test_a_folder_is_private_until_it_lands(tmp_path: Path) -> None:
 
 def test_the_slower_of_two_is_refused_and_leaves_the_faster_alone(tmp_path: Path) -> None:
     def land_twice() -> None:
-        with landing_folder(tmp_path / "out") as slow:
+        with atomic_folder(tmp_path / "out") as slow:
             (slow / "slow").touch()
-            with landing_folder(tmp_path / "out") as fast:
+            with atomic_folder(tmp_path / "out") as fast:
                 (fast / "fast").touch()
 
     with pytest.raises(PackageExists):
@@ -121,17 +121,17 @@ def test_leftovers_of_a_killed_process_are_cleared_and_work_in_progress_is_not(t
     script = """
 import os, signal, sys
 from pathlib import Path
-from navcore.package.archive.atomic import landing_file, landing_folder
-with landing_file(Path(sys.argv[1], "x.nav"), replace=False), landing_folder(Path(sys.argv[1], "out")) as folder:
+from navcore.package.archive.atomic import atomic_file, atomic_folder
+with atomic_file(Path(sys.argv[1], "x.nav"), replace=False), atomic_folder(Path(sys.argv[1], "out")) as folder:
     (folder / "half").write_bytes(b"half")
     os.kill(os.getpid(), signal.SIGKILL)
 """
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], env=_environment(), check=False)
     assert len(os.listdir(tmp_path)) == 2
 
-    with landing_folder(tmp_path / "out"), landing_file(tmp_path / "x.nav", replace=False):
+    with atomic_folder(tmp_path / "out"), atomic_file(tmp_path / "x.nav", replace=False):
         assert len(os.listdir(tmp_path)) == 2
-        with landing_file(tmp_path / "x.nav", replace=False) as descriptor:
+        with atomic_file(tmp_path / "x.nav", replace=False) as descriptor:
             os.write(descriptor, b"nested")
         assert len(os.listdir(tmp_path)) == 3
         (tmp_path / "x.nav").unlink()

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from navcore.errors import PackageError
-from navcore.package.archive.manifest import FileEntry, check_limits, manifest_bytes, parse_manifest
-from navcore.package.archive.size_limits import Limits
+from navcore.package.archive.manifest import FileEntry, manifest_bytes, parse_manifest, refuse_oversize
+from navcore.package.archive.size_limits import SizeLimits
 
 DIGEST = hashlib.sha256(b"weights").hexdigest()
 WEIGHTS = FileEntry("onnx/model.onnx", 7, DIGEST)
@@ -79,9 +79,9 @@ def test_metadata_that_contains_itself_is_refused() -> None:
 
 def test_copies_count_in_full() -> None:
     manifest = parse_manifest(manifest_bytes([WEIGHTS, COPY], {}))
-    check_limits(manifest, 10, Limits(total_bytes=14))
+    refuse_oversize(manifest, 10, SizeLimits(total_bytes=14))
     with pytest.raises(PackageError, match="14 bytes, more than the 13") as caught:
-        check_limits(manifest, 10, Limits(total_bytes=13))
+        refuse_oversize(manifest, 10, SizeLimits(total_bytes=13))
     assert caught.value.code == "expansion"
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from navcore.errors import PackageError
-from navcore.package.archive.size_limits import Limits
+from navcore.package.archive.size_limits import SizeLimits
 from navcore.package.archive.zip_format import ZipMember, central_record, end_records, local_header, zip_member
-from navcore.package.archive.zip_proof import check_local_header, read_structure
+from navcore.package.archive.zip_proof import prove_local_header, read_structure
 
 GIB = 1 << 30
 
@@ -46,9 +46,9 @@ def test_what_is_encoded_is_read_back_by_us_and_by_zipfile(sizes: dict[str, int]
     members = _sparse_archive(path, sizes)
     archive = os.open(path, os.O_RDONLY)
     try:
-        assert list(read_structure(archive, Limits())) == members
+        assert list(read_structure(archive, SizeLimits())) == members
         for member in members:
-            check_local_header(archive, member)
+            prove_local_header(archive, member)
     finally:
         os.close(archive)
     with zipfile.ZipFile(path) as independent:
@@ -67,9 +67,9 @@ def test_a_zip64_number_that_lies_in_the_local_header_is_seen(tmp_path: Path) ->
         file.write(b"\1")
     archive = os.open(path, os.O_RDONLY)
     try:
-        assert read_structure(archive, Limits()) == (member,)
+        assert read_structure(archive, SizeLimits()) == (member,)
         with pytest.raises(PackageError) as caught:
-            check_local_header(archive, member)
+            prove_local_header(archive, member)
     finally:
         os.close(archive)
     assert caught.value.code == "local-mismatch"

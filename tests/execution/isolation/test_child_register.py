@@ -12,7 +12,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from navcore.execution.isolation.child_records import ChildRecord, kill_children, reap_orphans, write_record
+from navcore.execution.isolation.child_register import ChildEntry, kill_children, reap_orphans, register_child
 from navcore.execution.isolation.process_tree import kill_exactly
 from navcore.execution.isolation.procfs import Process, identify, is_running, machine_name, session_members
 
@@ -61,9 +61,9 @@ def stranger(eventually: Eventually) -> Iterator[Process]:
 
 
 @pytest.fixture
-def record(ended_process: Process, stranger: Process) -> ChildRecord:
+def record(ended_process: Process, stranger: Process) -> ChildEntry:
     """A record by which the stranger would have to die, were it true."""
-    return ChildRecord(machine_name(), ended_process, stranger, token="a-token", output="pipe:[1]")
+    return ChildEntry(machine_name(), ended_process, stranger, token="a-token", output="pipe:[1]")
 
 
 @pytest.mark.parametrize("redirected", ["", "stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL", "env={}"])
@@ -89,9 +89,9 @@ def test_a_grandchild_that_survives_a_killed_program_is_reaped(
 
 
 def test_a_child_that_survives_is_reaped_with_its_session(
-    record: ChildRecord, stranger: Process, tmp_path: Path, eventually: Eventually
+    record: ChildEntry, stranger: Process, tmp_path: Path, eventually: Eventually
 ) -> None:
-    write_record(tmp_path, record)
+    register_child(tmp_path, record)
 
     assert len(reap_orphans(tmp_path)) == 2
     eventually(lambda: session_members(stranger.pid) == [])
@@ -99,30 +99,30 @@ def test_a_child_that_survives_is_reaped_with_its_session(
 
 @pytest.mark.parametrize("leader_is_gone", [False, True])
 def test_a_recycled_number_is_never_killed(
-    record: ChildRecord, stranger: Process, leader_is_gone: bool, tmp_path: Path, eventually: Eventually
+    record: ChildEntry, stranger: Process, leader_is_gone: bool, tmp_path: Path, eventually: Eventually
 ) -> None:
     if leader_is_gone:
         os.kill(stranger.pid, 9)
         eventually(lambda: not is_running(stranger))
     alive = session_members(stranger.pid)
-    write_record(tmp_path, attrs.evolve(record, child=Process(stranger.pid, stranger.started - 1)))
+    register_child(tmp_path, attrs.evolve(record, child=Process(stranger.pid, stranger.started - 1)))
 
     assert reap_orphans(tmp_path) == []
     assert session_members(stranger.pid) == alive
 
 
 def test_a_record_of_another_machine_or_an_earlier_start_is_left_alone(
-    record: ChildRecord, stranger: Process, tmp_path: Path
+    record: ChildEntry, stranger: Process, tmp_path: Path
 ) -> None:
-    write_record(tmp_path, attrs.evolve(record, machine="another"))
+    register_child(tmp_path, attrs.evolve(record, machine="another"))
 
     assert reap_orphans(tmp_path) == []
     assert is_running(stranger)
     assert (tmp_path / ".running.json").exists()
 
 
-def test_a_record_of_a_live_supervisor_is_left_alone(record: ChildRecord, stranger: Process, tmp_path: Path) -> None:
-    write_record(tmp_path, attrs.evolve(record, parent=_someone(os.getpid())))
+def test_a_record_of_a_live_supervisor_is_left_alone(record: ChildEntry, stranger: Process, tmp_path: Path) -> None:
+    register_child(tmp_path, attrs.evolve(record, parent=_someone(os.getpid())))
 
     assert reap_orphans(tmp_path) == []
     assert is_running(stranger)

@@ -20,7 +20,7 @@ def _names(value: Sequence[str] | None) -> tuple[str, ...] | None:
 
 
 @attrs.frozen
-class SamplingRequest:
+class SamplingSettings:
     """How to take samples from a dataloader.
 
     ``sample_count`` is the number of correctness samples, clipped to the length of the dataloader. ``batch_dim`` is

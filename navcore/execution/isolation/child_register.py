@@ -26,7 +26,7 @@ STOP = ".stop"
 
 
 @attrs.frozen
-class ChildRecord:
+class ChildEntry:
     """A running child and the process that supervises it.
 
     ``machine`` says where the process numbers mean anything. ``token`` is in the environment of what the child
@@ -40,14 +40,14 @@ class ChildRecord:
     output: str
 
 
-def write_record(folder: Path, record: ChildRecord) -> None:
+def register_child(folder: Path, record: ChildEntry) -> None:
     """Write ``folder/.running.json``, which is there as long as the child runs."""
     private = folder / f"{RECORD}.{os.getpid()}"
     private.write_text(json.dumps(attrs.asdict(record)))
     os.replace(private, folder / RECORD)
 
 
-def remove_record(folder: Path) -> None:
+def unregister_child(folder: Path) -> None:
     """Forget a child that has ended."""
     for path in (folder / RECORD, folder / f"{RECORD}.{os.getpid()}"):
         with contextlib.suppress(OSError):
@@ -61,7 +61,7 @@ def reap_orphans(folder: Path) -> list[int]:
     another container or before the last start of this one. A process is killed only when it is provably the
     recorded child or something that it started: a process that got a recycled number is never touched.
     """
-    return _kill_recorded(folder, lambda record: not is_running(record.parent))
+    return _kill_registered(folder, lambda record: not is_running(record.parent))
 
 
 def kill_children(folder: Path) -> list[int]:
@@ -75,10 +75,10 @@ def kill_children(folder: Path) -> list[int]:
         if record.machine != machine_name() or record.parent != ourselves:
             with contextlib.suppress(OSError):
                 path.with_name(STOP).touch()
-    return _kill_recorded(folder, lambda record: record.parent == ourselves)
+    return _kill_registered(folder, lambda record: record.parent == ourselves)
 
 
-def _kill_recorded(folder: Path, is_meant: Callable[[ChildRecord], bool]) -> list[int]:
+def _kill_registered(folder: Path, is_meant: Callable[[ChildEntry], bool]) -> list[int]:
     here = machine_name()
     killed = []
     for path, record in _records(folder):
@@ -92,7 +92,7 @@ def _kill_recorded(folder: Path, is_meant: Callable[[ChildRecord], bool]) -> lis
     return killed
 
 
-def _records(folder: Path) -> Iterator[tuple[Path, ChildRecord]]:
+def _records(folder: Path) -> Iterator[tuple[Path, ChildEntry]]:
     for place, _, names in os.walk(folder):
         if RECORD in names:
             path = Path(place) / RECORD
@@ -100,10 +100,10 @@ def _records(folder: Path) -> Iterator[tuple[Path, ChildRecord]]:
             with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
                 said = json.loads(path.read_text())
                 parent, child = Process(**said.pop("parent")), Process(**said.pop("child"))
-                yield path, ChildRecord(parent=parent, child=child, **said)
+                yield path, ChildEntry(parent=parent, child=child, **said)
 
 
-def _still_running(record: ChildRecord) -> list[Process]:
+def _still_running(record: ChildEntry) -> list[Process]:
     members = session_members(record.child.pid)
     if is_running(record.child):
         return [record.child, *(process for process in members if process != record.child)]

@@ -33,7 +33,7 @@ class Samples(Protocol):
 
 
 @attrs.frozen
-class VerifyRequest:
+class VerifySettings:
     """What the outputs are held against; see :func:`navcore.evaluation.verification.verify`.
 
     ``at_most`` limits the number of comparisons.
@@ -47,7 +47,7 @@ class VerifyRequest:
 
 
 @attrs.frozen
-class MeasureRequest:
+class MeasureSettings:
     """What is measured: one performance per batch size (−1: unbatched), by the named profiler route."""
 
     config: ProfilerConfig
@@ -56,7 +56,7 @@ class MeasureRequest:
 
 
 @attrs.frozen
-class CheckResult:
+class Evaluation:
     """What was learned about one artifact in one runtime.
 
     ``measuring`` says why a batch size has no numbers, ``at`` which one is being measured.
@@ -72,32 +72,32 @@ class CheckResult:
     at: int | None = None
 
 
-def check(
+def evaluate(
     runner: Runner,
     signature: Signature,
     reference: Signature,
     store: Samples,
     registry: Registry,
     *,
-    verifying: VerifyRequest | None,
-    measuring: MeasureRequest | None,
+    verifying: VerifySettings | None,
+    measuring: MeasureSettings | None,
     log_dir: Path,
-    on_progress: Callable[[CheckResult], None] = lambda _result: None,
-) -> CheckResult:
+    on_progress: Callable[[Evaluation], None] = lambda _result: None,
+) -> Evaluation:
     """Verify first; measure only what did not fail.
 
     ``signature`` is the artifact's own, ``reference`` the source's, by which the samples are read. ``log_dir`` is what
     the profiler is told. ``on_progress`` receives what is known before each batch size is measured, which may be the
     end of the process. A batch size that cannot be measured does not keep the others from it.
     """
-    result = CheckResult(
+    result = Evaluation(
         provider=runner.provider, precision=runner.precision, threads=runner.threads, notes=runner.notes
     )
     if verifying is not None:
-        sieve = _Sieve(signature, reference)
+        fitting = _FittingComparisons(signature, reference)
         verification = verify(
             runner,
-            islice(sieve.fitting(store.comparisons(reference)), verifying.at_most),
+            islice(fitting.among(store.comparisons(reference)), verifying.at_most),
             signature=signature,
             precision=runner.precision or verifying.precision,
             noise=verifying.noise,
@@ -106,8 +106,8 @@ def check(
         )
         verification = attrs.evolve(
             verification,
-            notes=(*verification.notes, *sieve.notes()),
-            frozen_axes=tuple(dict.fromkeys((*verification.frozen_axes, *sorted(sieve.symbols)))),
+            notes=(*verification.notes, *fitting.notes()),
+            frozen_axes=tuple(dict.fromkeys((*verification.frozen_axes, *sorted(fitting.symbols)))),
         )
         result = attrs.evolve(result, verification=verification)
         if verification.failure is not None:
@@ -127,7 +127,7 @@ def check(
     return result
 
 
-class _Sieve:
+class _FittingComparisons:
     """Lets through the comparisons that fit an artifact which is known to have fixed an axis, and counts the others."""
 
     def __init__(self, signature: Signature, reference: Signature) -> None:
@@ -137,7 +137,7 @@ class _Sieve:
         self.fixed: set[str] = set()
         self.symbols: set[str] = set()
 
-    def fitting(self, comparisons: Iterable[Comparison]) -> Iterator[Comparison]:
+    def among(self, comparisons: Iterable[Comparison]) -> Iterator[Comparison]:
         for comparison in comparisons:
             misfits = self._misfits(comparison)
             if misfits:
@@ -167,7 +167,7 @@ def _measure(
     runner: Runner,
     feeds: Mapping[str, np.ndarray],
     batch_size: int,
-    request: MeasureRequest,
+    request: MeasureSettings,
     registry: Registry,
     log_dir: Path,
 ) -> BatchPerformance:
