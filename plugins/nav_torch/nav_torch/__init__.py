@@ -22,6 +22,8 @@ from nav_torch.onnx_torchscript import onnx_from_torch_torchscript
 from nav_torch.opset import OnnxOptions
 from nav_torch.torchscript import run_torchscript, torchscript_script_from_torch, torchscript_trace_from_torch
 
+__version__ = "0.1.0"
+
 __all__ = [
     "TORCH",
     "TORCHSCRIPT_SCRIPT",
