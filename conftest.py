@@ -1,8 +1,8 @@
-"""Keeps each worker of a test run to one processor, and decides which tests can be run here: none is left out in silence.
+"""Keeps each worker of a test run to one processor, and decides which tests can be run here, never in silence.
 
-A test says by a marker what it needs from the machine: ``gpu``, ``chromium``, ``triton``. Where that is missing the test
-is skipped with the reason, unless ``NAVCORE_CI_REQUIRES`` lists the marker (names with commas between them): whoever sets
-it has installed these things, so that a missing one is a failure.
+A test says by a marker what it needs from the machine: ``gpu``, ``chromium``, ``triton``. Where that is missing the
+test is skipped with the reason, unless ``NAVCORE_CI_REQUIRES`` lists the marker (names with commas between them):
+whoever sets it has installed these things, so that a missing one is a failure.
 """
 
 from __future__ import annotations

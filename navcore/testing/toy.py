@@ -66,6 +66,7 @@ class ToyModel:
     calls: int = 0
 
     def __call__(self, x: ToyTensor) -> dict[str, ToyTensor]:
+        """Scale and shift ``x``, float32 of any shape. Raises :class:`TypeError` for what is no toy tensor."""
         if not isinstance(x, ToyTensor):
             raise TypeError(f"a toy model takes a ToyTensor, not a {type(x).__name__}")
         self.calls += 1

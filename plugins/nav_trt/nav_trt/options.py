@@ -9,9 +9,12 @@ from navcore.errors import OptionError
 
 @attrs.frozen
 class EngineOptions:
-    """``max_workspace_size`` is the memory in bytes that a layer may use while it is chosen and while it runs, by
+    """What a builder of engines may be asked for.
+
+    ``max_workspace_size`` is the memory in bytes that a layer may use while it is chosen and while it runs, by
     default all of the device's. ``optimization_level`` is how long the builder may search, from 0 (fast to build) to 5
-    (fast to run), by default the builder's own choice (3)."""
+    (fast to run), by default the builder's own choice (3).
+    """
 
     max_workspace_size: int | None = None
     optimization_level: int | None = None

@@ -40,9 +40,12 @@ _FIRST_WITHOUT_PRECISION = (2, 13)
 
 @attrs.frozen
 class TorchTrtOptions:
-    """``max_workspace_size`` is the memory in bytes that a layer may use, by default all of the device's;
+    """What Torch-TensorRT may be asked for.
+
+    ``max_workspace_size`` is the memory in bytes that a layer may use, by default all of the device's;
     ``min_block_size`` the smallest number of connected operators worth an engine. ``precision_mode`` is ``"single"``
-    (the format's type only) or ``"hierarchy"`` (wider ones too): only ``torch-trt-script-fp16`` can tell them apart."""
+    (the format's type only) or ``"hierarchy"`` (wider ones too): only ``torch-trt-script-fp16`` can tell them apart.
+    """
 
     max_workspace_size: int | None = None
     min_block_size: int = 5
