@@ -100,7 +100,9 @@ def case() -> Callable[..., Case]:
         for module, flag in model_flags:
             module.training = flag
         outputs = tuple(
-            TensorSpec(name, str(np.asarray(to_array(leaf)).dtype), tuple(symbols.get(size, size) for size in leaf.shape))
+            TensorSpec(
+                name, str(np.asarray(to_array(leaf)).dtype), tuple(symbols.get(size, size) for size in leaf.shape)
+            )
             for name, leaf in flatten_result(result, is_tensor)
         )
         return Case(model, attrs.evolve(bare.signature, outputs=outputs), example)
