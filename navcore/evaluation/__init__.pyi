@@ -16,3 +16,4 @@ from .ranking import (
     is_measured as is_measured,
     median_latency as median_latency,
 )
+from .verification import verify as verify
