@@ -10,7 +10,8 @@ import attrs
 import pytest
 
 import nav_onnx
-from navcore import Format, Registry, Route, RuntimeProvider, TensorRTPrecision, api, load_registry
+import navcore
+from navcore import Format, Registry, Route, RuntimeProvider, TensorRTPrecision, load_registry
 from navcore.registry.registry import Plugin
 
 REFERENCE = [
@@ -45,8 +46,8 @@ def _engines(registry: Registry) -> Registry:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Records the call with the real function's signature: an argument that it does not take is an error here."""
-    recorder = create_autospec(api.run)
-    monkeypatch.setattr(api, "run", recorder)
+    recorder = create_autospec(navcore.run)
+    monkeypatch.setattr(navcore, "run", recorder)
     registry = _engines(load_registry())
     monkeypatch.setattr("navcore.registry.load_registry", lambda: registry)
     return recorder

@@ -89,7 +89,7 @@ def translate(monkeypatch: pytest.MonkeyPatch) -> Any:
         calls.append(dict(real.bind(*args, **kwargs).arguments))
         return "package"
 
-    monkeypatch.setattr("navcore.api.run", record)  # where the public name leads
+    monkeypatch.setattr(navcore, "run", record)
     monkeypatch.setenv("NAVCORE_DISABLE_PLUGINS", "trt")  # it would add variants of its own
     monkeypatch.setenv("NAVCORE_EXTRA_PLUGINS", "" if _installed() else "torch=nav_torch")
 
