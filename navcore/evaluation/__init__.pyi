@@ -1,4 +1,6 @@
-from .comparison import Comparison as Comparison
+from .comparison import (
+    Comparison as Comparison,
+)
 from .differences import (
     distance as distance,
     is_floating as is_floating,
@@ -9,6 +11,9 @@ from .ranking import (
     fastest_runtime as fastest_runtime,
     is_measured as is_measured,
     median_latency as median_latency,
+)
+from .verification import (
+    verify as verify,
 )
 from .verify_and_measure import (
     Evaluation as Evaluation,

@@ -16,13 +16,20 @@ from .isolation import (
     run_module as run_module,
     write_result as write_result,
 )
-from .resources import processors as processors
-from .run import run_model as run_model
+from .resources import (
+    available_memory as available_memory,
+    processors as processors,
+)
+from .run import (
+    run_model as run_model,
+)
 from .run_context import (
     RunContext as RunContext,
     StartingPoint as StartingPoint,
 )
-from .scheduler import execute as execute
+from .scheduler import (
+    execute as execute,
+)
 from .worker import (
     announced_in as announced_in,
     runner_job as runner_job,

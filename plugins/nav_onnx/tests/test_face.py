@@ -10,11 +10,9 @@ import attrs
 import pytest
 
 import nav_onnx
-from navcore import api
-from navcore.contract.formats import Format, RuntimeProvider, TensorRTPrecision
-from navcore.contract.routes import Route
-from navcore.registry.loading import load_registry
-from navcore.registry.registry import Plugin, Registry
+import navcore
+from navcore import Format, Registry, Route, RuntimeProvider, TensorRTPrecision, load_registry
+from navcore.registry.registry import Plugin
 
 REFERENCE = [
     *("model", "dataloader", "model_name", "target_formats", "workdir", "override_workdir", "sample_count"),
@@ -48,8 +46,8 @@ def _engines(registry: Registry) -> Registry:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Records the call with the real function's signature: an argument that it does not take is an error here."""
-    recorder = create_autospec(api.run)
-    monkeypatch.setattr(api, "run", recorder)
+    recorder = create_autospec(navcore.run)
+    monkeypatch.setattr(navcore, "run", recorder)
     registry = _engines(load_registry())
     monkeypatch.setattr("navcore.registry.load_registry", lambda: registry)
     return recorder
