@@ -53,7 +53,14 @@ FORMATS = (ONNX, SCRIPT, TRACE)
 
 def _makes(name: str, target: Format, options: type | None) -> Route:
     return Route(
-        name, "export_model", print, "live", target, options=options, owner="p", distribution="nav-p", version="1"
+        hook="export_model",
+        name=name,
+        source="live",
+        target=target,
+        options=options,
+        owner="p",
+        distribution="nav-p",
+        version="1",
     )
 
 
@@ -64,7 +71,7 @@ ROUTES = (
     _makes("trace", TRACE, Picky),
     _makes("plain", TRACE, None),
     *(
-        Route("run", "make_runner", print, source, runtime=runtime, options=Session, owner=runtime)
+        Route(hook="make_runner", name="run", source=source, runtime=runtime, options=Session, owner=runtime)
         for source in ("onnx", "ts-script", "ts-trace")
         for runtime in ("cpu", "gpu")
     ),
