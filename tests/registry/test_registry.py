@@ -350,6 +350,13 @@ def test_a_planned_route_that_nobody_answers_is_an_error() -> None:
         load_registry().ask("convert", None, stranger)
 
 
+def test_routes_and_formats_are_worked_out_once(place: Place) -> None:
+    place.install("nav-small", small("small"))
+    once = "[registry.routes is registry.routes, registry.formats is registry.formats, found]"
+    found = "found = registry.route(registry.routes[0].id) is registry.routes[0] and registry.formats[0] is "
+    assert place.see(once, before=found + "registry.format(registry.formats[0].name)") == [True, True, True]
+
+
 def test_lookups_that_find_nothing_say_so() -> None:
     registry = load_registry()
     with pytest.raises(PluginError, match="'x:y' is not installed here"):
