@@ -2,7 +2,8 @@
 
 A toy model multiplies and adds. Stored, it is a small JSON file. Whatever can go wrong with a real framework goes
 wrong here when the model (or an option) says so: ``mischief={"alpha": "segfault"}`` makes the export to ``toy-alpha``
-end in a real SIGSEGV. It is a complete plugin, and an example of one: every hook has an implementation here.
+end in a real SIGSEGV. It is a complete plugin, and an example of one: every hook has an implementation here, and routes
+are declared in both ways, by decorators and as data.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ from navcore.contract import (
     Live,
     Made,
     ProfileJob,
+    Route,
     Runner,
     RunnerJob,
     SpotCheck,
     converter,
     exporter,
+    hookimpl,
     profiler,
     runner,
 )
@@ -201,11 +204,15 @@ def beta_from_alpha_detour(job: ConvertJob[Options]) -> Made:
     return _write(job, content, content["mischief"].get("detour", ""))
 
 
-@converter(BETA, GAMMA, options=Options)
-def gamma_from_beta(job: ConvertJob[Options]) -> Made:
-    """Convert ``toy-beta`` to ``toy-gamma``."""
+routes = (Route(hook="convert", name="gamma_from_beta", source=BETA, target=GAMMA, options=Options),)
+
+
+@hookimpl
+def convert(job: ConvertJob[Options], route: Route) -> Made:
+    """Convert ``toy-beta`` to ``toy-gamma``: called for the routes above, when the plan chose one of them."""
     content = json.loads(job.source.file.read_text())
-    return _write(job, content, job.options.mischief or content["mischief"].get("gamma", ""))
+    short_name = route.goal.name.removeprefix("toy-")
+    return _write(job, content, job.options.mischief or content["mischief"].get(short_name, ""))
 
 
 @runner(TOY, runtime="toy-eager")

@@ -26,12 +26,8 @@ class OtherOptions:
     opset: int = 17
 
 
-def _made(job: Any) -> None:
-    raise AssertionError("a translation runs nothing")
-
-
 def _route(target: Format, options: type, *, default: bool = True) -> Route:
-    return Route("make", "convert", _made, "x", target, options=options, formats=(target,), owner="p", default=default)
+    return Route(hook="convert", name="make", source="x", target=target, options=options, owner="p", default=default)
 
 
 ONNX = Format("onnx")
