@@ -76,8 +76,9 @@ def is_ours(root: Path) -> bool:
 def opened(root: Path, *, override: bool = False) -> Iterator[Workspace]:
     """The workspace at ``root``, made if it does not exist, locked until the block ends.
 
-    What killed writers left in it is swept away; ``override`` empties it first. Raises :class:`WorkspaceNotOurs` for a folder that navcore did not make (nothing in
-    it is touched) and :class:`WorkspaceLocked`, naming the holder, while another run has it.
+    What killed writers left in it is swept away; ``override`` empties it first. Raises :class:`WorkspaceNotOurs` for a
+    folder that navcore did not make (nothing in it is touched) and :class:`WorkspaceLocked`, naming the holder, while
+    another run has it.
     """
     with locked(root):
         if override and root.exists():
