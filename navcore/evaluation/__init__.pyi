@@ -7,10 +7,16 @@ from .differences import (
 )
 from .ranking import (
     Choice as Choice,
-    best_of as best_of,
+    candidates_of as candidates_of,
     fastest_runtime as fastest_runtime,
     is_measured as is_measured,
     median_latency as median_latency,
+)
+from .strategies import (
+    MaxThroughput as MaxThroughput,
+    MinLatency as MinLatency,
+    Smallest as Smallest,
+    Strategy as Strategy,
 )
 from .verification import (
     verify as verify,

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from navcore.contract import Feeds
+    from navcore.evaluation import Choice
+    from navcore.package import PackageDescriptor
 
 MISCHIEFS = (
     "raise", "hang", "segfault", "nothing", "exit", "empty", "hog", "unavailable", "numbers", "names", "fixed", "sizes",
@@ -302,3 +304,22 @@ def dataloader(sizes: Sequence[int] = (4, 4, 6, 5), batch: int = 2) -> list[dict
 def conformance_model() -> tuple[ToyModel, list[dict[str, ToyTensor]]]:
     """A small model and its data, on which the conformance kit tries this plugin's routes, and others that need it."""
     return ToyModel(factor=3.0, offset=1.0), dataloader()
+
+
+def describe(package: PackageDescriptor) -> str:
+    """A verb of the plugin, ``navcore.toy.describe(package)``: which toy formats are ok, in one line."""
+    names = [format.name for format, ok in package.get_formats_status().items() if ok and format.name.startswith("toy")]
+    return f"{package.model_name}: {', '.join(names) or 'nothing'}"
+
+
+@attrs.frozen
+class FewestLetters:
+    """A strategy of the plugin's own: the format whose name is shortest."""
+
+    def choose(self, candidates: Sequence[Choice]) -> Choice | None:
+        return min(candidates, key=lambda choice: len(choice.format.name), default=None)
+
+
+def largest_output(outputs: Mapping[str, np.ndarray], item: Any) -> float:
+    """A metric of the plugin's own: the largest number of output ``y``; what the dataloader gave does not matter."""
+    return float(outputs["y"].max())

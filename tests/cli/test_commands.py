@@ -134,7 +134,7 @@ from click.testing import CliRunner
 from navcore.cli import main
 told = CliRunner().invoke(main, ["--help"]).output
 assert "doctor" in told and "inspect" in told, told
-heavy = {"numpy", "cattrs", "pluggy", "yaml", "rich", "navcore.registry", "navcore.api", "navcore.cli.running"}
+heavy = {"numpy", "cattrs", "pluggy", "yaml", "rich", "navcore.registry.registry", "navcore.api", "navcore.cli.running"}
 print(sorted(heavy & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
