@@ -1,3 +1,7 @@
+from .artifacts import (
+    artifact_of as artifact_of,
+    product_of as product_of,
+)
 from .build_format import (
     BuildResult as BuildResult,
     blame_crash as blame_crash,
@@ -21,6 +25,7 @@ from .run import run_model as run_model
 from .run_context import (
     RunContext as RunContext,
     StartingPoint as StartingPoint,
+    new_context as new_context,
 )
 from .scheduler import execute as execute
 from .worker import (

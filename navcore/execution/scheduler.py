@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 import attrs
 
 from navcore.contract import Artifact, Format, Signature
+from navcore.execution.artifacts import product_of
 from navcore.execution.build_format import BuildResult, build_key, recall
 from navcore.execution.check_format import is_refused
 from navcore.execution.run_context import RunContext, StartingPoint
@@ -185,8 +186,7 @@ class _Board:
         assert built.made is not None
         path = self.context.workspace.format_folder(step.target.name) / step.target.filename
         origin = self.artifacts[step.source.name][0]
-        signature = built.made.signature or origin.signature
-        return Artifact(step.target, signature, path, None, built.made.calling, built.made.facts)
+        return product_of(built.made, step.target, origin.signature, path)
 
     def _result(
         self,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from navcore.contract import Artifact, Format, Route, RunnerJob, Signature
 from navcore.errors import OptionError, StepError
+from navcore.execution.artifacts import live_artifact
 from navcore.execution.build_format import announce_placing
 from navcore.execution.resources import processors
 from navcore.execution.source_server import Call, served
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def source_call(
-    source: Source, settings: Settings, registry: Registry, workspace: Workspace
+    source: Source, settings: Settings, registry: Registry, workspace: Workspace, journal: Journal
 ) -> Iterator[tuple[Call, tuple[str, ...]]]:
     """How the source is run on host arrays: a live model where it lives, a file in a child that keeps it loaded.
 
@@ -34,7 +35,7 @@ def source_call(
     if source.is_live:
 
         def call(signature: Signature, feeds: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-            artifact = Artifact(source.format, signature, None, source.model, "structure")
+            artifact = live_artifact(source.format, signature, source.model)
             job: RunnerJob[Any] = RunnerJob(artifact, route.runtime, options, settings.device, log_dir=workspace.root)
             with registry.ask("make_runner", job, route) as runner:
                 answer: Mapping[str, np.ndarray] = runner(feeds)
@@ -42,7 +43,7 @@ def source_call(
 
         yield call, ()
         return
-    path = _copy_source(source, workspace)
+    path = _copy_source(source, workspace, journal)
     request = {
         "route": route.id,
         "artifact": to_data(Artifact(source.format, Signature(()), path)),
@@ -62,7 +63,7 @@ def source_call(
         yield serve
 
 
-def _copy_source(source: Source, workspace: Workspace) -> Path:
+def _copy_source(source: Source, workspace: Workspace, journal: Journal) -> Path:
     """The source file in its format's folder, with the files it refers to."""
     assert source.path is not None
     folder = workspace.format_folder(source.format.name)
@@ -77,7 +78,7 @@ def _copy_source(source: Source, workspace: Workspace) -> Path:
     else:
         shutil.copyfile(source.path, private / source.format.filename)
     folder.mkdir(exist_ok=True)
-    announce_placing(Journal(workspace.journal_file), source.format.name)
+    announce_placing(journal, source.format.name)
     for entry in sorted(private.iterdir()):
         remove(folder / entry.name)
         entry.rename(folder / entry.name)

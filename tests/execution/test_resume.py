@@ -165,16 +165,16 @@ import navcore as nav
 from navcore.workspace.journal import Journal
 from navcore.testing import toy
 
-left, record = int(sys.argv[2]), Journal.record
+left, append = int(sys.argv[2]), Journal.append
 
-def recorded(self, *arguments):
+def appended(self, *arguments):
     global left
-    record(self, *arguments)
+    append(self, *arguments)
     left -= 1
     if left == 0:
         os.kill(os.getpid(), signal.SIGKILL)
 
-Journal.record = recorded
+Journal.append = appended
 nav.run(
     toy.ToyModel(mischief={"beta": "numbers"}), toy.dataloader(), targets="toy-beta", workdir=sys.argv[1],
     profiler="toy", profiler_config=nav.ProfilerConfig(measurement_mode="count_windows", measurement_request_count=5),

@@ -7,7 +7,7 @@ from pathlib import Path
 import attrs
 
 from navcore.contract import Artifact, ExportJob, Route
-from navcore.execution import check_runtime, make, processors
+from navcore.execution import check_runtime, make, processors, product_of
 from navcore.planning import Check, Step
 from navcore.testing.checks.products import runners_of
 from navcore.testing.ground import Ground, Ready
@@ -112,7 +112,7 @@ def _converted_garbage(ground: Ground, ready: Ready, route: Route) -> Failure | 
     if built.made is None:
         return built.outcome.failure
     path = context.workspace.format_folder(route.goal.name) / route.goal.filename
-    product = Artifact(route.goal, artifact.signature, path, None, built.made.calling, built.made.facts)
+    product = product_of(built.made, route.goal, artifact.signature, path)
     failures = [
         check_runtime(context, product, key, Check(route.goal, one.runtime, one)).row
         for one in runners_of(ground, route.goal)
