@@ -28,7 +28,9 @@ from .run_context import (
     new_context as new_context,
 )
 from .scheduler import execute as execute
-from .worker import (
+from .step import runner_job as runner_job
+from .step_data import (
     announced_in as announced_in,
-    runner_job as runner_job,
+    call_from_data as call_from_data,
+    call_to_data as call_to_data,
 )

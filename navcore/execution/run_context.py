@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Executor
+from pathlib import Path
 from typing import Any
 
 import attrs
 
 from navcore.contract import Artifact, Route
 from navcore.execution.artifacts import live_artifact
+from navcore.execution.step import RouteCall, StepLimits
 from navcore.planning import Source
 from navcore.registry import Registry, resolve_options
 from navcore.sampling import SampleStore
@@ -71,8 +73,13 @@ class RunContext:
     def options_key(self, route: Route) -> str:
         return digest(to_data(self.options.get(route.id)))
 
-    def limits(self) -> dict[str, Any]:
-        return {"timeout": self.settings.timeout, "memory_limit": self.settings.memory_limit}
+    @property
+    def limits(self) -> StepLimits:
+        return StepLimits(self.settings.timeout, self.settings.memory_limit)
+
+    def call(self, route: Route, artifact: Artifact, threads: int, log_dir: Path) -> RouteCall:
+        """The route with that model, under the options and on the device of this run."""
+        return RouteCall(route.id, artifact, self.options.get(route.id), self.device, threads, log_dir)
 
 
 def new_context(

@@ -14,9 +14,10 @@ from navcore.execution.artifacts import live_artifact
 from navcore.execution.build_format import announce_placing
 from navcore.execution.resources import processors
 from navcore.execution.source_server import Call, served
+from navcore.execution.step import RouteCall, StepLimits, StepPlace
 from navcore.planning import Source
 from navcore.registry import Registry, resolve_options
-from navcore.workspace import Journal, Settings, Workspace, fresh_folder, remove, to_data
+from navcore.workspace import Journal, Settings, Workspace, fresh_folder, remove
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,22 +45,15 @@ def source_call(
         yield call, ()
         return
     path = _copy_source(source, workspace, journal)
-    request = {
-        "route": route.id,
-        "artifact": to_data(Artifact(source.format, Signature(()), path)),
-        "options": to_data(options),
-        "device": settings.device,
-        "threads": processors(),
-        "log_dir": str(path.parent),
-    }
-    step = {
-        "folder": str(fresh_folder(workspace.private / "source")),
-        "log": str(path.parent / f"{route.runtime}.source.log"),
-        "who": route.who,
-        "memory_limit": settings.memory_limit,
-        "request": request,
-    }
-    with served(step, patience=settings.timeout) as serve:
+    artifact = Artifact(source.format, Signature(()), path)
+    place = StepPlace(
+        fresh_folder(workspace.private / "source"),
+        path.parent / f"{route.runtime}.source.log",
+        route.who,
+        StepLimits(memory_limit=settings.memory_limit),  # a run may call it for hours
+    )
+    call_of_file = RouteCall(route.id, artifact, options, settings.device, processors(), path.parent)
+    with served(call_of_file, place, patience=settings.timeout) as serve:
         yield serve
 
 

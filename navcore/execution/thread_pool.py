@@ -16,12 +16,20 @@ from navcore.execution.check_format import CheckResult, check_runtime
 from navcore.execution.isolation import kill_children
 from navcore.execution.resources import processors
 from navcore.execution.run_context import RunContext
-from navcore.execution.step import executor_failed, run_step, run_step_forked
+from navcore.execution.step import ChildStep, StepPlace
+from navcore.execution.step_children import (
+    RunStep,
+    StepAnswer,
+    answer_from,
+    executor_failed,
+    run_step,
+    run_step_forked,
+    submit_step,
+)
 from navcore.planning import Check, Step
 from navcore.workspace import size_of
 
 SIDE_BY_SIDE = 4
-RunStep = Callable[[Mapping[str, Any]], dict[str, Any]]
 _Given = ParamSpec("_Given")
 
 
@@ -141,13 +149,13 @@ class StepPool:
     def _check_beside(self, artifact: Artifact, key: str, planned: Check, threads: int) -> CheckResult:
         run = self._unless_stopped(self._run)
 
-        def beside(step: Mapping[str, Any]) -> dict[str, Any]:
+        def beside(step: ChildStep, place: StepPlace) -> StepAnswer:
             needs = self._foreseen(artifact)
-            with self._admission.place(needs) as place:
-                answer = run(step)
-            if place.crowded and _was_ended(answer):
+            with self._admission.place(needs) as admitted:
+                answer = run(step, place)
+            if admitted.crowded and _was_ended(answer):
                 with self._admission.place(needs, alone=True):
-                    answer = run(step)
+                    answer = run(step, place)
             return answer
 
         return check_runtime(self._context, artifact, key, planned, beside, threads)
@@ -167,10 +175,10 @@ class StepPool:
         self._futures.append(future)
         return future
 
-    def _unless_stopped(self, work: Callable[_Given, dict[str, Any]]) -> Callable[_Given, dict[str, Any]]:
+    def _unless_stopped(self, work: Callable[_Given, StepAnswer]) -> Callable[_Given, StepAnswer]:
         """The same, but an answer that came because the run was stopped is no answer."""
 
-        def guarded(*given: _Given.args, **named: _Given.kwargs) -> dict[str, Any]:
+        def guarded(*given: _Given.args, **named: _Given.kwargs) -> StepAnswer:
             self._admission.raise_if_closed()
             answer = work(*given, **named)
             self._admission.raise_if_closed()
@@ -183,19 +191,19 @@ def _is_in_caller(step: Step) -> bool:
     return step.route.hook == "export_model" and step.route.isolation == "caller"
 
 
-def _was_ended(answer: Mapping[str, Any]) -> bool:
-    failure = answer["outcome"]["failure"]
-    return failure is not None and failure["category"] in ("timeout", "crash")
+def _was_ended(answer: StepAnswer) -> bool:
+    failure = answer.outcome.failure
+    return failure is not None and failure.category in ("timeout", "crash")
 
 
 def _runner_of_steps(executor: Executor | None, admission: Admission) -> RunStep:
-    """How a step's plain data becomes its answer: here, or submitted to the user's executor."""
+    """How a step is run: in a child of this process, or of one of the user's executor."""
     if executor is None:
         return run_step
 
-    def submitted(step: Mapping[str, Any]) -> dict[str, Any]:
+    def submitted(step: ChildStep, place: StepPlace) -> StepAnswer:
         try:
-            return _awaited(executor.submit(run_step, dict(step)), admission)
+            return answer_from(_awaited(submit_step(executor, step, place), admission))
         except Abandoned:
             raise
         except Exception as error:  # a step itself never raises
