@@ -5,6 +5,7 @@ from .artifacts import (
 from .build_format import (
     BuildResult as BuildResult,
     blame_crash as blame_crash,
+    built_artifact as built_artifact,
     make as make,
 )
 from .check_format import (

@@ -15,6 +15,7 @@ import attrs
 
 from navcore.contract import Artifact, ExportJob, Format, Made
 from navcore.errors import PluginError
+from navcore.execution.artifacts import product_of
 from navcore.execution.isolation import captured_output
 from navcore.execution.run_context import RunContext
 from navcore.execution.step import ConvertStep, StepLimits, StepPlace
@@ -109,6 +110,13 @@ def recall(context: RunContext, step: Step, key: str) -> BuildResult | None:
         and all(_has_size(folder / name, size) for name, size in entry.files.items())
     )
     return BuildResult(outcome, key, entry.made, entry.product, reused=True, present=present)
+
+
+def built_artifact(context: RunContext, step: Step, origin: Artifact, built: BuildResult) -> Artifact:
+    """What the step made of ``origin``, where it lies in the workspace. ``built`` did not fail."""
+    assert built.made is not None
+    path = context.workspace.format_folder(step.target.name) / step.target.filename
+    return product_of(built.made, step.target, origin.signature, path)
 
 
 def announce_placing(journal: Journal, target: str) -> str:

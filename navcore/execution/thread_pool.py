@@ -11,7 +11,7 @@ import attrs
 
 from navcore.contract import Artifact
 from navcore.execution.admission import LOOK_EVERY, Abandoned, Admission, foreseen_memory
-from navcore.execution.build_format import BuildResult, make
+from navcore.execution.build_format import BuildResult, built_artifact, make
 from navcore.execution.check_format import CheckResult, check_runtime
 from navcore.execution.isolation import kill_children
 from navcore.execution.resources import processors
@@ -81,22 +81,18 @@ class StepPool:
             wait(self._futures, timeout=0.1)
         kill_children(self._context.workspace.private)
 
-    def make_all(
-        self,
-        tasks: Sequence[Task],
-        known: Mapping[str, BuildResult],
-        artifact_of: Callable[[Step, BuildResult], Artifact],
-    ) -> dict[str, BuildResult]:
+    def make_all(self, tasks: Sequence[Task], known: Mapping[str, BuildResult]) -> dict[str, BuildResult]:
         """Make one wave, less what is known; whatever must happen in the caller's own thread happens there, in turn.
 
-        ``artifact_of`` says what a making left behind. Returns the makings by the names of their targets.
+        Returns how each ended, by the name of its target.
         """
         threads = max(1, processors() // max(1, min(len(tasks), SIDE_BY_SIDE)))
         each = self._threads_of_a_check([check for task in tasks for check in task.checks])
 
         def begin_checks(task: Task, built: BuildResult) -> BuildResult:
             if built.made is not None:
-                self._begin_checks(artifact_of(task.step, built), built.checked_key, task.checks, each)
+                artifact = built_artifact(self._context, task.step, task.origin, built)
+                self._begin_checks(artifact, built.checked_key, task.checks, each)
             return built
 
         def work(task: Task) -> BuildResult:

@@ -53,8 +53,14 @@ def test_a_line_that_was_changed_is_passed_over(journal: Journal) -> None:
 
 
 def test_the_file_is_read_once_and_what_is_appended_is_found(journal: Journal, monkeypatch: Any) -> None:
-    reads = []
-    monkeypatch.setattr(Path, "read_bytes", lambda path, read=Path.read_bytes: (reads.append(path), read(path))[1])
+    reads: list[Path] = []
+    read = Path.read_bytes
+
+    def noted(path: Path) -> bytes:
+        reads.append(path)
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", noted)
     journal.append("made", "a", {"size": 1})
     for number in range(5):
         assert journal.find("made", "a") == {"size": 1}
