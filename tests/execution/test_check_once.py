@@ -152,9 +152,11 @@ def test_a_death_counts_under_the_same_limits_only(context: RunContext, checked:
     assert [limits.timeout for limits in children.limits] == [60.0, 90.0]
 
 
-def test_a_death_while_measuring_leaves_the_verdict(context: RunContext, checked: Checked) -> None:
+@pytest.mark.parametrize("found", [Status.OK, Status.FAILED])
+def test_a_death_while_measuring_leaves_the_verdict(context: RunContext, checked: Checked, found: Status) -> None:
+    """Whether or not it had left word before."""
     checked(context, Children(), run_profiling=False)
-    children = Children(death="crash")
+    children = Children(verdict=found, death="crash")
     first, second = checked(context, children), checked(context, children)
     assert children.asked == [MEASURING]
     for result in (first, second):
