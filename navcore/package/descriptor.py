@@ -12,6 +12,7 @@ import attrs
 from navcore.contract import Artifact, Format, ProfilerConfig, Route, Runner, RunnerJob, matching, the_one
 from navcore.errors import InputError, PackageIncomplete, TrustRequired, Unavailable, UnknownFormat
 from navcore.evaluation import Choice, MinLatency, Strategy, candidates_of, fastest_runtime, is_measured, median_latency
+from navcore.execution import artifact_of
 from navcore.package.input_errors import explaining
 from navcore.planning import Source, settings_here, unknown_target
 from navcore.registry import Registry, resolve_options
@@ -232,7 +233,7 @@ class PackageDescriptor:
         if len(arrays) != len(names):
             raise InputError(f"Item {index} holds {len(arrays)} tensors, and the model takes {', '.join(names)}.")
         if set(arrays) == set(names):  # a mapping may have its keys in any order
-            return arrays
+            return dict(arrays)
         return dict(zip(names, arrays.values(), strict=True))
 
     def save(self, path: Path | str, keep_workdir: bool = True, override: bool = False, save_data: bool = True) -> None:
@@ -294,14 +295,10 @@ class PackageDescriptor:
         samples = self._record.samples
         if samples is None:
             raise PackageIncomplete("The package does not say how its models are called.")
-        # A record from the disk knows formats by their description only; the plugin's own can do more.
-        known = next((one for one in self._registry.formats if one == row.format), row.format)
-        if row.live:
-            artifact = Artifact(known, samples.signature, None, self._live_model(), "structure")
-        else:
-            artifact = Artifact(
-                known, row.signature or samples.signature, self._file(row), None, row.calling, row.facts
-            )
+        model = self._live_model() if row.live else None
+        if not row.live:
+            self._file(row)  # there, and trusted
+        artifact = artifact_of(row, samples.signature, self.workspace, self._registry, model)
         return artifact, self._runner_route(row, runtime)
 
     def _runner_route(self, row: FormatResult, runtime: str | None) -> Route:

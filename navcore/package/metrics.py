@@ -4,22 +4,39 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
 from navcore.contract import Format, Runner
 from navcore.errors import InputError, first_line
 from navcore.sampling import iterate, length
-from navcore.workspace import Status
+from navcore.workspace import FormatResult, Status
 
 if TYPE_CHECKING:
-    import numpy as np
+    from contextlib import AbstractContextManager
 
-    from navcore.package.descriptor import PackageDescriptor
+    import numpy as np
 
 Metric = Callable[[Mapping[str, "np.ndarray"], Any], float]
 """``fn(outputs, item)``: the outputs by name as the model returned them for one item of the dataset, and that item."""
+
+
+class Models(Protocol):
+    """What is needed of a package: its rows, a runner for each, and how an item becomes the inputs of a call."""
+
+    @property
+    def results(self) -> tuple[FormatResult, ...]:
+        """One row per format."""
+
+    def get_source_runner(self) -> object | None:
+        """Something where the source is at hand, else ``None``."""
+
+    def open_runner(self, format: Format, *, runtime: str) -> AbstractContextManager[Runner]:
+        """The runner of a row."""
+
+    def feeds_of(self, item: Any, index: int) -> Mapping[str, Any]:
+        """The arrays of an item, by input."""
 
 
 @attrs.frozen
@@ -33,9 +50,7 @@ class MetricValue:
     items: int
 
 
-def evaluate_metrics(
-    package: PackageDescriptor, metrics: Mapping[str, Metric], dataset: Any
-) -> tuple[MetricValue, ...]:
+def evaluate_metrics(package: Models, metrics: Mapping[str, Metric], dataset: Any) -> tuple[MetricValue, ...]:
     """See :meth:`navcore.PackageDescriptor.evaluate`."""
     if not isinstance(metrics, Mapping) or not metrics or not all(callable(metric) for metric in metrics.values()):
         raise InputError(
@@ -57,7 +72,7 @@ def evaluate_metrics(
     return tuple(values)
 
 
-def _means(runner: Runner, package: PackageDescriptor, metrics: Mapping[str, Metric], dataset: Any) -> dict[str, float]:
+def _means(runner: Runner, package: Models, metrics: Mapping[str, Metric], dataset: Any) -> dict[str, float]:
     found: dict[str, list[float]] = {name: [] for name in metrics}
     count = length(dataset)
     for index, item in zip(range(count), iterate(dataset), strict=False):
