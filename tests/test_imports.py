@@ -65,7 +65,10 @@ def test_verifying_and_measuring_do_not_load_masked_arrays() -> None:
         "measure(lambda: np.ones(5), call=lambda: None, config=config, batch_size=1)\n"
         "distance(np.ones(3, np.float32), np.ones(3, np.float32))"
     )
-    assert loaded_after(code, "numpy.ma") == set(), "numpy's median and percentile take longer to load than to compute"
+    brought_by_numpy = loaded_after("import numpy", "numpy.ma")  # by numpy 1
+    assert loaded_after(code, "numpy.ma") <= brought_by_numpy, (
+        "median and percentile take longer to load than to compute"
+    )
 
 
 @pytest.mark.parametrize("name", navcore.__all__)

@@ -60,7 +60,7 @@ class LazyCommands(click.Group):
             return super().main(*args, **settings)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """navcore's own names in the order in which a user meets them, then those that plugins bring."""
+        """Navcore's own names in the order in which a user meets them, then those that plugins bring."""
         from navcore.cli.plugin_commands import plugin_commands
 
         return [*COMMANDS, *(one.name for one in plugin_commands(COMMANDS) if not one.problem)]

@@ -1,4 +1,6 @@
-"""The decorators, the short way to declare a route and to implement its hook in one::
+"""The decorators, the short way to declare a route and to implement its hook in one.
+
+::
 
     @converter("onnx", OPENVINO, options=Options)
     def openvino_from_onnx(job: ConvertJob[Options]) -> None: ...

@@ -47,6 +47,7 @@ class PackageDescriptor:
 
     @property
     def model_name(self) -> str:
+        """The name that the workspace and the package carry."""
         return self._record.settings.model_name
 
     @property

@@ -21,7 +21,7 @@ _DECORATORS: Mapping[Hook, str] = {
 
 @attrs.frozen
 class HookFunction:
-    """One marked function. ``asked`` is what its ``hookimpl`` was given: ``wrapper``, ``tryfirst``, ``trylast`` …"""
+    """One marked function. ``asked`` is what its ``hookimpl`` was given: ``wrapper``, ``tryfirst`` and so on."""
 
     hook: Hook
     function: Callable[..., Any]

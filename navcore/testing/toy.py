@@ -71,6 +71,7 @@ class ToyModel:
     calls: int = 0
 
     def __call__(self, x: ToyTensor) -> dict[str, ToyTensor]:
+        """Scale and shift ``x``, float32 of any shape. Raises :class:`TypeError` for what is no toy tensor."""
         if not isinstance(x, ToyTensor):
             raise TypeError(f"a toy model takes a ToyTensor, not a {type(x).__name__}")
         self.calls += 1
@@ -317,6 +318,7 @@ class FewestLetters:
     """A strategy of the plugin's own: the format whose name is shortest."""
 
     def choose(self, candidates: Sequence[Choice]) -> Choice | None:
+        """See :class:`navcore.Strategy`."""
         return min(candidates, key=lambda choice: len(choice.format.name), default=None)
 
 

@@ -29,7 +29,6 @@ class EngineOptions:
 
 def _engines(registry: Registry) -> Registry:
     """The registry with a plugin that makes TensorRT engines in two precisions, in place of any that is installed."""
-
     routes = tuple(
         Route(hook="convert", name="make", source="onnx", target=target, options=EngineOptions, owner="engines")
         for target in (Format(f"trt-{one}", family="trt", precision=one) for one in ("fp16", "fp32"))

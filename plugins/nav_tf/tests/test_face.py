@@ -60,7 +60,6 @@ class EngineOptions:
 
 def _engines(registry: Registry) -> Registry:
     """The registry with a plugin that makes TensorRT engines, which this machine need not have."""
-
     routes = tuple(
         Route(hook="convert", name="make", source=source, target=target, options=EngineOptions, owner="engines")
         for source, target in (
