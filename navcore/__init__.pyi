@@ -52,6 +52,7 @@ from .errors import (
     StepError as StepError,
     TrustRequired as TrustRequired,
     Unavailable as Unavailable,
+    UnknownArgument as UnknownArgument,
     UnknownFormat as UnknownFormat,
     WorkspaceError as WorkspaceError,
     WorkspaceExists as WorkspaceExists,
@@ -63,9 +64,13 @@ from .package import (
 )
 from .planning import (
     Plan as Plan,
+    SizedDataLoader as SizedDataLoader,
+    reference_arguments as reference_arguments,
+    takes_reference_arguments as takes_reference_arguments,
 )
 from .workspace import (
     Event as Event,
+    Observer as Observer,
 )
 
 __version__: str

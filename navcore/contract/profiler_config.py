@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import numbers
+import sys
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from typing import Any
 
 import attrs
 
@@ -15,6 +18,11 @@ WARM_UP_SECONDS = 0.3
 WARM_UP_BLOCKS = 10
 _BLOCK_SECONDS = 0.1
 _BLOCK_SHARE = 0.05
+LARGEST_BATCH = 2**20
+LONGEST_WINDOW = 24 * 3600 * 1000.0
+MOST_CALLS = 10**7
+MOST_TRIALS = 1000
+"""Bounds of a measurement: beyond them a slip of the finger, or a stranger's package, would not come to an end."""
 
 
 class MeasurementMode(StrEnum):
@@ -38,22 +46,28 @@ def _sizes(value: Sequence[int] | None) -> tuple[int, ...] | None:
     """The sizes without repetitions, in the order given."""
     if value is None:
         return None
-    sizes = tuple(value) if isinstance(value, Iterable) else ()
+    sizes = tuple(map(_plain, value)) if isinstance(value, Iterable) else ()
     if not sizes:
         raise OptionError(f"batch_sizes is {value!r}.", hint="Give a list of sizes, such as [1, 8], or None.")
     for size in sizes:
-        _whole("batch_sizes", size)
+        _whole("batch_sizes", size, LARGEST_BATCH)
     return tuple(dict.fromkeys(sizes))
 
 
-def _whole(name: str, value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise OptionError(f"{name} is given {value!r}.", hint="Give whole numbers of at least 1.")
+def _plain(value: Any) -> Any:
+    """Python's number for one of numpy's; anything else as it is."""
+    item = getattr(value, "item", None)
+    return item() if isinstance(value, numbers.Real) and callable(item) else value
 
 
-def _positive(name: str, value: object, unit: str) -> None:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
-        raise OptionError(f"{name} is {value!r}.", hint=f"Give a number of {unit} above 0.")
+def _whole(name: str, value: object, most: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+        raise OptionError(f"{name} is given {value!r}.", hint=f"Give whole numbers of at least 1, and at most {most}.")
+
+
+def _positive(name: str, value: object, unit: str, most: float) -> None:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= most:
+        raise OptionError(f"{name} is {value!r}.", hint=f"Give a number of {unit} above 0, and at most {most:g}.")
 
 
 @attrs.frozen
@@ -70,18 +84,18 @@ class ProfilerConfig:
 
     batch_sizes: tuple[int, ...] | None = attrs.field(default=None, converter=_sizes)
     measurement_mode: MeasurementMode = attrs.field(default=MeasurementMode.TIME_WINDOWS, converter=_mode)
-    measurement_interval: float | None = 5000
-    measurement_request_count: int | None = None
-    stability_percentage: float = 10.0
-    max_trials: int = 10
+    measurement_interval: float | None = attrs.field(default=5000, converter=_plain)
+    measurement_request_count: int | None = attrs.field(default=None, converter=_plain)
+    stability_percentage: float = attrs.field(default=10.0, converter=_plain)
+    max_trials: int = attrs.field(default=10, converter=_plain)
 
     def __attrs_post_init__(self) -> None:
         if self.measurement_interval is not None:
-            _positive("measurement_interval", self.measurement_interval, "milliseconds")
+            _positive("measurement_interval", self.measurement_interval, "milliseconds", LONGEST_WINDOW)
         if self.measurement_request_count is not None:
-            _whole("measurement_request_count", self.measurement_request_count)
-        _positive("stability_percentage", self.stability_percentage, "percent")
-        _whole("max_trials", self.max_trials)
+            _whole("measurement_request_count", self.measurement_request_count, MOST_CALLS)
+        _positive("stability_percentage", self.stability_percentage, "percent", sys.float_info.max)
+        _whole("max_trials", self.max_trials, MOST_TRIALS)
         if self.measurement_mode is MeasurementMode.TIME_WINDOWS and self.measurement_interval is None:
             raise OptionError("Time windows have no measurement_interval.", hint="Give one, in milliseconds.")
         if self.measurement_mode is MeasurementMode.COUNT_WINDOWS and self.measurement_request_count is None:

@@ -29,9 +29,11 @@ WORDS = frozenset(
         "plan",
         "profile",
         "profiler",
+        "reference_arguments",
         "run",
         "runner",
         "save",
+        "takes_reference_arguments",
     }
 )
 """The public functions. The public classes begin with a capital and are reserved as such."""
