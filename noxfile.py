@@ -99,9 +99,9 @@ def everything(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=["everything"])
 def types(session: nox.Session) -> None:
-    """mypy, strict, on the core and on every plugin."""
+    """mypy, strict, on the core, on every plugin, and on calls that it has to accept or refuse."""
     modules = [f"{project}/{Path(project).name}" for project in (*PLUGINS, THIRD_PARTY, OBSERVER)]
-    session.run(str(EVERYTHING / "mypy"), "navcore", *modules, external=True)
+    session.run(str(EVERYTHING / "mypy"), "navcore", *modules, "tests/typed_calls.py", external=True)
 
 
 @nox.session(venv_backend="none", requires=["everything"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import numbers
-import sys
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any
@@ -18,11 +17,10 @@ WARM_UP_SECONDS = 0.3
 WARM_UP_BLOCKS = 10
 _BLOCK_SECONDS = 0.1
 _BLOCK_SHARE = 0.05
-LARGEST_BATCH = 2**20
-LONGEST_WINDOW = 24 * 3600 * 1000.0
-MOST_CALLS = 10**7
-MOST_TRIALS = 1000
-"""Bounds of a measurement: beyond them a slip of the finger, or a stranger's package, would not come to an end."""
+_LARGEST_BATCH = 2**20
+_LONGEST_WINDOW = 24 * 3600 * 1000
+_MOST_CALLS = 10**7
+_MOST_TRIALS = 1000
 
 
 class MeasurementMode(StrEnum):
@@ -50,7 +48,7 @@ def _sizes(value: Sequence[int] | None) -> tuple[int, ...] | None:
     if not sizes:
         raise OptionError(f"batch_sizes is {value!r}.", hint="Give a list of sizes, such as [1, 8], or None.")
     for size in sizes:
-        _whole("batch_sizes", size, LARGEST_BATCH)
+        _whole("batch_sizes", size)
     return tuple(dict.fromkeys(sizes))
 
 
@@ -60,14 +58,14 @@ def _plain(value: Any) -> Any:
     return item() if isinstance(value, numbers.Real) and callable(item) else value
 
 
-def _whole(name: str, value: object, most: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
-        raise OptionError(f"{name} is given {value!r}.", hint=f"Give whole numbers of at least 1, and at most {most}.")
+def _whole(name: str, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise OptionError(f"{name} is given {value!r}.", hint="Give whole numbers of at least 1.")
 
 
-def _positive(name: str, value: object, unit: str, most: float) -> None:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= most:
-        raise OptionError(f"{name} is {value!r}.", hint=f"Give a number of {unit} above 0, and at most {most:g}.")
+def _positive(name: str, value: object, unit: str) -> None:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
+        raise OptionError(f"{name} is {value!r}.", hint=f"Give a number of {unit} above 0.")
 
 
 @attrs.frozen
@@ -91,11 +89,11 @@ class ProfilerConfig:
 
     def __attrs_post_init__(self) -> None:
         if self.measurement_interval is not None:
-            _positive("measurement_interval", self.measurement_interval, "milliseconds", LONGEST_WINDOW)
+            _positive("measurement_interval", self.measurement_interval, "milliseconds")
         if self.measurement_request_count is not None:
-            _whole("measurement_request_count", self.measurement_request_count, MOST_CALLS)
-        _positive("stability_percentage", self.stability_percentage, "percent", sys.float_info.max)
-        _whole("max_trials", self.max_trials, MOST_TRIALS)
+            _whole("measurement_request_count", self.measurement_request_count)
+        _positive("stability_percentage", self.stability_percentage, "percent")
+        _whole("max_trials", self.max_trials)
         if self.measurement_mode is MeasurementMode.TIME_WINDOWS and self.measurement_interval is None:
             raise OptionError("Time windows have no measurement_interval.", hint="Give one, in milliseconds.")
         if self.measurement_mode is MeasurementMode.COUNT_WINDOWS and self.measurement_request_count is None:
@@ -117,6 +115,19 @@ class ProfilerConfig:
     def warm_up_seconds(self) -> float | None:
         """The length of one block of the warm-up, at most a twentieth of a window; ``None`` for count windows."""
         return None if self.seconds is None else min(_BLOCK_SECONDS, _BLOCK_SHARE * self.seconds)
+
+
+def refuse_endless(config: ProfilerConfig) -> None:
+    """Raise :class:`OptionError` for a measurement that would not come to an end, or not fit into any memory."""
+    bounds = (
+        ("batch_sizes", max(config.batch_sizes or (1,)), _LARGEST_BATCH),
+        ("measurement_interval", config.measurement_interval, _LONGEST_WINDOW),
+        ("measurement_request_count", config.measurement_request_count, _MOST_CALLS),
+        ("max_trials", config.max_trials, _MOST_TRIALS),
+    )
+    for name, value, most in bounds:
+        if value is not None and value > most:
+            raise OptionError(f"{name} is given {value}, which no machine measures.", hint=f"Give at most {most}.")
 
 
 def resolve_batch_sizes(config: ProfilerConfig, *, batch_dim: int | None, dataloader_batch: int) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 import attrs
 
-from navcore.contract import Format, ProfilerConfig
+from navcore.contract import Format, ProfilerConfig, refuse_endless
 from navcore.errors import OptionError
 from navcore.workspace.argument import Argument, CommandOption, Spelling, argument, arguments_of
 from navcore.workspace.argument_types import (
@@ -65,6 +65,7 @@ def measurement(name: str, value: Any) -> ProfilerConfig:
     if not isinstance(value, ProfilerConfig):
         instead = f"Write {name}=navcore.ProfilerConfig(batch_sizes=[1, 8])."
         raise refused(name, value, "has to be a navcore.ProfilerConfig", instead)
+    refuse_endless(value)
     return value
 
 

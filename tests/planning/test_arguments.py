@@ -278,27 +278,39 @@ def test_an_argument_that_there_is_not_is_named_with_the_one_that_was_meant() ->
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        (
-            {"batch_sizes": [10**12]},
-            "batch_sizes is given 1000000000000. Give whole numbers of at least 1, and",
-        ),
         ({"batch_sizes": "1,2"}, "batch_sizes is given '1'"),
         ({"batch_sizes": [0]}, "batch_sizes is given 0"),
         ({"batch_sizes": [1.5]}, "batch_sizes is given 1.5"),
         ({"batch_sizes": [True]}, "batch_sizes is given True"),
         ({"batch_sizes": 8}, "batch_sizes is 8. Give a list of sizes, such as [1, 8], or None."),
-        ({"measurement_interval": 10**12}, "measurement_interval is 1000000000000. Give a number of milliseconds"),
         ({"measurement_interval": INF}, "measurement_interval is inf"),
         ({"measurement_interval": "50"}, "measurement_interval is '50'"),
-        ({"measurement_request_count": 10**12}, "measurement_request_count is given"),
-        ({"max_trials": 10**9}, "max_trials is given"),
         ({"stability_percentage": NAN}, "stability_percentage is nan"),
     ],
 )
-def test_a_measurement_has_to_come_to_an_end(given: dict[str, Any], sentence: str) -> None:
+def test_a_measurement_that_cannot_be_meant_is_refused_when_it_is_described(
+    given: dict[str, Any], sentence: str
+) -> None:
     with pytest.raises(nav.OptionError) as caught:
         nav.ProfilerConfig(**given)
     assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "most"),
+    [
+        ({"batch_sizes": [1, 10**12]}, 2**20),
+        ({"measurement_interval": 10**12}, 86_400_000),
+        ({"measurement_request_count": 10**12, "measurement_mode": "count_windows"}, 10**7),
+        ({"max_trials": 10**9}, 1000),
+    ],
+)
+def test_a_measurement_that_would_not_come_to_an_end_is_refused_where_it_is_asked_for(
+    given: dict[str, Any], most: int
+) -> None:
+    with pytest.raises(nav.OptionError) as caught:
+        settled("run", {"profiler_config": nav.ProfilerConfig(**given)})
+    assert f"which no machine measures. Give at most {most}." in str(caught.value)
 
 
 def test_a_measurement_takes_numbers_of_numpy() -> None:

@@ -1,8 +1,9 @@
-"""``nav.onnx.export`` translates the reference API's arguments for ``navcore.run`` and does nothing else."""
+"""``nav.onnx.export`` has the page's signature for TensorFlow and says the same in the words of ``navcore.run``."""
 
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from typing import Any
 from unittest.mock import create_autospec
 
@@ -10,18 +11,36 @@ import attrs
 import pytest
 
 import nav_onnx
-from navcore import api
+import navcore
+from nav_onnx.old_order import is_in_the_old_order
 from navcore.contract.formats import Format, RuntimeProvider, TensorRTPrecision
 from navcore.contract.routes import Route
 from navcore.registry.loading import load_registry
 from navcore.registry.registry import Plugin, Registry
 
-REFERENCE = [
-    *("model", "dataloader", "model_name", "target_formats", "workdir", "override_workdir", "sample_count"),
-    *("atol", "rtol", "input_names", "output_names", "dynamic_axes", "trt_dynamic_axes", "target_precisions"),
-    *("max_workspace_size", "target_device", "disable_git_info", "batch_dim", "onnx_runtimes", "run_profiling"),
-    *("profiler_config", "progress"),
-]
+PAGE = {
+    "model": ...,
+    "dataloader": ...,
+    "target_precisions": None,
+    "max_workspace_size": None,
+    "minimum_segment_size": 3,
+    "model_name": None,
+    "target_formats": None,
+    "workdir": None,
+    "override_workdir": False,
+    "sample_count": None,
+    "opset": None,
+    "atol": None,
+    "rtol": None,
+    "input_names": None,
+    "output_names": None,
+    "disable_git_info": False,
+    "batch_dim": 0,
+    "onnx_runtimes": None,
+    "run_profiling": True,
+    "profiler_config": None,
+}
+"""The page's signature for TensorFlow."""
 
 
 @attrs.frozen
@@ -48,8 +67,8 @@ def _engines(registry: Registry) -> Registry:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Records the call with the real function's signature: an argument that it does not take is an error here."""
-    recorder = create_autospec(api.run)
-    monkeypatch.setattr(api, "run", recorder)
+    recorder = create_autospec(navcore.run)
+    monkeypatch.setattr(navcore, "run", recorder, raising=False)
     registry = _engines(load_registry())
     monkeypatch.setattr("navcore.registry.load_registry", lambda: registry)
     return recorder
@@ -60,76 +79,114 @@ def asked(run: Any) -> dict[str, Any]:
     return dict(inspect.signature(run).bind(*call.args, **call.kwargs).arguments)
 
 
-def test_the_signature_is_the_reference_pages() -> None:
-    assert list(inspect.signature(nav_onnx.export).parameters) == REFERENCE
+def test_the_signature_is_the_pages_with_extras_by_keyword_only() -> None:
+    parameters = inspect.signature(nav_onnx.export).parameters.values()
+    positional = {
+        one.name: ... if one.default is inspect.Parameter.empty else one.default
+        for one in parameters
+        if one.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+    }
+    assert list(positional.items()) == list(PAGE.items())
+    extras = [one.name for one in parameters if one.kind is inspect.Parameter.KEYWORD_ONLY]
+    assert extras == ["dynamic_axes", "trt_dynamic_axes", "target_device", "progress", "executor"]
 
 
-def test_the_defaults_are_left_to_the_core(run: Any) -> None:
+def test_nothing_given_means_the_formats_of_the_page_and_the_defaults_of_run(run: Any) -> None:
     assert nav_onnx.export("model.onnx", [1]) is run.return_value
-
     arguments = asked(run)
-    assert (arguments["model"], arguments["dataloader"]) == ("model.onnx", [1])
-    assert not {"model_name", "sample_count", "options", "runtimes"} & set(arguments)
-    assert (arguments["targets"], arguments["git_info"], arguments["batch_dim"]) == (None, True, 0)
+    assert (arguments.pop("model"), arguments.pop("dataloader")) == ("model.onnx", [1])
+    assert arguments.pop("targets") == ("onnx", "trt")
+    assert (arguments.pop("options"), arguments.pop("runtimes")) == ({}, {})
+    assert arguments.pop("profiler_config") == navcore.ProfilerConfig()
+    defaults = inspect.signature(navcore.api.run).parameters
+    assert {name: value for name, value in arguments.items() if value != defaults[name].default} == {}
+
+
+def progress(event: Any) -> None:
+    raise AssertionError(event)
+
+
+ARRIVED = {
+    "model": "model.onnx",
+    "dataloader": [1],
+    "model_name": "net",
+    "targets": ("onnx", "trt-fp16", "trt-fp32"),
+    "options": {"trt-fp16": {"max_workspace_size": 1024}, "trt-fp32": {"max_workspace_size": 1024}},
+    "workdir": Path("work"),
+    "override_workdir": True,
+    "sample_count": 7,
+    "atol": 0.1,
+    "rtol": 0.2,
+    "input_names": ("x",),
+    "output_names": ("y",),
+    "dynamic_axes": {"x": {0: "n"}},
+    "axis_ranges": {"x": {0: (1, 2, 3)}},
+    "batch_dim": None,
+    "device": "cuda",
+    "runtimes": {"onnx": ("CPUExecutionProvider", "CUDAExecutionProvider")},
+    "run_profiling": False,
+    "profiler_config": navcore.ProfilerConfig(),
+    "git_info": False,
+    "progress": progress,
+}
+FORMATS, PRECISIONS = ("onnx", Format.TENSORRT), (TensorRTPrecision.FP16, "fp32")
+RUNTIMES = (RuntimeProvider.CPU, "CUDAExecutionProvider")
 
 
 def test_every_argument_arrives_under_the_cores_name(run: Any) -> None:
-    def progress(event: Any) -> None:
-        raise AssertionError(event)
-
     nav_onnx.export(
-        "model.onnx",
-        [1],
-        "net",
-        ("onnx", Format.TENSORRT),
-        "work",
-        True,
-        7,
-        0.1,
-        0.2,
-        ("x",),
-        ("y",),
-        {"x": {0: "n"}},
-        {"x": {0: (1, 2, 3)}},
-        (TensorRTPrecision.FP16, "fp32"),
-        1024,
-        "cuda",
-        True,
-        None,
-        (RuntimeProvider.CPU, "CUDAExecutionProvider"),
-        False,
-        progress=progress,
-    )
+        "model.onnx", [1], PRECISIONS, 1024, 3, "net", FORMATS, "work", True, 7, None, 0.1, 0.2, ("x",), ("y",), True,
+        None, RUNTIMES, False, None, dynamic_axes={"x": {0: "n"}}, trt_dynamic_axes={"x": {0: (1, 2, 3)}},
+        target_device="cuda", progress=progress,
+    )  # fmt: skip
+    assert asked(run) == {**ARRIVED, "executor": None}
 
-    assert asked(run) == {
-        "model": "model.onnx",
-        "dataloader": [1],
-        "model_name": "net",
-        "targets": ("onnx", "trt-fp16", "trt-fp32"),
-        "options": {"trt-fp16": {"max_workspace_size": 1024}, "trt-fp32": {"max_workspace_size": 1024}},
-        "workdir": "work",
-        "override_workdir": True,
-        "sample_count": 7,
-        "atol": 0.1,
-        "rtol": 0.2,
-        "input_names": ("x",),
-        "output_names": ("y",),
-        "dynamic_axes": {"x": {0: "n"}},
-        "axis_ranges": {"x": {0: (1, 2, 3)}},
-        "batch_dim": None,
-        "device": "cuda",
-        "runtimes": {"onnx": ("CPUExecutionProvider", "CUDAExecutionProvider")},
-        "run_profiling": False,
-        "profiler_config": None,
-        "git_info": False,
-        "progress": progress,
-    }
+
+def test_the_positional_order_of_before_means_what_it_meant_and_warns(run: Any) -> None:
+    with pytest.warns(DeprecationWarning, match="in the order of the reference page now: model, dataloader, target"):
+        nav_onnx.export(
+            "model.onnx", [1], "net", FORMATS, "work", True, 7, 0.1, 0.2, ("x",), ("y",), {"x": {0: "n"}},
+            {"x": {0: (1, 2, 3)}}, PRECISIONS, 1024, "cuda", True, None, RUNTIMES, False, progress=progress,
+        )  # fmt: skip
+    assert asked(run) == {**ARRIVED, "executor": None}
+
+
+@pytest.mark.parametrize(
+    ("third_and_further", "old"),
+    [
+        ((), False),
+        ((None,), False),
+        ((None, None), False),
+        (("fp16",), False),
+        ((TensorRTPrecision.FP16,), False),
+        ((("fp16", "fp32"),), False),
+        ((None, 1024, 3, "net"), False),
+        ((None, None, 3, None), False),
+        ((None, None, 3), False),
+        (("net",), True),
+        ((None, "onnx"), True),
+        ((None, ("onnx", "trt")), True),
+        ((None, Format.ONNX), True),
+        ((None, None, "work"), True),
+        ((None, None, Path("work")), True),
+        ((None, None, None, True), True),
+        (("net", None, None), True),
+    ],
+)
+def test_the_order_is_told_by_the_first_value_that_fits_one_order_alone(third_and_further: Any, old: bool) -> None:
+    assert is_in_the_old_order(("model.onnx", [1], *third_and_further)) is old
+
+
+def test_an_opset_is_taken_and_said_to_have_no_effect(run: Any, caplog: pytest.LogCaptureFixture) -> None:
+    nav_onnx.export("model.onnx", [1], opset=13)
+    assert asked(run)["options"] == {}
+    assert "opset=13 has no effect: an ONNX file keeps its own." in caplog.text
 
 
 @pytest.mark.parametrize(
     ("formats", "precisions", "targets"),
     [
-        (None, None, None),
+        (None, None, ("onnx", "trt")),
         ("onnx", None, ("onnx",)),
         (Format.ONNX, None, ("onnx",)),
         (("onnx", "trt"), None, ("onnx", "trt")),

@@ -9,7 +9,7 @@ import attrs
 from hypothesis import strategies as st
 
 from navcore.contract.formats import Format, JitType
-from navcore.contract.profiler_config import LONGEST_WINDOW, MeasurementMode, ProfilerConfig
+from navcore.contract.profiler_config import MeasurementMode, ProfilerConfig
 from navcore.contract.signature import Axis, Signature, TensorSpec
 from navcore.workspace.results import (
     Attempt,
@@ -188,7 +188,7 @@ profiler_configs = st.builds(
     ProfilerConfig,
     batch_sizes=st.none() | st.lists(st.integers(1, 99), min_size=1),
     measurement_mode=st.sampled_from(MeasurementMode),
-    measurement_interval=st.floats(0, LONGEST_WINDOW, exclude_min=True),
+    measurement_interval=positive,
     measurement_request_count=st.integers(1, 99),
     stability_percentage=positive,
     max_trials=st.integers(1, 99),
