@@ -60,6 +60,7 @@ from .errors import (
     StepError as StepError,
     TrustRequired as TrustRequired,
     Unavailable as Unavailable,
+    UnknownArgument as UnknownArgument,
     UnknownFormat as UnknownFormat,
     WorkspaceError as WorkspaceError,
     WorkspaceExists as WorkspaceExists,
@@ -86,7 +87,9 @@ from .package import (
 )
 from .planning import (
     Plan as Plan,
+    SizedDataLoader as SizedDataLoader,
     reference_arguments as reference_arguments,
+    takes_reference_arguments as takes_reference_arguments,
 )
 from .registry import (
     Registry as Registry,

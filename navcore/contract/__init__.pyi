@@ -35,6 +35,7 @@ from .profiler_config import (
     MeasurementMode as MeasurementMode,
     ProfilerConfig as ProfilerConfig,
     estimate_seconds as estimate_seconds,
+    refuse_endless as refuse_endless,
     resolve_batch_sizes as resolve_batch_sizes,
 )
 from .pytree import (

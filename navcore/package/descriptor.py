@@ -14,7 +14,7 @@ from navcore.errors import InputError, PackageIncomplete, TrustRequired, Unavail
 from navcore.evaluation import Choice, MinLatency, Strategy, candidates_of, fastest_runtime, is_measured, median_latency
 from navcore.execution import artifact_of
 from navcore.package.input_errors import explaining
-from navcore.planning import Source, settings_here, unknown_target
+from navcore.planning import Source, settings_here, settled_for_package, unknown_target
 from navcore.registry import Registry, resolve_options
 from navcore.workspace import FormatResult, Record, RuntimeResult, Status, Workspace, opened, read_status
 
@@ -91,6 +91,7 @@ class PackageDescriptor:
 
         Raises :class:`UnknownFormat` for a name that neither this package nor an installed plugin knows.
         """
+        settled_for_package(format=format, jit_type=jit_type, precision=precision)
         formats = [row.format for row in self.results]
         found = matching(format, formats, jit_type=jit_type, precision=precision)
         if not found:
@@ -241,12 +242,21 @@ class PackageDescriptor:
         """See :func:`navcore.save`."""
         from navcore.package.save import pack
 
-        pack(self._workspace, self._current(), Path(path), keep=keep_workdir, override=override, samples=save_data)
+        given = settled_for_package(path=path, keep_workdir=keep_workdir, override=override, save_data=save_data)
+        pack(
+            self._workspace,
+            self._current(),
+            given["path"],
+            keep=given["keep_workdir"],
+            override=given["override"],
+            samples=given["save_data"],
+        )
 
     def profile(self, config: ProfilerConfig | None = None) -> None:
         """See :func:`navcore.profile`."""
         from navcore.package.remeasure import reprofile
 
+        settled_for_package(profiler_config=config)
         self._current()
         with opened(self._workspace.root):
             record = self._current()
@@ -273,6 +283,7 @@ class PackageDescriptor:
         return self._source.model
 
     def _row(self, format: Format | str, jit_type: str | None, precision: str | None) -> FormatResult:
+        settled_for_package(format=format, jit_type=jit_type, precision=precision)
         formats = [row.format for row in self.results]
         found = the_one(format, formats, jit_type=jit_type, precision=precision)
         return next(row for row in self.results if row.format == found)
@@ -310,6 +321,8 @@ class PackageDescriptor:
         }
         if runtime is None:
             runtime = fastest_runtime(row, offered)
+        else:
+            settled_for_package(runtime=runtime)
         route = offered.get(str(runtime))
         if route is None:
             names = ", ".join(sorted(offered)) or "none: the plugin is not installed"
@@ -332,6 +345,7 @@ class PackageDescriptor:
     def _combination(
         self, format: Format | str, runtime: str, jit_type: str | None, precision: str | None
     ) -> tuple[FormatResult, RuntimeResult]:
+        settled_for_package(format=format, runtime=runtime, jit_type=jit_type, precision=precision)
         formats = [row.format for row in self.results]
         found = matching(format, formats, jit_type=jit_type, precision=precision)
         pairs = [

@@ -41,6 +41,7 @@ WORDS = frozenset(
         "run",
         "runner",
         "save",
+        "takes_reference_arguments",
         "verify",
     }
 )

@@ -1,3 +1,21 @@
+from .argument import (
+    Argument as Argument,
+    CommandOption as CommandOption,
+    Spelling as Spelling,
+    arguments_of as arguments_of,
+)
+from .argument_types import (
+    Settle as Settle,
+    names as names,
+    or_else as or_else,
+    or_none as or_none,
+    path as path,
+    refused as refused,
+    shown as shown,
+    switch as switch,
+    text as text,
+    whole as whole,
+)
 from .atomic_files import (
     is_private as is_private,
     sweep as sweep,
@@ -72,7 +90,12 @@ from .results import (
 )
 from .samples import Samples as Samples
 from .settings import (
+    Names as Names,
+    RunArguments as RunArguments,
     Settings as Settings,
+    Surroundings as Surroundings,
+    measurement as measurement,
+    run_arguments as run_arguments,
     valid_model_name as valid_model_name,
 )
 from .status import (

@@ -263,6 +263,10 @@ class TestRuntimes:
         ):
             self.checked(runtimes={"onnx": ("tpu",)})
 
+    def test_a_runtime_is_refused_also_where_the_plan_does_not_make_the_format(self) -> None:
+        with pytest.raises(OptionError, match=r"No installed plugin runs onnx in 'tpu'"):
+            planned("ts-script", routes=(EXPORT, SCRIPTED, runs(ONNX, "cpu")), runtimes={"onnx": ("tpu",)})
+
     def test_a_limit_on_a_format_that_nobody_knows_is_refused(self) -> None:
         with pytest.raises(OptionError, match=r"runtimes\['onxx'\].*Did you mean 'onnx'\?"):
             self.checked(runtimes={"onxx": ("cpu",)})

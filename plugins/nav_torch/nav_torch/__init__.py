@@ -18,12 +18,12 @@ from nav_torch.exportable import (
     replace_for_export,
 )
 from nav_torch.exported import exportedprogram_from_torch, run_exported
-from nav_torch.face import export
 from nav_torch.formats import TORCH, TORCH_EXPORTED, TORCHSCRIPT_SCRIPT, TORCHSCRIPT_TRACE, load_torchscript
 from nav_torch.live import from_array
 from nav_torch.onnx_dynamo import onnx_from_torch_dynamo, onnx_from_torch_static
 from nav_torch.onnx_torchscript import onnx_from_torch_torchscript
 from nav_torch.opset import OnnxOptions
+from nav_torch.reference_api import export
 from nav_torch.restoring import hushed
 from nav_torch.running import module_runner
 from nav_torch.torchscript import run_torchscript, torchscript_script_from_torch, torchscript_trace_from_torch
