@@ -17,7 +17,6 @@ import torch
 import transformers
 
 import navcore as nav
-from navcore.package.report.console import Console
 
 PACKAGE = Path("demo.nav")
 QUERY = "What should I take along when it pours?"
@@ -92,7 +91,7 @@ def main() -> None:
         model_name="sentence_encoder",
         override_workdir=True,
         profiler_config=nav.ProfilerConfig(measurement_interval=300, max_trials=5),
-        progress=Console(),
+        progress=nav.Console(),
     )
     print(package)
     best = package.best()

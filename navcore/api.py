@@ -2,61 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from navcore.contract import Format, ProfilerConfig, resolve_batch_sizes
 from navcore.errors import OptionError, Unavailable, UnknownFormat
 from navcore.planning import (
-    Names,
     Plan,
     PlanSettings,
     Source,
     identify,
     make_plan,
     own_data,
-    refuse_unusable_partners,
-    settings_from,
+    settled,
+    settled_for_package,
+    takes_run_arguments,
 )
 from navcore.registry import Registry, load_registry, resolve_options
-from navcore.workspace import Settings
+from navcore.workspace import Settings, shown
 
 if TYPE_CHECKING:
     from navcore.package import PackageDescriptor
-    from navcore.workspace import Observer
+    from navcore.workspace import Observer, RunArguments
 
 
-def run(
-    model: Any,
-    dataloader: Any = None,
-    *,
-    targets: Names = None,
-    options: Mapping[str, Mapping[str, Any]] | None = None,
-    model_name: str = "navigator_model",
-    workdir: Path | str | None = None,
-    override_workdir: bool = False,
-    sample_count: int = 100,
-    atol: float | None = None,
-    rtol: float | None = None,
-    input_names: Sequence[str] | None = None,
-    output_names: Sequence[str] | None = None,
-    dynamic_axes: Mapping[str, Any] | None = None,
-    axis_ranges: Mapping[str, Any] | None = None,
-    batch_dim: int | None = 0,
-    device: str | None = None,
-    runtimes: Mapping[str, Any] | None = None,
-    run_profiling: bool = True,
-    profiler_config: ProfilerConfig | None = None,
-    profiler: str | None = None,
-    prefer: Mapping[str, str] | None = None,
-    executor: Executor | None = None,
-    timeout: float | None = None,
-    memory_limit: int | None = None,
-    git_info: bool = True,
-    progress: Observer | None = None,
-) -> PackageDescriptor:
+@takes_run_arguments
+def run(model: Any, dataloader: Any = None, **arguments: Unpack[RunArguments]) -> PackageDescriptor:
     """Export ``model`` to every target, prove each result on ``dataloader``, measure each, and keep it all.
 
     Args:
@@ -64,32 +36,6 @@ def run(
         dataloader: has ``len()`` and can be iterated several times, always in the same order. An item is a tensor, a
             sequence of tensors (positional arguments) or a mapping (keyword arguments), nested as the model wants it;
             arrays have the batch along ``batch_dim``. ``None`` asks the model for its own data, names and axes.
-        targets: formats or families to reach, by value or name; by default all that the installed plugins reach.
-        options: options of routes by target, or by ``target/runtime``: ``{"onnx": {"opset": 17}}``.
-        model_name: names the workspace folder, ``<workdir>/<model_name>.nav.workspace``.
-        workdir: where workspaces are kept, by default ``navigator_workdir`` in the current folder.
-        override_workdir: start with an empty workspace; otherwise finished steps of an earlier run are not redone.
-        sample_count: how many samples are kept for the correctness test.
-        atol: the largest allowed |source − exported|; with ``rtol`` also absent, a bound on the relative L2 error of
-            the format's precision applies instead.
-        rtol: the largest allowed |source − exported| / |exported|.
-        input_names: names of the inputs, in the order of the samples' tensors.
-        output_names: names of the outputs, in the order of the result's tensors.
-        dynamic_axes: per tensor ``{axis: symbol}`` or a list of axes; by default what varies in the data.
-        axis_ranges: ``{symbol: (min, typical, max)}`` or ``{input: {axis: (min, typical, max)}}``; by default from the
-            data.
-        batch_dim: the batch axis of every batched tensor; ``None`` for a model that does not batch.
-        device: the device for the source and for runtimes that have a choice, for example ``"cuda:0"``.
-        runtimes: limits a format to the named runtimes: ``{"onnx": ["CPUExecutionProvider"]}``.
-        run_profiling: measure every runtime that verified.
-        profiler_config: windows, stability and batch sizes of the measurement.
-        profiler: the plugin whose profiler measures, by name.
-        prefer: ``{target: plugin}`` pins the plugin that makes a format.
-        executor: where steps that need no live model run; it has to share this machine's workspace folder.
-        timeout: seconds that one step may take.
-        memory_limit: bytes of resident memory that one step may use.
-        git_info: record repository and commit of the current folder (never author or e-mail).
-        progress: receives an :class:`navcore.Event` whenever something begins or ends.
 
     Returns:
         The package: what was made, with every verdict and measurement.
@@ -103,68 +49,31 @@ def run(
     from navcore.execution import run_model
     from navcore.package import PackageDescriptor
 
-    refuse_unusable_partners(executor, progress)
-    settings = settings_from(
-        targets=targets, options=options, model_name=model_name, sample_count=sample_count, atol=atol, rtol=rtol,
-        input_names=input_names, output_names=output_names, dynamic_axes=dynamic_axes, axis_ranges=axis_ranges,
-        batch_dim=batch_dim, device=device, runtimes=runtimes, run_profiling=run_profiling,
-        profiler_config=profiler_config, profiler=profiler, prefer=prefer, timeout=timeout, memory_limit=memory_limit,
-        git_info=git_info,
-    )  # fmt: skip
+    settings, around = settled("run", arguments)
     registry = load_registry()
     source = identify(model, registry)
     _check(settings, source, registry)
     with own_data(source, dataloader, settings) as (source, dataloader, settings):
         record, workspace = run_model(
             source, dataloader, settings, registry,
-            workdir=workdir, override=override_workdir, executor=executor, observer=progress,
+            workdir=around.workdir, override=around.override_workdir, executor=around.executor,
+            observer=around.progress,
         )  # fmt: skip
     return PackageDescriptor(workspace, record, registry, source)
 
 
-def plan(
-    model: Any,
-    dataloader: Any = None,
-    *,
-    targets: Names = None,
-    options: Mapping[str, Mapping[str, Any]] | None = None,
-    model_name: str = "navigator_model",
-    workdir: Path | str | None = None,
-    override_workdir: bool = False,
-    sample_count: int = 100,
-    atol: float | None = None,
-    rtol: float | None = None,
-    input_names: Sequence[str] | None = None,
-    output_names: Sequence[str] | None = None,
-    dynamic_axes: Mapping[str, Any] | None = None,
-    axis_ranges: Mapping[str, Any] | None = None,
-    batch_dim: int | None = 0,
-    device: str | None = None,
-    runtimes: Mapping[str, Any] | None = None,
-    run_profiling: bool = True,
-    profiler_config: ProfilerConfig | None = None,
-    profiler: str | None = None,
-    prefer: Mapping[str, str] | None = None,
-    executor: Executor | None = None,
-    timeout: float | None = None,
-    memory_limit: int | None = None,
-    git_info: bool = True,
-    progress: Observer | None = None,
-) -> Plan:
+@takes_run_arguments
+def plan(model: Any, dataloader: Any = None, **arguments: Unpack[RunArguments]) -> Plan:
     """What :func:`run` would do with the same arguments, without doing it: ``print`` the result.
 
-    ``model`` may also be a :class:`Format` or the name of one, to plan without a model. The dataloader is not read.
+    Args:
+        model: what :func:`run` takes, or a :class:`Format` or the name of one, to plan without a model.
+        dataloader: is not read.
+
     Raises what :func:`run` raises for its arguments.
     """
-    refuse_unusable_partners(executor, progress)
-    del dataloader, workdir, override_workdir  # the same call with another verb has to work
-    settings = settings_from(
-        targets=targets, options=options, model_name=model_name, sample_count=sample_count, atol=atol, rtol=rtol,
-        input_names=input_names, output_names=output_names, dynamic_axes=dynamic_axes, axis_ranges=axis_ranges,
-        batch_dim=batch_dim, device=device, runtimes=runtimes, run_profiling=run_profiling,
-        profiler_config=profiler_config, profiler=profiler, prefer=prefer, timeout=timeout, memory_limit=memory_limit,
-        git_info=git_info,
-    )  # fmt: skip
+    del dataloader  # the same call with another verb has to work
+    settings, _ = settled("plan", arguments)
     registry = load_registry()
     return _check(settings, _planned_source(model, registry), registry)
 
@@ -216,7 +125,7 @@ def save(
         PackageExists: the file exists and ``override`` was not given.
         PackageIncomplete: no format is ok, or the workspace is gone.
     """
-    package_descriptor.save(path, keep_workdir=keep_workdir, override=override, save_data=save_data)
+    _own(package_descriptor).save(path, keep_workdir=keep_workdir, override=override, save_data=save_data)
 
 
 def load(
@@ -253,13 +162,17 @@ def load(
     """
     from navcore.package import load_package
 
-    refuse_unusable_partners(executor, progress)
-    if run_profiling and not retest_conversions:
+    given = settled_for_package(
+        path=path, workdir=workdir, override_workdir=override_workdir, retest_conversions=retest_conversions,
+        run_profiling=run_profiling, profiler_config=profiler_config, trust=trust, executor=executor, progress=progress,
+    )  # fmt: skip
+    retest, measure = given["retest_conversions"], given["run_profiling"]
+    if measure and not retest:
         raise OptionError("run_profiling=True needs retest_conversions=True: only what was tested here is measured.")
     return load_package(
-        Path(path), workdir=workdir, override=override_workdir, retest=retest_conversions,
-        run_profiling=retest_conversions if run_profiling is None else run_profiling,
-        profiler_config=profiler_config, trust=trust, executor=executor, observer=progress,
+        given["path"], workdir=given["workdir"], override=given["override_workdir"], retest=retest,
+        run_profiling=retest if measure is None else measure,
+        profiler_config=profiler_config, trust=given["trust"], executor=executor, observer=progress,
     )  # fmt: skip
 
 
@@ -268,4 +181,15 @@ def profile(package_descriptor: PackageDescriptor, profiler_config: ProfilerConf
 
     Without a config the one of the run is used. The stored profiling sample is repeated to the batch.
     """
-    package_descriptor.profile(profiler_config)
+    _own(package_descriptor).profile(profiler_config)
+
+
+def _own(package_descriptor: object) -> PackageDescriptor:
+    from navcore.package import PackageDescriptor
+
+    if not isinstance(package_descriptor, PackageDescriptor):
+        raise OptionError(
+            f"package_descriptor={shown(package_descriptor)} is not a package.",
+            hint="Give what navcore.run or navcore.load returned.",
+        )
+    return package_descriptor

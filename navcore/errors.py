@@ -5,6 +5,7 @@
     │   ├── DataloaderError            the dataloader is empty, has no len(), changes between passes …
     │   ├── SourceError                the model does not take the sample, or returns nothing usable
     │   ├── OptionError                an unknown, misspelt or contradictory option or argument
+    │   │   └── UnknownArgument (TypeError)  the function has no argument of that name
     │   └── UnknownFormat (LookupError)  no installed plugin, or no row of a package, goes by that name
     ├── PluginError                    a plugin broke the contract of a hook or of a declaration
     ├── StepError                      a step of a plan failed
@@ -56,7 +57,10 @@ class NavcoreError(Exception):
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of the message that says something, whatever the exception's ``__str__`` does."""
+    """The first line of the error's message that says something, without blanks around it; ``(no message)`` for none.
+
+    Never raises, whatever the exception's ``__str__`` does: errors of foreign code are what it is for.
+    """
     try:
         text = str(error)
     except Exception:  # the error of foreign code has a broken message: its type has to do
@@ -88,6 +92,10 @@ class SourceError(InputError):
 
 class OptionError(InputError):
     """An argument or option is unknown, misspelt, out of range or contradicts another."""
+
+
+class UnknownArgument(OptionError, TypeError):
+    """A function of navcore has no argument of that name: what Python itself calls a :class:`TypeError`."""
 
 
 class UnknownFormat(InputError, LookupError):

@@ -31,7 +31,7 @@ Run = Callable[..., nav.PackageDescriptor]
         ({"profiler_config": {"max_trials": 3}}, "has to be a navcore.ProfilerConfig"),
         ({"sample_count": 0}, "sample_count=0 has to be more than 0"),
         ({"sample_count": "ten"}, "has to be a whole number"),
-        ({"sample_count": None}, "has to be a whole number"),
+        ({"target": "toy-alpha"}, "has no argument 'target'. Did you mean 'targets'?"),
         ({"timeout": -1}, "timeout=-1 has to be more than 0"),
         ({"timeout": "5"}, "has to be a number"),
         ({"memory_limit": 0}, "memory_limit=0 has to be more than 0"),
@@ -140,7 +140,7 @@ def test_targets_are_values_names_or_families(run_toy: Run, toy: Any) -> None:
 
 def test_positional_data_and_names_of_the_users_own(run_toy: Run, toy: Any) -> None:
     items = [(item["x"],) for item in toy.dataloader()]
-    package = run_toy(dataloader=items, targets="toy-alpha", run_profiling=False, input_names=["x"], output_names="y")
+    package = run_toy(dataloader=items, targets="toy-alpha", run_profiling=False, input_names=["x"], output_names=["y"])
     assert package.get_status("toy-alpha")
 
 

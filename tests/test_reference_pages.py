@@ -1,4 +1,4 @@
-"""The API reference has every public name once, and each plugin has the changelog that the release page names."""
+"""The API reference has every public name once, and every distribution the changelog that the release page names."""
 
 from __future__ import annotations
 

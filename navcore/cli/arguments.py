@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import click
+
+from navcore.workspace import CommandOption, Spelling, Surroundings, arguments_of, run_arguments
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|kB|MB|GB|KiB|MiB|GiB)?")
 _RANGE = re.compile(r"(\d+),(\d+),(\d+)")
+_NO_AXIS = "none"
 _UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
 
@@ -111,9 +115,9 @@ def _place(text: str) -> tuple[str, int | None]:
 
 
 def _batch_dim(_context: click.Context, _parameter: click.Parameter, text: str | None) -> int | str | None:
-    """The number of an axis, or "none"."""
-    if text is None or text.lower() == "none":
-        return text and "none"
+    """The number of an axis, or the word for none."""
+    if text is None or text.lower() == _NO_AXIS:
+        return text and _NO_AXIS
     if not (text.isascii() and text.isdigit()):
         raise click.BadParameter(f"{text!r} is neither the number of an axis nor none.")
     return int(text)
@@ -129,64 +133,43 @@ _MEASURING = (
         help="Length of one measurement window in milliseconds. Default: 5000.",
     ),
 )  # fmt: skip
-_WORKSPACE = (
-    click.option(
-        "--workdir", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
-        help="Where workspaces are kept. Default: navigator_workdir in the current folder.",
-    ),
-    click.option("--override-workdir", is_flag=True, help="Start with an empty workspace instead of continuing in it."),
-)  # fmt: skip
+_SPELLINGS: Mapping[Spelling, Mapping[str, Any]] = MappingProxyType(
+    {
+        Spelling.TEXT: {},
+        Spelling.WHOLE: {"type": int},
+        Spelling.NUMBER: {"type": float},
+        Spelling.SIZE: {"callback": _bytes},
+        Spelling.FOLDER: {"type": click.Path(path_type=Path, file_okay=False)},
+        Spelling.SWITCH: {"is_flag": True},
+        Spelling.AXIS: {"callback": _batch_dim},
+        Spelling.NAMES: {"multiple": True},
+        Spelling.PAIRS: {"multiple": True, "callback": _pairs("FORMAT=PLUGIN", "openvino=nav-openvino")},
+        Spelling.LISTS: {"multiple": True, "callback": _runtimes},
+        Spelling.ROUTE_OPTIONS: {"multiple": True, "callback": _route_options},
+        Spelling.DYNAMIC_AXES: {"multiple": True, "callback": _dynamic_axes},
+        Spelling.AXIS_RANGES: {"multiple": True, "callback": _axis_ranges},
+    }
+)
+"""What click is told of each way to write an argument."""
+
+
+def _options(name: str, option: CommandOption) -> tuple[Callable[[Function], Function], ...]:
+    """The options of the command line for the argument ``name`` of a run."""
+    if option.spelling is Spelling.MEASURING:
+        return _MEASURING
+    written = _SPELLINGS[option.spelling]
+    return (click.option(option.flag, name, help=option.help, metavar=option.metavar or None, **written),)
+
+
+_RUN = {name: _options(name, one.option) for name, one in run_arguments().items() if one.option is not None}
+_WORKSPACE = tuple(option for name, options in _RUN.items() if name in arguments_of(Surroundings) for option in options)
 _ASKED = (
     click.option(
         "--data", metavar="DATA",
         help="module:callable that returns the dataloader, or file.npz (row i of every array is sample i), or a folder "
         "of npz files (each one is a sample).",
     ),
-    click.option(
-        "--target", "targets", multiple=True, metavar="FORMAT",
-        help="A format or family to reach; may be repeated. Default: all that the installed plugins reach.",
-    ),
-    click.option(
-        "--option", "options", callback=_route_options, multiple=True, metavar="KEY.NAME=VALUE",
-        help="An option of the plugin that makes KEY, or runs it (KEY is FORMAT or FORMAT/RUNTIME); may be repeated.",
-    ),
-    click.option(
-        "--runtime", "runtimes", callback=_runtimes, multiple=True, metavar="FORMAT=RUNTIME",
-        help="Check the format in this runtime only; may be repeated.",
-    ),
-    click.option(
-        "--prefer", "prefer", callback=_pairs("FORMAT=PLUGIN", "openvino=nav-openvino"), multiple=True,
-        metavar="FORMAT=PLUGIN", help="The plugin that makes the format, where several can; may be repeated.",
-    ),
-    click.option(
-        "--input-name", "input_names", multiple=True, metavar="NAME",
-        help="A name for the next input, in the order of the samples; repeat it for each.",
-    ),
-    click.option(
-        "--output-name", "output_names", multiple=True, metavar="NAME", help="The same for the outputs.",
-    ),
-    click.option(
-        "--dynamic-axis", "dynamic_axes", callback=_dynamic_axes, multiple=True, metavar="TENSOR:AXIS=SYMBOL",
-        help="An axis that has to stay free; may be repeated. Default: what varies in the data.",
-    ),
-    click.option(
-        "--axis-range", "axis_ranges", callback=_axis_ranges, multiple=True, metavar="AXIS=MIN,TYPICAL,MAX",
-        help="The sizes of an axis, named by its symbol or as INPUT:AXIS; may be repeated. Default: from the data.",
-    ),
-    click.option(
-        "--batch-dim", callback=_batch_dim, metavar="AXIS", help="The batch axis, or none for no batch. Default: 0.",
-    ),
-    click.option("--model-name", metavar="NAME", help="Names the workspace. Default: navigator_model."),
-    *_WORKSPACE,
-    click.option("--sample-count", type=int, metavar="N", help="How many samples are compared. Default: 100."),
-    click.option("--atol", type=float, metavar="X", help="The largest absolute difference that is allowed."),
-    click.option("--rtol", type=float, metavar="X", help="The largest relative difference that is allowed."),
-    *_MEASURING,
-    click.option("--profiler", metavar="PLUGIN", help="The plugin whose profiler measures. Default: navcore's own."),
-    click.option("--no-profiling", is_flag=True, help="Verify, and do not measure."),
-    click.option("--device", metavar="NAME", help="Where the source runs, for example cuda:0."),
-    click.option("--timeout", type=float, metavar="SECONDS", help="How long one step may take."),
-    click.option("--memory-limit", callback=_bytes, metavar="SIZE", help="How much memory one step may use, as 8GiB."),
+    *(option for options in _RUN.values() for option in options),
     click.option(
         "--config", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
         help="The config.yaml of a variant: its settings, where no option says otherwise.",
@@ -215,24 +198,21 @@ def _decorated(function: Function, options: Iterable[Callable[[Function], Functi
     return function
 
 
-def run_arguments(asked: Mapping[str, Any]) -> dict[str, Any]:
+def given_arguments(asked: Mapping[str, Any]) -> dict[str, Any]:
     """The keyword arguments of :func:`navcore.run` for the options of the command line; absent ones are left out."""
-    plain = ("model_name", "workdir", "sample_count", "atol", "rtol", "device", "profiler", "timeout", "memory_limit")
-    arguments = {name: asked[name] for name in plain if asked[name] is not None}
-    several = ("options", "runtimes", "prefer", "input_names", "output_names", "dynamic_axes", "axis_ranges")
-    arguments |= {name: asked[name] for name in several if asked[name]}
-    if asked["batch_dim"] is not None:
-        arguments["batch_dim"] = None if asked["batch_dim"] == "none" else asked["batch_dim"]
-    if asked["targets"]:
-        arguments["targets"] = list(asked["targets"])
-    if asked["override_workdir"]:
-        arguments["override_workdir"] = True
-    if asked["no_profiling"]:
-        arguments["run_profiling"] = False
-    config = profiler_config(asked["batch_sizes"], asked["measurement_interval"])
-    if config is not None:
-        arguments["profiler_config"] = config
-    return arguments
+    given: dict[str, Any] = {}
+    for name, argument in run_arguments().items():
+        spelling = None if argument.option is None else argument.option.spelling
+        value = asked.get(name)
+        if spelling is Spelling.MEASURING:
+            value = profiler_config(asked["batch_sizes"], asked["measurement_interval"])
+        if spelling is Spelling.SWITCH and value:
+            given[name] = not argument.default
+        elif spelling is Spelling.AXIS and value is not None:
+            given[name] = None if value == _NO_AXIS else value
+        elif spelling is not Spelling.SWITCH and value not in (None, (), {}):
+            given[name] = value
+    return given
 
 
 def profiler_config(batch_sizes: tuple[int, ...], interval: float | None) -> Any:

@@ -12,7 +12,7 @@ import click
 
 from navcore.cli import COMMANDS
 from navcore.cli.answers import NOT_OK, WORDS, Command, json_option, print_json, print_results, tell
-from navcore.cli.arguments import asked_options, run_arguments
+from navcore.cli.arguments import asked_options, given_arguments
 from navcore.errors import OptionError
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def _run_in_a_process(model: str | None, asked: Mapping[str, Any]) -> NoReturn:
 
 def _model_and_arguments(model: str | None, asked: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """MODEL and the arguments of the run; what the options leave open is taken from ``--config``."""
-    given = run_arguments(asked)
+    given = given_arguments(asked)
     if asked["config"] is None:
         if model is None:
             raise OptionError("MODEL is missing.", hint="Give a model file or module:callable, or --config.")

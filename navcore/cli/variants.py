@@ -9,13 +9,10 @@ import attrs
 
 from navcore.errors import OptionError
 from navcore.registry import load_registry, option_names
-from navcore.workspace import VariantConfig, read_config
+from navcore.workspace import VariantConfig, read_config, run_arguments
 
 _NOT_FOR_A_FILE = ("targets", "prefer")
-_CARRIED = (
-    "model_name", "targets", "options", "sample_count", "atol", "rtol", "input_names", "output_names", "dynamic_axes",
-    "axis_ranges", "batch_dim", "device", "runtimes", "prefer", "timeout", "memory_limit",
-)  # fmt: skip
+_SET_BY_THE_VARIANT = ("model_name", "targets")
 
 
 def arguments_of(path: Path, *, reproduce: bool) -> dict[str, Any]:
@@ -27,7 +24,8 @@ def arguments_of(path: Path, *, reproduce: bool) -> dict[str, Any]:
     config = read_config(path)
     settings = attrs.asdict(config.settings(pin=_options_of_route(config)), recurse=False)
     dropped = () if reproduce else _NOT_FOR_A_FILE
-    return {name: settings[name] for name in _CARRIED if name not in dropped}
+    carried = (name for name, one in run_arguments().items() if one.in_variant or name in _SET_BY_THE_VARIANT)
+    return {name: settings[name] for name in carried if name not in dropped}
 
 
 def stored_model(path: Path) -> Path:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from typing import Any
 
 import attrs
 
@@ -15,6 +17,10 @@ WARM_UP_SECONDS = 0.3
 WARM_UP_BLOCKS = 10
 _BLOCK_SECONDS = 0.1
 _BLOCK_SHARE = 0.05
+_LARGEST_BATCH = 2**20
+_LONGEST_WINDOW = 24 * 3600 * 1000
+_MOST_CALLS = 10**7
+_MOST_TRIALS = 1000
 
 
 class MeasurementMode(StrEnum):
@@ -38,12 +44,18 @@ def _sizes(value: Sequence[int] | None) -> tuple[int, ...] | None:
     """The sizes without repetitions, in the order given."""
     if value is None:
         return None
-    sizes = tuple(value) if isinstance(value, Iterable) else ()
+    sizes = tuple(map(_plain, value)) if isinstance(value, Iterable) else ()
     if not sizes:
         raise OptionError(f"batch_sizes is {value!r}.", hint="Give a list of sizes, such as [1, 8], or None.")
     for size in sizes:
         _whole("batch_sizes", size)
     return tuple(dict.fromkeys(sizes))
+
+
+def _plain(value: Any) -> Any:
+    """Python's number for one of numpy's; anything else as it is."""
+    item = getattr(value, "item", None)
+    return item() if isinstance(value, numbers.Real) and callable(item) else value
 
 
 def _whole(name: str, value: object) -> None:
@@ -70,10 +82,10 @@ class ProfilerConfig:
 
     batch_sizes: tuple[int, ...] | None = attrs.field(default=None, converter=_sizes)
     measurement_mode: MeasurementMode = attrs.field(default=MeasurementMode.TIME_WINDOWS, converter=_mode)
-    measurement_interval: float | None = 5000
-    measurement_request_count: int | None = None
-    stability_percentage: float = 10.0
-    max_trials: int = 10
+    measurement_interval: float | None = attrs.field(default=5000, converter=_plain)
+    measurement_request_count: int | None = attrs.field(default=None, converter=_plain)
+    stability_percentage: float = attrs.field(default=10.0, converter=_plain)
+    max_trials: int = attrs.field(default=10, converter=_plain)
 
     def __attrs_post_init__(self) -> None:
         if self.measurement_interval is not None:
@@ -103,6 +115,19 @@ class ProfilerConfig:
     def warm_up_seconds(self) -> float | None:
         """The length of one block of the warm-up, at most a twentieth of a window; ``None`` for count windows."""
         return None if self.seconds is None else min(_BLOCK_SECONDS, _BLOCK_SHARE * self.seconds)
+
+
+def refuse_endless(config: ProfilerConfig) -> None:
+    """Raise :class:`OptionError` for a measurement that would not come to an end, or not fit into any memory."""
+    bounds = (
+        ("batch_sizes", max(config.batch_sizes or (1,)), _LARGEST_BATCH),
+        ("measurement_interval", config.measurement_interval, _LONGEST_WINDOW),
+        ("measurement_request_count", config.measurement_request_count, _MOST_CALLS),
+        ("max_trials", config.max_trials, _MOST_TRIALS),
+    )
+    for name, value, most in bounds:
+        if value is not None and value > most:
+            raise OptionError(f"{name} is given {value}, which no machine measures.", hint=f"Give at most {most}.")
 
 
 def resolve_batch_sizes(config: ProfilerConfig, *, batch_dim: int | None, dataloader_batch: int) -> tuple[int, ...]:

@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 def explaining(runner: Runner, signature: Signature) -> Runner:
     """The same runner, whose failed calls name the first input that is not what ``signature`` says.
 
-    Frameworks complain in words of their own, often about something that followed from it. A call that succeeds costs
-    nothing more, and one whose inputs are as they should be fails as before. Closing stays with ``runner``.
+    Frameworks complain in words of their own, often about something that followed from it; an input that the model does
+    not take they pass over in silence. A call that succeeds costs nothing more, and one whose inputs are as they should
+    be fails as before. Closing stays with ``runner``.
     """
+    taken = len(signature.inputs)
 
     def call(feeds: Feeds) -> Mapping[str, np.ndarray]:
+        if isinstance(feeds, Mapping) and len(feeds) > taken and (told := complaint(feeds, signature)) is not None:
+            raise told
         try:
             return runner(feeds)
         except NavcoreError:
@@ -41,7 +45,7 @@ def explaining(runner: Runner, signature: Signature) -> Runner:
 
 
 def complaint(feeds: Any, signature: Signature) -> InputError | None:
-    """What is wrong with ``feeds`` by the signature: a missing input, a type or a shape; ``None`` when nothing is."""
+    """What is wrong with ``feeds`` by the signature: a missing input, one too many, a type or a shape; or ``None``."""
     names = ", ".join(signature.input_names)
     if not isinstance(feeds, Mapping):
         return InputError(f"A runner takes a mapping from input name to array, not a {type(feeds).__name__}.")
@@ -52,6 +56,11 @@ def complaint(feeds: Any, signature: Signature) -> InputError | None:
         told = _wrong_array(spec, feeds[spec.name])
         if told is not None:
             return told
+    strangers = [name for name in feeds if name not in signature.input_names]
+    if strangers:
+        return InputError(
+            f"The model has no input {strangers[0]!r}; it takes {names}.", hint="Leave out what it does not take."
+        )
     return None
 
 

@@ -1,8 +1,10 @@
 from .arguments import (
-    Names as Names,
-    refuse_unusable_partners as refuse_unusable_partners,
-    settings_from as settings_from,
     settings_here as settings_here,
+    settled as settled,
+    takes_run_arguments as takes_run_arguments,
+)
+from .package_arguments import (
+    settled_for_package as settled_for_package,
 )
 from .plan import (
     Check as Check,
@@ -15,6 +17,11 @@ from .planner import (
     cheapest_paths as cheapest_paths,
     make_plan as make_plan,
     unknown_target as unknown_target,
+)
+from .reference_api import (
+    SizedDataLoader as SizedDataLoader,
+    reference_arguments as reference_arguments,
+    takes_reference_arguments as takes_reference_arguments,
 )
 from .source import (
     Source as Source,

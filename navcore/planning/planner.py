@@ -6,7 +6,7 @@ import difflib
 import heapq
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from navcore.contract import REFERENCE_FORMATS, Format, Route, matching, usual_variants
+from navcore.contract import REFERENCE_FORMATS, Format, Route, RuntimeProvider, matching, usual_variants
 from navcore.errors import OptionError, UnknownFormat
 from navcore.planning.plan import Check, Missing, Plan, PlanSettings, Step
 from navcore.registry import bringer_of
@@ -39,6 +39,7 @@ def make_plan(
     if not kept:
         _refuse_unknown_owners(edges, settings.prefer)
         _refuse_unknown_keys(settings.runtimes, (*formats, *REFERENCE_FORMATS, source))
+        _refuse_unknown_runtimes(routes, settings.runtimes, (*formats, *REFERENCE_FORMATS, source))
     edges = _preferred(edges, settings.prefer)
     by_name = {format.name: format for format in (*kept, source, *formats)}
     wanted = _wanted(edges, formats, source, settings.targets, kept)
@@ -127,6 +128,20 @@ def _refuse_unknown_keys(runtimes: Mapping[str, tuple[str, ...]], formats: Seque
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
             raise OptionError(f"runtimes[{key!r}]: no installed plugin knows that format.", hint=hint)
+
+
+def _refuse_unknown_runtimes(
+    routes: Sequence[Route], runtimes: Mapping[str, tuple[str, ...]], formats: Sequence[Format]
+) -> None:
+    """Also for a format that this plan does not make: what is misspelt now would say nothing later."""
+    for key, wanted in runtimes.items():
+        meant = {format.name for format in matching(key, formats)}
+        runners = (route for route in routes if route.hook == "make_runner")
+        known = sorted({route.runtime for route in runners if route.source in meant}) or sorted(RuntimeProvider)
+        for name in wanted:
+            if name not in known:
+                hint = f"Runtimes for it: {', '.join(known)}."
+                raise OptionError(f"No installed plugin runs {key} in {name!r}.", hint=hint)
 
 
 def _wanted(

@@ -13,7 +13,9 @@ import attrs
 from navcore.contract import Format, Provided
 from navcore.errors import InputError
 from navcore.registry import Registry
-from navcore.workspace import Settings, digest, digest_of_file, digest_of_state
+from navcore.workspace import Settings, digest, digest_of_file, digest_of_state, path
+
+_PATH = path(example="'model.onnx'")
 
 
 @attrs.frozen
@@ -33,7 +35,7 @@ class Source:
 def identify(model: Any, registry: Registry) -> Source:
     """Which format the model is of. Raises :class:`InputError` when no installed plugin recognises it."""
     if isinstance(model, str | os.PathLike):
-        return _identify_file(Path(model), registry)
+        return _identify_file(_PATH("model", model), registry)
     format = registry.live_format(model)
     if format is None:
         known = sorted(kind for form in registry.formats if form.live for kind in form.live.types)
@@ -44,25 +46,25 @@ def identify(model: Any, registry: Registry) -> Source:
     return Source(format, model=model)
 
 
-def _identify_file(path: Path, registry: Registry) -> Source:
-    if not path.exists():
-        raise InputError(f"The model file {path} does not exist.")
+def _identify_file(file: Path, registry: Registry) -> Source:
+    if not file.exists():
+        raise InputError(f"The model file {file} does not exist.")
     # The longest ending is the most specific: "model.int8.onnx" may be somebody's own format.
     fitting = max(
-        ((len(suffix), form) for form in registry.formats for suffix in form.suffixes if path.name.endswith(suffix)),
+        ((len(suffix), form) for form in registry.formats for suffix in form.suffixes if file.name.endswith(suffix)),
         key=lambda pair: pair[0],
         default=None,
     )
-    looked = next((form for form in registry.formats if form.recognises is not None and form.recognises(path)), None)
+    looked = next((form for form in registry.formats if form.recognises is not None and form.recognises(file)), None)
     if fitting is None and looked is not None:
-        return Source(looked, path=path.absolute())
+        return Source(looked, path=file.absolute())
     if fitting is None:
         known = sorted({suffix for form in registry.formats for suffix in form.suffixes})
         raise InputError(
-            f"No installed plugin reads {path.name or str(path)!r} as a model.",
+            f"No installed plugin reads {file.name or str(file)!r} as a model.",
             hint=f"Endings that are known: {', '.join(known) or 'none'}.{_told_problems(registry)}",
         )
-    return Source(fitting[1], path=path.absolute())
+    return Source(fitting[1], path=file.absolute())
 
 
 @contextmanager

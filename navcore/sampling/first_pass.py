@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from navcore.contract import Template, flatten_call, rename
+from navcore.contract import Template, flatten_call, rename_tensors
 from navcore.errors import DataloaderError, InputError, NavcoreError
 from navcore.sampling.settings import SamplingSettings
 
@@ -90,7 +90,7 @@ def observe(dataloader: Any, settings: SamplingSettings, to_array: ToArray) -> O
     derived = tuple(first.arrays)
     return Observation(
         first=first,
-        call=rename(first.call, dict(zip(derived, names, strict=True))),
+        call=rename_tensors(first.call, dict(zip(derived, names, strict=True))),
         names=names,
         derived=derived,
         dtypes=tuple(array.dtype.name for array in first.arrays.values()),
@@ -103,10 +103,11 @@ def length(dataloader: Any) -> int:
     """``len(dataloader)``, at least one."""
     try:
         count = len(dataloader)
-    except TypeError as error:
+    except (Exception, SystemExit) as error:
+        kind = type(dataloader).__name__
+        told = "has no len()" if isinstance(error, TypeError) else f"fails at len(): {cause_of(error).rstrip('.')}"
         raise DataloaderError(
-            f"The dataloader, a {type(dataloader).__name__}, has no len().",
-            hint="Pass a list, or an object with __len__ and __iter__.",
+            f"The dataloader, a {kind}, {told}.", hint="Pass a list, or an object with __len__ and __iter__."
         ) from error
     if count < 1:
         raise DataloaderError("The dataloader is empty.", hint="At least one item is needed to learn the inputs from.")
@@ -117,9 +118,11 @@ def iterate(dataloader: Any) -> Iterator[Any]:
     """A new iterator over the dataloader."""
     try:
         return iter(dataloader)
-    except TypeError as error:
+    except (Exception, SystemExit) as error:
+        kind = type(dataloader).__name__
+        why = "" if isinstance(error, TypeError) else f": {cause_of(error).rstrip('.')}"
         raise DataloaderError(
-            f"The dataloader, a {type(dataloader).__name__}, cannot be iterated.",
+            f"The dataloader, a {kind}, cannot be iterated{why}.",
             hint="Pass a list, or an object with __len__ and __iter__.",
         ) from error
 
@@ -134,7 +137,7 @@ def numbered(iterator: Iterator[Any], count: int, hint: str = _LENGTH) -> Iterat
             item = next(iterator)
         except StopIteration:
             raise DataloaderError(f"The dataloader ended after {index} of {count} items.", hint=hint) from None
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise DataloaderError(
                 f"The dataloader failed at item {index}: {cause_of(error)}", hint="Iterate over it to see the error."
             ) from error

@@ -1,11 +1,29 @@
+from .argument import (
+    Argument as Argument,
+    CommandOption as CommandOption,
+    Spelling as Spelling,
+    arguments_of as arguments_of,
+)
+from .argument_types import (
+    Settle as Settle,
+    names as names,
+    or_else as or_else,
+    or_none as or_none,
+    path as path,
+    refused as refused,
+    shown as shown,
+    switch as switch,
+    text as text,
+    whole as whole,
+)
 from .atomic_files import (
-    PART as PART,
-    fresh_folder as fresh_folder,
-    move_contents as move_contents,
-    remove as remove,
-    size_of as size_of,
-    size_of_model as size_of_model,
+    is_private as is_private,
+    sweep as sweep,
+    whole_file as whole_file,
+    whole_folder as whole_folder,
+    write_bytes as write_bytes,
     write_json as write_json,
+    write_text as write_text,
 )
 from .digests import (
     digest as digest,
@@ -22,6 +40,13 @@ from .environment import (
 from .failures import (
     describe as describe,
     died as died,
+)
+from .file_trees import (
+    fresh_folder as fresh_folder,
+    move_contents as move_contents,
+    remove as remove,
+    size_of as size_of,
+    size_of_model as size_of_model,
 )
 from .folder import (
     PRIVATE as PRIVATE,
@@ -65,7 +90,12 @@ from .results import (
 )
 from .samples import Samples as Samples
 from .settings import (
+    Names as Names,
+    RunArguments as RunArguments,
     Settings as Settings,
+    Surroundings as Surroundings,
+    measurement as measurement,
+    run_arguments as run_arguments,
     valid_model_name as valid_model_name,
 )
 from .status import (

@@ -1,50 +1,334 @@
-"""Everything a run was asked for, except the model and the data: one frozen value, stored whole and read whole."""
+"""The arguments of a run: each defined here once, with its type, its default, what it means, and where it is kept.
+
+:class:`Settings` are the arguments that are recorded, :class:`Surroundings` those that are not. Beside its default each
+field carries an :class:`Argument`, from which the rest derives: what :func:`navcore.run` and :func:`navcore.plan` take
+and say about it, the keys of ``status.yaml`` and ``config.yaml``, and the option of the command line.
+:class:`RunArguments` is what type checkers and editors see of it: names in order, and what a caller may write.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 import attrs
 
-from navcore.contract import ProfilerConfig
+from navcore.contract import Format, ProfilerConfig, refuse_endless
 from navcore.errors import OptionError
+from navcore.workspace.argument import Argument, CommandOption, Spelling, argument, arguments_of
+from navcore.workspace.argument_types import (
+    able,
+    anything,
+    axis_ranges,
+    by_name,
+    device,
+    named_axes,
+    names,
+    number,
+    or_else,
+    or_none,
+    path,
+    refused,
+    shown,
+    switch,
+    tensor_names,
+    text,
+    whole,
+)
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+    from pathlib import Path
+
+    from navcore.workspace.progress import Observer
+
+Names = Format | str | Iterable[Format | str] | None
 
 
-@attrs.frozen
-class Settings:
-    """The arguments of :func:`navcore.run` in their settled form; see there for what each means."""
+class Device(Protocol):
+    """A framework's own object for a device, which prints as its name: ``torch.device``."""
 
-    model_name: str = "navigator_model"
-    targets: tuple[str, ...] | None = None
-    options: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
-    sample_count: int = 100
-    atol: float | None = None
-    rtol: float | None = None
-    input_names: tuple[str, ...] | None = None
-    output_names: tuple[str, ...] | None = None
-    dynamic_axes: Mapping[str, Any] | None = None
-    axis_ranges: Mapping[str, Any] | None = None
-    batch_dim: int | None = 0
-    device: str | None = None
-    runtimes: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
-    run_profiling: bool = True
-    profiler_config: ProfilerConfig = attrs.field(factory=ProfilerConfig)
-    profiler: str = "navcore"
-    prefer: Mapping[str, str] = attrs.field(factory=dict)
-    timeout: float | None = None
-    memory_limit: int | None = None
-    git_info: bool = True
+    @property
+    def type(self) -> str: ...
 
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,127}")
+_ROUTE_OPTIONS = by_name(anything, example="{'opset': 17}", of="options to values")
+_RUNTIMES = names(example="['CPUExecutionProvider']")
+_PLUGIN = text(example="'nav-torch'")
+
+
+def measurement(name: str, value: Any) -> ProfilerConfig:
+    """The type of every ``profiler_config``."""
+    if not isinstance(value, ProfilerConfig):
+        instead = f"Write {name}=navcore.ProfilerConfig(batch_sizes=[1, 8])."
+        raise refused(name, value, "has to be a navcore.ProfilerConfig", instead)
+    refuse_endless(value)
+    return value
 
 
 def valid_model_name(name: str) -> str:
     """The name, if it can be a folder's. Raises :class:`OptionError`."""
     if not isinstance(name, str) or not _NAME.fullmatch(name) or ".." in name:
         raise OptionError(
-            f"model_name={name!r} cannot name a folder.", hint="Use letters, digits, '_', '-', '+' and '.'."
+            f"model_name={shown(name)} cannot name a folder.", hint="Use letters, digits, '_', '-', '+' and '.'."
         )
     return name
+
+
+@attrs.frozen
+class Settings:
+    """Everything a run was asked for, except the model and the data: one value, stored whole and read whole."""
+
+    model_name: str = argument(
+        "navigator_model",
+        lambda _, name: valid_model_name(name),
+        "names the workspace folder, ``<workdir>/<model_name>.nav.workspace``.",
+        option=CommandOption(Spelling.TEXT, "--model-name", "NAME", "Names the workspace. Default: navigator_model."),
+        reference="model_name",
+    )
+    targets: tuple[str, ...] | None = argument(
+        None,
+        or_none(names(example="['onnx', 'torchscript']")),
+        "formats or families to reach, by value or name; by default all that the installed plugins reach.",
+        option=CommandOption(
+            Spelling.NAMES,
+            "--target",
+            "FORMAT",
+            "A format or family to reach; may be repeated. Default: all that the installed plugins reach.",
+        ),
+        reference="target_formats",
+    )
+    options: Mapping[str, Mapping[str, Any]] = argument(
+        None,
+        or_else(dict, by_name(_ROUTE_OPTIONS, example="{'onnx': {'opset': 17}}", of="targets to options")),
+        'options of routes by target, or by ``target/runtime``: ``{"onnx": {"opset": 17}}``.',
+        option=CommandOption(
+            Spelling.ROUTE_OPTIONS,
+            "--option",
+            "KEY.NAME=VALUE",
+            "An option of the plugin that makes KEY, or runs it (KEY is FORMAT or FORMAT/RUNTIME); may be repeated.",
+        ),
+        in_variant=True,
+    )
+    sample_count: int = argument(
+        100,
+        or_else(lambda: 100, whole(above=0, example="100")),
+        "how many samples are kept for the correctness test; ``None`` means the default.",
+        option=CommandOption(Spelling.WHOLE, "--sample-count", "N", "How many samples are compared. Default: 100."),
+        reference="sample_count",
+        in_variant=True,
+    )
+    atol: float | None = argument(
+        None,
+        or_none(number(zero=True, example="1e-3")),
+        "the largest allowed |source − exported|; with ``rtol`` also absent, a bound on the relative L2 error of the "
+        "format's precision applies instead.",
+        option=CommandOption(Spelling.NUMBER, "--atol", "X", "The largest absolute difference that is allowed."),
+        reference="atol",
+        in_variant=True,
+    )
+    rtol: float | None = argument(
+        None,
+        or_none(number(zero=True, example="1e-3")),
+        "the largest allowed |source − exported| / |exported|.",
+        option=CommandOption(Spelling.NUMBER, "--rtol", "X", "The largest relative difference that is allowed."),
+        reference="rtol",
+        in_variant=True,
+    )
+    input_names: tuple[str, ...] | None = argument(
+        None,
+        or_none(tensor_names),
+        "names of the inputs, in the order of the samples' tensors.",
+        option=CommandOption(
+            Spelling.NAMES,
+            "--input-name",
+            "NAME",
+            "A name for the next input, in the order of the samples; repeat it for each.",
+        ),
+        reference="_input_names",
+        in_variant=True,
+    )
+    output_names: tuple[str, ...] | None = argument(
+        None,
+        or_none(tensor_names),
+        "names of the outputs, in the order of the result's tensors.",
+        option=CommandOption(Spelling.NAMES, "--output-name", "NAME", "The same for the outputs."),
+        reference="_output_names",
+        in_variant=True,
+    )
+    dynamic_axes: Mapping[str, Any] | None = argument(
+        None,
+        or_none(by_name(named_axes, example="{'input': {0: 'batch'}}", of="tensors to axes")),
+        "per tensor ``{axis: symbol}`` or a list of axes; by default what varies in the data.",
+        option=CommandOption(
+            Spelling.DYNAMIC_AXES,
+            "--dynamic-axis",
+            "TENSOR:AXIS=SYMBOL",
+            "An axis that has to stay free; may be repeated. Default: what varies in the data.",
+        ),
+        reference="dynamic_axes",
+        in_variant=True,
+    )
+    axis_ranges: Mapping[str, Any] | None = argument(
+        None,
+        or_none(by_name(axis_ranges, example="{'batch': (1, 8, 32)}", of="axes to sizes")),
+        "``{symbol: (min, typical, max)}`` or ``{input: {axis: (min, typical, max)}}``; by default from the data.",
+        option=CommandOption(
+            Spelling.AXIS_RANGES,
+            "--axis-range",
+            "AXIS=MIN,TYPICAL,MAX",
+            "The sizes of an axis, named by its symbol or as INPUT:AXIS; may be repeated. Default: from the data.",
+        ),
+        in_variant=True,
+    )
+    batch_dim: int | None = argument(
+        0,
+        or_none(whole(example="0, or None for a model that does not batch")),
+        "the batch axis of every batched tensor; ``None`` for a model that does not batch.",
+        option=CommandOption(Spelling.AXIS, "--batch-dim", "AXIS", "The batch axis, or none for no batch. Default: 0."),
+        reference="batch_dim",
+        in_variant=True,
+    )
+    device: str | None = argument(
+        None,
+        or_none(device),
+        'the device for the source and for runtimes that have a choice, for example ``"cuda:0"``.',
+        option=CommandOption(Spelling.TEXT, "--device", "NAME", "Where the source runs, for example cuda:0."),
+        reference="target_device",
+        in_variant=True,
+    )
+    runtimes: Mapping[str, tuple[str, ...]] = argument(
+        None,
+        or_else(dict, by_name(_RUNTIMES, example="{'onnx': ['CPUExecutionProvider']}", of="formats to runtimes")),
+        'limits a format to the named runtimes: ``{"onnx": ["CPUExecutionProvider"]}``.',
+        option=CommandOption(
+            Spelling.LISTS, "--runtime", "FORMAT=RUNTIME", "Check the format in this runtime only; may be repeated."
+        ),
+        in_variant=True,
+    )
+    run_profiling: bool = argument(
+        True,
+        switch,
+        "measure every runtime that verified.",
+        option=CommandOption(Spelling.SWITCH, "--no-profiling", "", "Verify, and do not measure."),
+    )
+    profiler_config: ProfilerConfig = argument(
+        None,
+        or_else(ProfilerConfig, measurement),
+        "windows, stability and batch sizes of the measurement.",
+        option=CommandOption(Spelling.MEASURING),
+        reference="profiler_config",
+    )
+    profiler: str = argument(
+        None,
+        or_else(lambda: "navcore", text(example="'navcore'")),
+        "the plugin whose profiler measures, by name.",
+        option=CommandOption(
+            Spelling.TEXT, "--profiler", "PLUGIN", "The plugin whose profiler measures. Default: navcore's own."
+        ),
+    )
+    prefer: Mapping[str, str] = argument(
+        None,
+        or_else(dict, by_name(_PLUGIN, example="{'onnx': 'nav-torch'}", of="targets to plugins")),
+        "``{target: plugin}`` pins the plugin that makes a format.",
+        option=CommandOption(
+            Spelling.PAIRS,
+            "--prefer",
+            "FORMAT=PLUGIN",
+            "The plugin that makes the format, where several can; may be repeated.",
+        ),
+        in_variant=True,
+    )
+    timeout: float | None = argument(
+        None,
+        or_none(number(zero=False, example="600", unlimited="Leave it out for no limit.")),
+        "seconds that one step may take.",
+        option=CommandOption(Spelling.NUMBER, "--timeout", "SECONDS", "How long one step may take."),
+        in_variant=True,
+    )
+    memory_limit: int | None = argument(
+        None,
+        or_none(whole(above=0, example="2 * 1024**3, in bytes")),
+        "bytes of resident memory that one step may use.",
+        option=CommandOption(Spelling.SIZE, "--memory-limit", "SIZE", "How much memory one step may use, as 8GiB."),
+        in_variant=True,
+    )
+    git_info: bool = argument(
+        True,
+        switch,
+        "record repository and commit of the current folder (never author or e-mail).",
+    )
+
+
+@attrs.frozen(eq=False)
+class Surroundings:
+    """The arguments of a run that are not recorded: where it happens, and beside whom."""
+
+    workdir: Path | None = argument(
+        None,
+        or_none(path(example="'navigator_workdir'")),
+        "where workspaces are kept, by default ``navigator_workdir`` in the current folder.",
+        option=CommandOption(
+            Spelling.FOLDER,
+            "--workdir",
+            "FOLDER",
+            "Where workspaces are kept. Default: navigator_workdir in the current folder.",
+        ),
+    )
+    override_workdir: bool = argument(
+        False,
+        switch,
+        "start with an empty workspace; otherwise finished steps of an earlier run are not redone.",
+        option=CommandOption(
+            Spelling.SWITCH, "--override-workdir", "", "Start with an empty workspace instead of continuing in it."
+        ),
+    )
+    executor: Executor | None = argument(
+        None,
+        or_none(able("submit", what="a concurrent.futures.Executor", example="ThreadPoolExecutor(4)")),
+        "where steps that need no live model run; it has to share this machine's workspace folder.",
+    )
+    progress: Observer | None = argument(
+        None,
+        or_none(able(None, what="callable: it receives a navcore.Event", example="print")),
+        "receives an :class:`navcore.Event` whenever something begins or ends.",
+    )
+
+
+class RunArguments(TypedDict, total=False):
+    """What a caller may write, in the order in which it is shown; see :class:`Argument` for all else."""
+
+    targets: Names
+    options: Mapping[str, Mapping[str, Any]] | None
+    model_name: str
+    workdir: Path | str | None
+    override_workdir: bool
+    sample_count: int | None
+    atol: float | None
+    rtol: float | None
+    input_names: list[str] | tuple[str, ...] | None
+    output_names: list[str] | tuple[str, ...] | None
+    dynamic_axes: Mapping[str, Any] | None
+    axis_ranges: Mapping[str, Any] | None
+    batch_dim: int | None
+    device: str | Device | None
+    runtimes: Mapping[str, Names] | None
+    run_profiling: bool
+    profiler_config: ProfilerConfig | None
+    profiler: str | None
+    prefer: Mapping[str, str] | None
+    executor: Executor | None
+    timeout: float | None
+    memory_limit: int | None
+    git_info: bool
+    progress: Observer | None
+
+
+@cache
+def run_arguments() -> Mapping[str, Argument]:
+    """Every argument of a run by its name, in the order in which it is shown."""
+    found = {**arguments_of(Settings), **arguments_of(Surroundings)}
+    return {name: found[name] for name in RunArguments.__annotations__}

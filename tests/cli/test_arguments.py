@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from navcore.cli.arguments import asked_options, run_arguments
+from navcore.cli.arguments import asked_options, given_arguments
 
 
 def arguments(*words: str) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def arguments(*words: str) -> dict[str, Any]:
     @click.command()
     @asked_options
     def command(**asked: Any) -> None:
-        found.update(run_arguments(asked))
+        found.update(given_arguments(asked))
 
     CliRunner().invoke(command, list(words), catch_exceptions=False, standalone_mode=False)
     return found

@@ -40,7 +40,15 @@ def test_the_first_input_that_is_not_what_the_model_takes_is_named(feeds: Any, s
 
 
 def test_nothing_is_said_of_inputs_that_are_right() -> None:
-    assert complaint({"ids": IDS, "mask": MASK, "more": MASK}, SIGNATURE) is None
+    assert complaint({"ids": IDS, "mask": MASK}, SIGNATURE) is None
+
+
+def test_an_input_that_the_model_does_not_have_is_refused_before_the_call() -> None:
+    def call(_feeds: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        raise AssertionError("many frameworks take what they do not know, in silence")
+
+    with pytest.raises(InputError, match="The model has no input 'more'; it takes ids, mask"):
+        explaining(Runner(call), SIGNATURE)({"ids": IDS, "mask": MASK, "more": MASK})
 
 
 def test_the_frameworks_own_words_stay_the_cause() -> None:

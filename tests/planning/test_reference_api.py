@@ -11,7 +11,13 @@ import pytest
 from navcore.contract.formats import Format, JitType, TensorRTPrecision
 from navcore.contract.routes import Route
 from navcore.errors import OptionError
-from navcore.planning.reference_api import chosen_targets, engine_options, texts
+from navcore.planning.reference_api import (
+    WORDS,
+    chosen_targets,
+    engine_options,
+    reference_arguments,
+    takes_reference_arguments,
+)
 from navcore.registry.registry import Plugin, Registry
 
 
@@ -26,12 +32,8 @@ class OtherOptions:
     opset: int = 17
 
 
-def _made(job: Any) -> None:
-    raise AssertionError("a translation runs nothing")
-
-
 def _route(target: Format, options: type, *, default: bool = True) -> Route:
-    return Route("make", "convert", _made, "x", target, options=options, formats=(target,), owner="p", default=default)
+    return Route(hook="convert", name="make", source="x", target=target, options=options, owner="p", default=default)
 
 
 ONNX = Format("onnx")
@@ -50,19 +52,111 @@ ROUTES = (
 REGISTRY = Registry((Plugin("p", "nav-p", "1", "nav_p", module=inspect, routes=ROUTES),), ())
 
 
+@pytest.fixture
+def translate(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The arguments of a run for a call in the reference API's words."""
+    monkeypatch.setattr("navcore.registry.load_registry", lambda: REGISTRY)
+
+    def go(**given: Any) -> dict[str, Any]:
+        source = given.pop("source", None)
+        return dict(reference_arguments(given, plugin="nav_p", formats=(ONNX, Format("trt")), source=source))
+
+    return go
+
+
+def test_nothing_said_means_the_formats_of_the_page(translate: Any) -> None:
+    assert translate(model="m", dataloader=[]) == {
+        "targets": ("onnx", "trt"), "options": {}, "runtimes": {}, "git_info": True
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("said", "argued"),
     [
-        (None, None),
-        ("onnx", ("onnx",)),
-        (ONNX, ("onnx",)),
-        (("onnx", FP16), ("onnx", "trt-fp16")),
-        (TensorRTPrecision.FP16, ("fp16",)),
-        ((), ()),
+        ({"model_name": None}, {"model_name": "navigator_model"}),
+        ({"model_name": "m"}, {"model_name": "m"}),
+        ({"sample_count": None}, {"sample_count": 100}),
+        ({"trt_dynamic_axes": {"x": {0: (1, 2, 3)}}}, {"axis_ranges": {"x": {0: (1, 2, 3)}}}),
+        ({"target_device": "cuda:0"}, {"device": "cuda:0"}),
+        ({"disable_git_info": True}, {"git_info": False}),
+        ({"onnx_runtimes": "CPUExecutionProvider"}, {"runtimes": {"onnx": ("CPUExecutionProvider",)}}),
+        ({"target_formats": ONNX}, {"targets": ("onnx",)}),
+        ({"target_formats": ("onnx", FP16)}, {"targets": ("onnx", "trt-fp16")}),
+        ({"target_formats": (one for one in ["onnx"])}, {"targets": ("onnx",)}),
+        ({"target_formats": ()}, {"targets": ()}),
+        ({"target_formats": "trt", "target_precisions": TensorRTPrecision.FP16}, {"targets": ("trt-fp16",)}),
+        ({"target_formats": "ts", "jit_options": "trace"}, {"targets": ("ts-trace",)}),
+        ({"opset": 13}, {"options": {"onnx": {"opset": 13}}}),
+        ({"minimum_segment_size": 3}, {"options": {}}),
+        ({"max_workspace_size": 5, "target_formats": FP16}, {"options": {"trt-fp16": {"max_workspace_size": 5}}}),
+        ({"batch_dim": None, "atol": 0.1}, {"batch_dim": None, "atol": 0.1}),
     ],
 )
-def test_one_or_several_become_text(given: Any, expected: Any) -> None:
-    assert texts(given) == expected
+def test_a_word_becomes_an_argument(translate: Any, said: dict[str, Any], argued: dict[str, Any]) -> None:
+    found = translate(**said)
+    assert {name: found[name] for name in argued} == argued
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ({"disable_git_info": "no"}, "disable_git_info='no' has to be True or False"),
+        ({"override_workdir": "no"}, "override_workdir='no' has to be True or False"),
+        ({"target_formats": {"onnx": 1}}, "target_formats={'onnx': 1} has to be a name or a list of names"),
+        ({"target_device": 0}, "target_device=0 has to be text"),
+        ({"onnx_runtimes": 5}, "onnx_runtimes=5 has to be a name"),
+        ({"opset": "seventeen"}, "opset='seventeen' has to be a whole number. Write opset=17."),
+        ({"opset": True}, "opset=True has to be a whole number"),
+        ({"max_workspace_size": 0}, "max_workspace_size=0 has to be more than 0"),
+        ({"minimum_segment_size": 2.5}, "minimum_segment_size=2.5 has to be a whole number"),
+        ({"model_name": ""}, "model_name='' cannot name a folder"),
+        ({"trt_dynamic_axes": {"x": {0: (3, 2, 1)}}}, "trt_dynamic_axes['x'][0]=(3, 2, 1) has to be three sizes"),
+        ({"jit_options": "tracing"}, "'tracing' is not a jit type"),
+        ({"target_precisions": 16}, "target_precisions=16 has to be a name"),
+    ],
+)
+def test_a_slip_is_told_in_the_callers_words(translate: Any, said: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(OptionError) as caught:
+        translate(**said)
+    assert sentence in str(caught.value)
+
+
+def test_an_opset_that_nobody_obeys_is_said_to_have_no_effect(
+    translate: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert translate(opset=13, source=Format.ONNX)["options"] == {}
+    assert "opset=13 has no effect: an ONNX file keeps its own." in caplog.text
+    monkeypatch.setattr("navcore.registry.load_registry", lambda: Registry((), ()))
+    assert translate(opset=13, target_formats=())["options"] == {}
+    assert "opset=13 has no effect: no installed plugin writes ONNX." in caplog.text
+
+
+def test_help_explains_every_word_of_an_export() -> None:
+    @takes_reference_arguments
+    def export(model: Any, dataloader: Any, opset: int | None = None, target_device: str | None = None) -> None:
+        """Export it.
+
+        Args:
+            model: the model.
+            dataloader: its data.
+
+        Raises what run raises.
+        """
+
+    before, _, after = (export.__doc__ or "").partition("dataloader: its data.")
+    told = (f"    {name}: {WORDS[name].meaning}" for name in ("opset", "target_device"))
+    assert before.startswith("Export it.")
+    assert after == "\n{}\n{}\n\nRaises what run raises.".format(*told)
+
+
+def test_a_parameter_that_is_no_word_of_the_page_is_refused() -> None:
+    def export(model: Any, dataloader: Any, opsett: int | None = None) -> None:
+        """Args:
+        model: the model.
+        """
+
+    with pytest.raises(TypeError, match="opsett: no such argument in the reference API"):
+        takes_reference_arguments(export)
 
 
 def test_without_a_limit_families_stay_families() -> None:

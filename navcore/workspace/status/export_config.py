@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from navcore.workspace.argument import arguments_of
 from navcore.workspace.plain_data import from_data, to_data
 from navcore.workspace.results import FormatResult
 from navcore.workspace.settings import Settings
@@ -18,14 +19,7 @@ FRAMEWORKS: Mapping[str, str] = MappingProxyType({"torch": "pytorch", "tensorflo
 """The reference's word for the format of a source; any other source goes by its format's own name."""
 
 SEED = 0
-_TWINS = MappingProxyType(
-    {
-        "model_name": "model_name", "target_formats": "targets", "sample_count": "sample_count",
-        "batch_dim": "batch_dim", "_input_names": "input_names", "_output_names": "output_names",
-        "profiler_config": "profiler_config", "target_device": "device", "dynamic_axes": "dynamic_axes",
-        "atol": "atol", "rtol": "rtol",
-    }
-)  # fmt: skip
+_TWINS = MappingProxyType({one.reference: name for name, one in arguments_of(Settings).items() if one.reference})
 """Reference key → the field of :class:`Settings` that it holds."""
 
 

@@ -11,6 +11,7 @@ import attrs
 
 from navcore.contract import Calling, Format, Signature, TensorSpec
 from navcore.errors import PackageError
+from navcore.workspace.argument import arguments_of
 from navcore.workspace.atomic_files import write_text
 from navcore.workspace.plain_data import from_data, to_data
 from navcore.workspace.results import FormatResult
@@ -34,10 +35,7 @@ _TENSORRT_OPTIONS = MappingProxyType(
         "tensorrt_max_workspace_size": "max_workspace_size",
     }
 )
-_KEPT = (
-    "options", "runtimes", "prefer", "batch_dim", "dynamic_axes", "axis_ranges", "input_names", "output_names",
-    "device", "sample_count", "atol", "rtol", "timeout", "memory_limit",
-)  # fmt: skip
+_KEPT = tuple(name for name, one in arguments_of(Settings).items() if one.in_variant)
 """The settings that decide how a variant comes out, and how it is judged."""
 
 
@@ -172,7 +170,9 @@ def _config_to_data(settings: Settings, row: FormatResult, path: str, signature:
 
 def _config_from_data(data: Mapping[str, Any]) -> VariantConfig:
     variant = {**data["variant"], "family": data["model_format"], "precision": data["precision"]}
-    asked = {**settings_to_data(Settings()), **{key: data[key] for key in _KEPT}, "model_name": data["model_name"]}
+    # A file of an older release lacks what that release did not know.
+    told = {key: data[key] for key in _KEPT if key in data}
+    asked = {**settings_to_data(Settings()), **told, "model_name": data["model_name"]}
     config = from_data(
         {
             "variant": variant,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from nav_tf.conformance_model import conformance_model as conformance_model
 from nav_tf.eager import run_tensorflow
-from nav_tf.face import export
 from nav_tf.formats import TENSORFLOW, TF_SAVEDMODEL, TF_TRT_FP16, TF_TRT_FP32
 from nav_tf.onnx_file import onnx_from_tf_savedmodel
 from nav_tf.opset import OnnxOptions
+from nav_tf.reference_api import export
 from nav_tf.running import run_savedmodel, run_tf_trt
 from nav_tf.savedmodel import tf_savedmodel_from_tensorflow
 from nav_tf.trt import TrtOptions, tf_trt_fp16_from_tf_savedmodel, tf_trt_fp32_from_tf_savedmodel

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from navcore.errors import OptionError, Unavailable, first_line
+from navcore import OptionError, SourceError, Unavailable, first_line
 
 if TYPE_CHECKING:
     import torch
@@ -88,6 +88,8 @@ def _device(name: str) -> torch.device:
         device = torch.device(name)
     except RuntimeError as error:
         raise OptionError(f"PyTorch knows no device {name!r}.", hint="Give one such as 'cpu' or 'cuda:0'.") from error
+    if device.type == "meta":  # a model that was moved there has lost its weights
+        raise OptionError(f"The device {name!r} holds no numbers.", hint="Give one such as 'cpu' or 'cuda:0'.")
     try:
         torch.empty(0, device=device)
     except Exception as error:  # RuntimeError, AssertionError or NotImplementedError, by device and build
@@ -104,6 +106,8 @@ def placed(model: torch.nn.Module, device: str | None) -> Iterator[str]:
     import torch
 
     here = home(model)
+    if torch.device(here).type == "meta":
+        raise SourceError("The model is on the device 'meta', which holds no numbers.", hint="Load its weights first.")
     places = {tensor.device for tensors in (model.parameters(), model.buffers()) for tensor in tensors}
     there = _device(device or here)
     now = torch.device(here)
@@ -111,8 +115,8 @@ def placed(model: torch.nn.Module, device: str | None) -> Iterator[str]:
     if len(places) != 1 or same:
         yield here if places else str(there)
         return
-    model.to(there)
     try:
+        model.to(there)
         yield str(there)
     finally:
         model.to(now)

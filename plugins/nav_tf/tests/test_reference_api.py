@@ -1,4 +1,4 @@
-"""``nav.torch.export`` has the page's signature and says the same in the words of ``navcore.run``."""
+"""``nav.tensorflow.export`` has the page's signature and says the same in the words of ``navcore.run``."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import inspect
 from typing import Any
 
 import attrs
+import keras
+import numpy as np
 import pytest
-import torch
 
 import navcore
-from nav_torch import export
-from navcore.contract.formats import Format, JitType, RuntimeProvider, TensorRTPrecision
+from nav_tf import export
+from navcore.contract.formats import Format, RuntimeProvider, TensorRTPrecision
 from navcore.contract.routes import Route
 from navcore.registry.loading import load_registry
 from navcore.registry.registry import Plugin, Registry
@@ -19,30 +20,27 @@ from navcore.registry.registry import Plugin, Registry
 PAGE = {
     "model": ...,
     "dataloader": ...,
+    "target_precisions": None,
+    "max_workspace_size": None,
+    "minimum_segment_size": 3,
     "model_name": None,
-    "opset": None,
     "target_formats": None,
-    "jit_options": None,
     "workdir": None,
     "override_workdir": False,
     "sample_count": None,
+    "opset": None,
     "atol": None,
     "rtol": None,
     "input_names": None,
     "output_names": None,
-    "dynamic_axes": None,
-    "trt_dynamic_axes": None,
-    "target_precisions": None,
-    "max_workspace_size": None,
-    "target_device": None,
     "disable_git_info": False,
     "batch_dim": 0,
     "onnx_runtimes": None,
     "run_profiling": True,
     "profiler_config": None,
 }
-MODEL = torch.nn.Linear(2, 2)
-LOADER = [torch.zeros(1, 2)]
+MODEL = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+LOADER = [np.zeros((1, 2), np.float32)]
 
 
 def test_the_signature_is_the_pages_with_extras_by_keyword_only() -> None:
@@ -54,13 +52,12 @@ def test_the_signature_is_the_pages_with_extras_by_keyword_only() -> None:
     }
     assert list(positional.items()) == list(PAGE.items())
     extras = [one.name for one in parameters if one.kind is inspect.Parameter.KEYWORD_ONLY]
-    assert extras == ["precision_mode", "progress", "executor"]
+    assert extras == ["dynamic_axes", "trt_dynamic_axes", "target_device", "progress", "executor"]
 
 
 @attrs.frozen
 class EngineOptions:
     max_workspace_size: int = 0
-    precision_mode: str = "single"
 
 
 def _engines(registry: Registry) -> Registry:
@@ -93,7 +90,7 @@ def translate(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     monkeypatch.setattr(navcore, "run", record, raising=False)
     monkeypatch.setenv("NAVCORE_DISABLE_PLUGINS", "trt")  # it would add variants of its own
-    monkeypatch.setenv("NAVCORE_EXTRA_PLUGINS", "" if _installed() else "torch=nav_torch")
+    monkeypatch.setenv("NAVCORE_EXTRA_PLUGINS", "" if _installed() else "tensorflow=nav_tf")
 
     def go(engines: bool = False, **given: Any) -> dict[str, Any]:
         if engines:
@@ -107,16 +104,17 @@ def translate(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def _installed() -> bool:
-    return load_registry().plugin("torch") is not None
+    return load_registry().plugin("tensorflow") is not None
 
 
 def test_nothing_given_means_the_formats_of_the_page_and_the_defaults_of_run(translate: Any) -> None:
     call = translate()
-    assert call.pop("targets") == ("torchscript", "onnx", "torch-trt", "trt")
+    assert call.pop("targets") == ("tf-savedmodel", "tf-trt", "onnx", "trt")
     assert call.pop("model") is MODEL
     assert call.pop("dataloader") is LOADER
-    assert call.pop("options") == {}
+    assert (call.pop("options"), call.pop("runtimes")) == ({}, {})
     defaults = inspect.signature(navcore.api.run).parameters
+    call["profiler_config"] = None if call["profiler_config"] == navcore.ProfilerConfig() else call["profiler_config"]
     assert {name: value for name, value in call.items() if value != defaults[name].default} == {}
 
 
@@ -124,7 +122,7 @@ def test_every_argument_arrives(translate: Any) -> None:
     call = translate(
         model_name="m",
         opset=13,
-        target_formats=(Format.ONNX, "torchscript"),
+        target_formats=(Format.ONNX, "tf-trt"),
         override_workdir=True,
         sample_count=7,
         atol=0.1,
@@ -142,7 +140,7 @@ def test_every_argument_arrives(translate: Any) -> None:
     expected = {
         "model_name": "m",
         "options": {"onnx": {"opset": 13}},
-        "targets": ("onnx", "torchscript"),
+        "targets": ("onnx", "tf-trt"),
         "override_workdir": True,
         "sample_count": 7,
         "atol": 0.1,
@@ -160,30 +158,22 @@ def test_every_argument_arrives(translate: Any) -> None:
     assert {name: call[name] for name in expected} == expected
 
 
-@pytest.mark.parametrize("jit", ["trace", JitType.TRACE, (JitType.TRACE,)])
-def test_jit_options_leave_out_the_other_variant(jit: Any, translate: Any) -> None:
-    assert translate(target_formats="torchscript", jit_options=jit)["targets"] == ("torchscript-trace",)
-    targets = translate(jit_options=jit)["targets"]
-    assert targets == ("torchscript-trace", "onnx", "torch-trt", "trt")
-
-
 def test_precisions_limit_the_engines_and_nothing_else(translate: Any) -> None:
-    call = translate(engines=True, target_formats=("onnx", "trt"), target_precisions=TensorRTPrecision.FP16)
-    assert call["targets"] == ("onnx", "trt-fp16")
+    call = translate(engines=True, target_formats=("onnx", "trt", "tf-trt"), target_precisions=TensorRTPrecision.FP16)
+    assert call["targets"] == ("onnx", "trt-fp16", "tf-trt-fp16")
+
+
+def test_precisions_alone_limit_the_default_targets(translate: Any) -> None:
+    targets = translate(target_precisions=("fp32",))["targets"]
+    assert targets == ("tf-savedmodel", "tf-trt-fp32", "onnx", "trt")
 
 
 def test_options_of_engines_go_to_the_routes_that_take_them(translate: Any) -> None:
-    call = translate(engines=True, max_workspace_size=5, precision_mode="hierarchy")
-    wanted = {"max_workspace_size": 5, "precision_mode": "hierarchy"}
-    assert call["options"] == {"trt-fp16": wanted, "trt-fp32": wanted}
-
-
-def test_options_that_no_plugin_takes_are_said_to_have_no_effect(
-    translate: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    assert translate(max_workspace_size=5)["options"] == {}
-    assert "max_workspace_size concerns TensorRT" in caplog.text
+    call = translate(engines=True, max_workspace_size=5, minimum_segment_size=7)
+    own = {"max_workspace_size": 5, "minimum_segment_size": 7}
+    others = {"max_workspace_size": 5}
+    assert call["options"] == {"tf-trt-fp16": own, "tf-trt-fp32": own, "trt-fp16": others, "trt-fp32": others}
 
 
 def test_an_unknown_format_is_left_for_run_to_refuse(translate: Any) -> None:
-    assert translate(target_formats="onyx", jit_options="trace")["targets"] == ("onyx",)
+    assert translate(target_formats="onyx", target_precisions="fp16")["targets"] == ("onyx",)
