@@ -1,3 +1,4 @@
+from .batch_memory import refuse_batch_beyond_memory as refuse_batch_beyond_memory
 from .build_format import (
     BuildResult as BuildResult,
     blame_crash as blame_crash,
@@ -16,7 +17,10 @@ from .isolation import (
     run_module as run_module,
     write_result as write_result,
 )
-from .resources import processors as processors
+from .resources import (
+    available_memory as available_memory,
+    processors as processors,
+)
 from .run import run_model as run_model
 from .run_context import (
     RunContext as RunContext,

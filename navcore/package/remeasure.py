@@ -6,7 +6,7 @@ import attrs
 
 from navcore.contract import Artifact, ProfilerConfig, resolve_batch_sizes
 from navcore.errors import PackageIncomplete
-from navcore.execution import RunContext, measure_runtime
+from navcore.execution import RunContext, available_memory, measure_runtime, refuse_batch_beyond_memory
 from navcore.planning import Check, Source, settings_here
 from navcore.registry import Registry, resolve_options
 from navcore.workspace import FormatResult, Record, RuntimeResult, Status, Workspace, logged
@@ -32,6 +32,7 @@ def reprofile(
         raise PackageIncomplete("The package holds no samples, so there is nothing to measure with.")
     config = config or record.settings.profiler_config
     resolve_batch_sizes(config, batch_dim=record.settings.batch_dim, dataloader_batch=1)
+    refuse_batch_beyond_memory(config, record.samples.signature, available_memory())
     settings = attrs.evolve(settings_here(record.settings, registry), run_profiling=True, profiler_config=config)
     context = RunContext(
         registry=registry,
