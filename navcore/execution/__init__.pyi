@@ -2,6 +2,9 @@ from .artifacts import (
     artifact_of as artifact_of,
     product_of as product_of,
 )
+from .batch_memory import (
+    refuse_batch_beyond_memory as refuse_batch_beyond_memory,
+)
 from .build_format import (
     BuildResult as BuildResult,
     blame_crash as blame_crash,
@@ -36,7 +39,9 @@ from .run_context import (
 from .scheduler import (
     execute as execute,
 )
-from .step import runner_job as runner_job
+from .step import (
+    runner_job as runner_job,
+)
 from .step_data import (
     announced_in as announced_in,
     call_from_data as call_from_data,

@@ -15,8 +15,10 @@ import attrs
 from navcore import __version__
 from navcore.contract import resolve_batch_sizes
 from navcore.errors import NavcoreError, OptionError
+from navcore.execution.batch_memory import refuse_batch_beyond_memory
 from navcore.execution.build_format import discard_product
 from navcore.execution.isolation import reap_orphans
+from navcore.execution.resources import available_memory
 from navcore.execution.run_context import RunContext, new_context, source_point
 from navcore.execution.scheduler import execute
 from navcore.execution.source_call import source_call
@@ -68,6 +70,8 @@ def run_model(
         reap_orphans(workspace.private)
         journal = Journal(workspace.journal_file)
         samples = _sample(source, dataloader, settings, registry, workspace, journal, observer)
+        if settings.run_profiling:
+            refuse_batch_beyond_memory(settings.profiler_config, samples.signature, available_memory())
         context = new_context(
             registry,
             workspace,

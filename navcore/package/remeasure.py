@@ -6,7 +6,14 @@ import attrs
 
 from navcore.contract import ProfilerConfig, resolve_batch_sizes
 from navcore.errors import PackageIncomplete
-from navcore.execution import RunContext, artifact_of, measure_runtime, new_context
+from navcore.execution import (
+    RunContext,
+    artifact_of,
+    available_memory,
+    measure_runtime,
+    new_context,
+    refuse_batch_beyond_memory,
+)
 from navcore.planning import Check, Source, settings_here
 from navcore.registry import Registry
 from navcore.workspace import FormatResult, Record, RuntimeResult, Status, Workspace, logged
@@ -32,6 +39,7 @@ def reprofile(
         raise PackageIncomplete("The package holds no samples, so there is nothing to measure with.")
     config = config or record.settings.profiler_config
     resolve_batch_sizes(config, batch_dim=record.settings.batch_dim, dataloader_batch=1)
+    refuse_batch_beyond_memory(config, record.samples.signature, available_memory())
     settings = attrs.evolve(settings_here(record.settings, registry), run_profiling=True, profiler_config=config)
     source = source or Source(record.source)
     context = new_context(registry, workspace, settings, source, record.source_key, record.samples)

@@ -94,7 +94,9 @@ def _run(
         returned = source(signature, lent)
     except NavcoreError:
         raise
-    except (Exception, SystemExit) as error:  # a model that ends the program has to say so as well
+    except (Exception, SystemExit) as error:
+        if isinstance(error, SystemExit):
+            hint = "A model that is exported must not end the program."
         told = ", ".join(f"{name!r}: {array.dtype.name}{list(array.shape)}" for name, array in feeds.items())
         raise SourceError(
             f"The source model failed on {label} ({told}): {cause_of(error).rstrip('.')}.",

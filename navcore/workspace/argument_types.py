@@ -150,11 +150,11 @@ def tensor_names(name: str, value: Any) -> tuple[str, ...]:
     return tuple(str.__str__(one) for one in given)
 
 
-def by_name(settle: Settle, *, example: str, of: str = "names to values") -> Settle:
-    """A mapping from names, or formats, to what ``settle`` takes."""
+def by_name(settle: Settle, *, example: str, of: str = "names to values", part_of: str = "") -> Settle:
+    """A mapping from names, or formats, to what ``settle`` takes; ``part_of`` names the argument of which it is one."""
 
     def mapped(name: str, value: Any) -> dict[str, Any]:
-        instead = f"Write {name}={example}."
+        instead = f"Write {part_of or name}={example}."
         if not isinstance(value, Mapping):
             raise refused(name, value, f"has to be a mapping from {of}", instead)
         settled = {}

@@ -55,7 +55,8 @@ class Device(Protocol):
 
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,127}")
-_ROUTE_OPTIONS = by_name(anything, example="{'opset': 17}", of="options to values")
+_OPTIONS = "{'onnx': {'opset': 17}}"
+_ROUTE_OPTIONS = by_name(anything, example=_OPTIONS, of="options to values", part_of="options")
 _RUNTIMES = names(example="['CPUExecutionProvider']")
 _PLUGIN = text(example="'nav-torch'")
 
@@ -103,7 +104,7 @@ class Settings:
     )
     options: Mapping[str, Mapping[str, Any]] = argument(
         None,
-        or_else(dict, by_name(_ROUTE_OPTIONS, example="{'onnx': {'opset': 17}}", of="targets to options")),
+        or_else(dict, by_name(_ROUTE_OPTIONS, example=_OPTIONS, of="targets to options")),
         'options of routes by target, or by ``target/runtime``: ``{"onnx": {"opset": 17}}``.',
         option=CommandOption(
             Spelling.ROUTE_OPTIONS,

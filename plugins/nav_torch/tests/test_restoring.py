@@ -17,7 +17,7 @@ from nav_torch import (
 )
 from nav_torch.flat import flattened, python_signature
 from nav_torch.restoring import placed, threads
-from navcore import ExportError, OptionError, Unavailable
+from navcore import ExportError, OptionError, SourceError, Unavailable
 
 ALL = [
     torchscript_script_from_torch,
@@ -206,12 +206,41 @@ def test_threads_are_set_back() -> None:
     ("device", "kind", "sentence"),
     [
         ("quantum", OptionError, "PyTorch knows no device 'quantum'. Give one such as 'cpu' or 'cuda:0'."),
+        ("meta", OptionError, "The device 'meta' holds no numbers. Give one such as 'cpu' or 'cuda:0'."),
+        ("meta:1", OptionError, "The device 'meta:1' holds no numbers."),
         ("cuda:99", Unavailable, "The device 'cuda:99' cannot be used here: "),
     ],
 )
 def test_a_device_that_cannot_be_had_is_one_sentence(device: str, kind: type[Exception], sentence: str) -> None:
     model = torch.nn.Linear(2, 2)
+    weight = model.weight.detach().clone()
     with pytest.raises(kind) as caught, placed(model, device):
         pass
     assert str(caught.value).startswith(sentence)
-    assert model.weight.device.type == "cpu"
+    assert torch.equal(model.weight, weight), "and the model keeps its weights"
+
+
+def test_a_model_that_is_on_a_device_without_numbers_is_refused() -> None:
+    with torch.device("meta"):
+        model = torch.nn.Linear(2, 2)
+    for device in (None, "cpu"):
+        with pytest.raises(SourceError, match="on the device 'meta', which holds no numbers"), placed(model, device):
+            pass
+
+
+def test_a_model_that_could_be_moved_only_in_part_comes_back_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
+    weights = [one.detach().clone() for one in model.parameters()]
+    moves: list[str] = []
+
+    def to(there: torch.device) -> None:
+        moves.append(str(there))
+        if there.type != "cpu":
+            raise RuntimeError("out of memory, half way")
+
+    monkeypatch.setattr(model, "to", to)
+    monkeypatch.setattr("nav_torch.restoring._device", lambda name: torch.device(name))
+    with pytest.raises(RuntimeError, match="half way"), placed(model, "cuda:0"):
+        pass
+    assert moves == ["cuda:0", "cpu"]
+    assert all(torch.equal(one, other) for one, other in zip(model.parameters(), weights, strict=True))
