@@ -3,6 +3,10 @@ from .differences import (
     distance as distance,
     is_floating as is_floating,
 )
+from .precision_bounds import (
+    MEAN_RUNS as MEAN_RUNS,
+    is_noisy as is_noisy,
+)
 from .ranking import (
     Choice as Choice,
     best_of as best_of,
@@ -10,6 +14,7 @@ from .ranking import (
     is_measured as is_measured,
     median_latency as median_latency,
 )
+from .trial import mean_of as mean_of
 from .verify_and_measure import (
     Evaluation as Evaluation,
     MeasureSettings as MeasureSettings,

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from navcore.contract import Artifact, RunnerJob, resolve_batch_sizes
-from navcore.evaluation import Evaluation, MeasureSettings, VerifySettings, evaluate
+from navcore.evaluation import MEAN_RUNS, Evaluation, MeasureSettings, VerifySettings, evaluate
 from navcore.execution.resources import processors
 from navcore.execution.run_context import RunContext
 from navcore.execution.step import executor_failed, run_step
@@ -142,6 +142,7 @@ def _verify_settings(context: RunContext, artifact: Artifact, planned: Check) ->
         dict(context.samples.noise),
         settings.atol,
         settings.rtol,
+        runs=max(1, min(context.samples.runs, MEAN_RUNS)),
         at_most=None if spot is None else spot.comparisons,
     )
 

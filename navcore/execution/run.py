@@ -69,6 +69,7 @@ def run_model(
     with opened(root, override=override) as workspace, logged(workspace.log_file):
         reap_orphans(workspace.private)
         samples = _sample(source, dataloader, settings, registry, workspace, observer)
+        settings = attrs.evolve(settings, batch_dim=samples.signature.batch_dim)
         context = RunContext(
             registry=registry,
             workspace=workspace,
@@ -141,6 +142,7 @@ def _sample(
             dynamic_axes=settings.dynamic_axes,
             axis_ranges=settings.axis_ranges,
             largest_batch=_largest_batch(settings),
+            may_unbatch=not source.is_live,
         )
         samples = take_samples(
             dataloader, request, to_array=registry.to_array, source=call, store=SampleStore(workspace.root)

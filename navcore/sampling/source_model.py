@@ -10,7 +10,7 @@ import numpy as np
 
 from navcore.contract import Signature
 from navcore.errors import InputError, NavcoreError, SourceError
-from navcore.evaluation import is_floating
+from navcore.evaluation import is_floating, mean_of
 from navcore.sampling.first_pass import cause_of, is_numeric, native
 
 Array = np.ndarray[Any, Any]
@@ -21,27 +21,36 @@ The signature has no outputs yet: the names are those that the structure of the 
 """
 
 
+class OtherOutputs(SourceError):
+    """The source returns other names or dtypes than it did at first."""
+
+
 @attrs.frozen(eq=False)
 class SourceModel:
     """The source model together with the names and dtypes that its outputs turned out to have.
 
-    ``names`` maps the names that the result's structure gives to those that the user gave.
+    ``names`` maps the names that the result's structure gives to those that the user gave. ``runs`` is of how many runs
+    an answer is the mean, for a source that does not repeat itself.
     """
 
     source: SourceCall
     signature: Signature
     names: Mapping[str, str]
     dtypes: Mapping[str, str]
+    runs: int = 1
 
     def __call__(self, feeds: Mapping[str, Array], label: str, hint: str = "") -> dict[str, Array]:
         """The outputs for ``feeds``; ``label`` is how errors call these inputs.
 
         Raises :class:`SourceError` when the source fails, or returns other names or dtypes than the first time.
         """
-        found = _run(self.source, self.signature, feeds, label, hint)
+        return mean_of([self._answer(feeds, label, hint) for _ in range(self.runs)])
+
+    def _answer(self, feeds: Mapping[str, Array], label: str, hint: str) -> dict[str, Array]:
+        found = run_source_once(self.source, self.signature, feeds, label, hint)
         told = {name: array.dtype.name for name, array in found.items()}
         if told != self.dtypes:
-            raise SourceError(
+            raise OtherOutputs(
                 f"The source model returns {_listed(told)} for {label} where it returned {_listed(self.dtypes)} first.",
                 hint="Every call has to return the same outputs.",
             )
@@ -62,7 +71,7 @@ def open_source(
     An output that is called like an input gets ``_out`` behind its name. Raises :class:`SourceError` when it fails or
     returns no tensors, and :class:`InputError` when ``output_names`` does not fit what it returns.
     """
-    found = _run(source, signature, feeds, label, hint)
+    found = run_source_once(source, signature, feeds, label, hint)
     names = output_names or tuple(_apart(name, signature.input_names) for name in found)
     shared = sorted(set(names) & set(signature.input_names))
     if shared:
@@ -85,9 +94,13 @@ def _apart(name: str, inputs: tuple[str, ...]) -> str:
     return f"{name}_out" if name in inputs else name
 
 
-def _run(
-    source: SourceCall, signature: Signature, feeds: Mapping[str, Array], label: str, hint: str
+def run_source_once(
+    source: SourceCall, signature: Signature, feeds: Mapping[str, Array], label: str, hint: str = ""
 ) -> dict[str, Array]:
+    """What the source returns for ``feeds``, under the names that the structure of its result gives.
+
+    Raises :class:`SourceError` when it fails, or returns no tensors or none of numbers.
+    """
     # A model may change its inputs in place, or hand out a buffer that the next call overwrites.
     lent = {name: array.copy() for name, array in feeds.items()}
     try:

@@ -8,12 +8,23 @@ import attrs
 
 from navcore.contract import Signature
 from navcore.errors import SourceError
+from navcore.evaluation import MEAN_RUNS, is_noisy
 from navcore.sampling.first_pass import Array
-from navcore.sampling.make_probes import INDEPENDENCE, apart_by, batch_sizes, mixing, probe_axes, probe_stack, run_of
+from navcore.sampling.make_probes import (
+    INDEPENDENCE,
+    apart_by,
+    batch_sizes,
+    mixing,
+    probe_axes,
+    probe_item,
+    probe_stack,
+    run_of,
+)
 from navcore.sampling.output_axes import Run, infer_outputs
+from navcore.sampling.own_batch import refusals_understood
 from navcore.sampling.probe_store import Probe
 from navcore.sampling.sample_store import SampleStore
-from navcore.sampling.second_pass import Stackable
+from navcore.sampling.second_pass import Stackable, whole_item
 from navcore.sampling.selection import Selection
 from navcore.sampling.settings import SamplingSettings
 from navcore.sampling.source_model import SourceCall, SourceModel, infinite_outputs, open_source
@@ -30,6 +41,7 @@ class SourceRun:
     probes: tuple[Probe, ...]
     noise: Mapping[str, float]
     rows_independent: bool | None
+    runs: int
     notes: tuple[str, ...]
 
 
@@ -47,22 +59,22 @@ def run_source(
     Raises :class:`SourceError` when it fails or returns other outputs from run to run, and :class:`InputError` when it
     returns NaN, or nothing finite.
     """
-    hint = ""
-    if batch_size > 1:
-        hint = "It was given one sample of that item's batch; if the model does not batch, pass batch_dim=None."
-    model = open_source(
-        source,
-        signature,
-        store.inputs(signature, "conversion", 0),
-        _label("conversion", 0, selection.conversion[0]),
-        output_names=settings.output_names,
-        hint=hint,
-    )
-    runs, notes = _run_samples(signature, store, selection, model, hint)
-    probes: list[Probe] = []
-    pair: Mapping[str, Array] = {}
-    if stackable is not None:
-        for size in batch_sizes(batch_size):
+    with refusals_understood(source, signature, store, len(selection.whole), batch_size):
+        model = open_source(
+            source,
+            signature,
+            store.inputs(signature, "conversion", 0),
+            _label("conversion", 0, selection.conversion[0]),
+            output_names=settings.output_names,
+        )
+        noise = _noise(store, selection, model)
+        model = attrs.evolve(model, runs=_runs(model, noise))
+        runs, notes = _run_samples(signature, store, selection, model)
+        probes, more = _run_items(signature, store, selection, model)
+        runs += more
+        pair: Mapping[str, Array] = {}
+        for size in () if stackable is None else batch_sizes(batch_size):
+            assert stackable is not None
             probe, run = probe_stack(signature, model, stackable, size)
             pair = pair or probe.expected
             runs.append(run)
@@ -79,14 +91,13 @@ def run_source(
     for places in selection.places().values():
         for kind, number in places:
             store.cut_outputs(complete, kind, number)
-    noise = _noise(complete, store, selection, model)
     independent, about_rows = _independence(complete, model, stackable, pair, noise)
     notes += [*about_axes, *_about_noise(noise), *_about_batches(complete), *about_rows]
-    return SourceRun(complete, tuple(probes), noise, independent, tuple(notes))
+    return SourceRun(complete, tuple(probes), noise, independent, model.runs, tuple(notes))
 
 
 def _run_samples(
-    signature: Signature, store: SampleStore, selection: Selection, model: SourceModel, hint: str
+    signature: Signature, store: SampleStore, selection: Selection, model: SourceModel
 ) -> tuple[list[Run], list[str]]:
     """Run every chosen item once; outputs are stored with the batch axis, which is known only after all runs."""
     runs: list[Run] = []
@@ -95,7 +106,7 @@ def _run_samples(
         kind, number = places[0]
         label = _label(kind, number, item)
         feeds = store.inputs(signature, kind, number)
-        outputs = model(feeds, label, hint)
+        outputs = model(feeds, label)
         for name in infinite_outputs(outputs, label):
             infinite.setdefault(name, label)
         for place in places:
@@ -109,6 +120,20 @@ def _run_samples(
     return runs, notes
 
 
+def _run_items(
+    signature: Signature, store: SampleStore, selection: Selection, model: SourceModel
+) -> tuple[list[Probe], list[Run]]:
+    """Run the items that are compared at their own batch; they were stored first, in this order."""
+    probes: list[Probe] = []
+    runs: list[Run] = []
+    for number, item in enumerate(selection.whole):
+        whole = whole_item(signature, item, store.whole_item(signature, number))
+        probe, run = probe_item(signature, model, whole)
+        probes.append(_kept(store, number, probe))
+        runs.append(run)
+    return probes, runs
+
+
 def _label(kind: str, number: int, item: int) -> str:
     return f"{kind} sample {number} (item {item} of the dataloader)"
 
@@ -119,12 +144,14 @@ def _kept(store: SampleStore, number: int, probe: Probe) -> Probe:
     return attrs.evolve(probe, feeds={}, expected={})
 
 
-def _noise(signature: Signature, store: SampleStore, selection: Selection, model: SourceModel) -> dict[str, float]:
-    noise = dict.fromkeys(signature.output_names, 0.0)
+def _noise(store: SampleStore, selection: Selection, model: SourceModel) -> dict[str, float]:
+    """How far apart, per output, two runs on the same inputs are at most."""
+    noise = dict.fromkeys(model.names.values(), 0.0)
     for number in range(len(selection.correctness))[:NOISE_SAMPLES]:
-        label = f"correctness sample {number}"
-        again = model(store.inputs(signature, "correctness", number), label)
-        before = store.outputs(signature, "correctness", number)
+        label = _label("correctness", number, selection.correctness[number])
+        feeds = store.inputs(model.signature, "correctness", number)
+        before, again = model(feeds, label), model(feeds, label)
+        infinite_outputs(before, label)  # a distance from NaN would say nothing
         for name, array in again.items():
             if array.shape != before[name].shape:
                 raise SourceError(
@@ -134,6 +161,12 @@ def _noise(signature: Signature, store: SampleStore, selection: Selection, model
                 )
             noise[name] = max(noise[name], apart_by(before[name], array))
     return noise
+
+
+def _runs(model: SourceModel, noise: Mapping[str, float]) -> int:
+    """Of how many runs an expected output is the mean: of one, unless the noise would widen the bound of a verdict."""
+    noisy = any(is_noisy(model.dtypes[derived], noise[final]) for derived, final in model.names.items())
+    return MEAN_RUNS if noisy else 1
 
 
 def _about_noise(noise: Mapping[str, float]) -> list[str]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from navcore.sampling.first_pass import ToArray, observe
+import attrs
+
+from navcore.sampling.first_pass import Observation, ToArray, observe
 from navcore.sampling.input_axes import infer_inputs
+from navcore.sampling.own_batch import NotBatching
 from navcore.sampling.sample_store import SampleStore
 from navcore.sampling.second_pass import fetch
 from navcore.sampling.selection import select
@@ -27,6 +30,26 @@ def take_samples(
     its docstring says.
     """
     observation = observe(dataloader, settings, to_array)
+    try:
+        return _take(dataloader, observation, settings, to_array, source, store)
+    except NotBatching as error:
+        if not settings.may_unbatch or settings.largest_batch not in (None, 1):
+            raise
+        samples = _take(
+            dataloader, observation, attrs.evolve(settings, batch_dim=None, largest_batch=None), to_array, source, store
+        )
+        note = f"The source model takes no other batch, and is taken as one that does not batch. {error.what}"
+        return attrs.evolve(samples, notes=(note, *samples.notes))
+
+
+def _take(
+    dataloader: Any,
+    observation: Observation,
+    settings: SamplingSettings,
+    to_array: ToArray,
+    source: SourceCall,
+    store: SampleStore,
+) -> Samples:
     inputs = infer_inputs(observation, settings)
     selection = select(observation, inputs.signature, settings)
     store.begin()
@@ -46,4 +69,5 @@ def take_samples(
         rows_independent=source_run.rows_independent,
         notes=(*observation.notes, *inputs.notes, *selection.notes, *source_run.notes),
         digest=store.digest(source_run.signature),
+        runs=source_run.runs,
     )

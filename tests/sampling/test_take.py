@@ -58,6 +58,8 @@ def test_a_text_model_from_end_to_end(take: Take, store: SampleStore) -> None:
         "correctness sample 1",
         "conversion sample 0",
         "conversion sample 1",
+        "item 1 of the dataloader, at its own batch of 4",
+        "item 2 of the dataloader, at its own batch of 4",
         "a stack of 2 samples",
         "a stack of 4 samples",
         "axis ids_dim1 cut from 9 to 3",
@@ -81,6 +83,48 @@ def test_a_stack_holds_different_samples_and_names_the_batch_axis(take: Take, st
     assert not np.array_equal(rows[0], rows[1])
 
 
+def test_items_are_compared_at_their_own_batch_and_a_smaller_last_one_too(take: Take, store: SampleStore) -> None:
+    items = [drawn(4, 3, seed=0), drawn(4, 3, seed=1), drawn(2, 3, seed=2)]
+    whole = [one for label, one in by_label(store, take(items, double)).items() if label.startswith("item")]
+    assert [one.label for one in whole] == [
+        "item 0 of the dataloader, at its own batch of 4",
+        "item 2 of the dataloader, at its own batch of 2",
+    ]
+    assert all(one.symbol is None for one in whole)
+    assert np.array_equal(whole[1].feeds["input__0"], items[2])
+    assert np.array_equal(whole[1].expected["output__0"], double(items[2]))
+
+
+def test_items_of_one_sample_are_whole_as_they_are(take: Take, store: SampleStore) -> None:
+    samples = take([drawn(1, 3, seed=seed) for seed in range(3)], double)
+    assert not any(label.startswith("item") for label in by_label(store, samples))
+
+
+def test_a_stored_source_with_a_fixed_batch_is_taken_as_one_that_does_not_batch(take: Take) -> None:
+    def rigid(x: Array) -> Array:
+        return x.reshape(2, 3)
+
+    samples = take([drawn(2, 3)], rigid, may_unbatch=True)
+    assert samples.signature.batch_dim is None
+    assert samples.notes[0].startswith(
+        "The source model takes no other batch, and is taken as one that does not batch."
+    )
+
+
+def test_a_scalar_input_stays_an_array_when_an_axis_is_cut(take: Take, store: SampleStore) -> None:
+    """numpy's indexing makes a number of it, which no runtime takes."""
+    items = [{"x": drawn(2, 5), "scale": np.array(2.0, "float32")}]
+    seen: list[type] = []
+
+    def scaled(x: Array, scale: Array) -> Array:
+        seen.append(type(scale))
+        return x * scale
+
+    samples = take(items, scaled, dynamic_axes={"x": {0: "batch", 1: "n"}})
+    assert "axis n cut from 5 to 3" in by_label(store, samples)
+    assert set(seen) == {np.ndarray}
+
+
 def test_samples_of_unequal_shape_are_stacked_from_the_rows_of_one_item(take: Take, store: SampleStore) -> None:
     items = [drawn(12, n) for n in (3, 4, 5)]
     samples = take(items, double)
@@ -88,7 +132,7 @@ def test_samples_of_unequal_shape_are_stacked_from_the_rows_of_one_item(take: Ta
     assert large.feeds["input__0"].shape == large.expected["output__0"].shape == (12, 3)
     assert np.array_equal(large.feeds["input__0"][:8], items[0][:8])
     assert np.array_equal(large.feeds["input__0"][8:], items[0][:4])
-    with np.load(store.root / ".navcore/probes/1.npz") as stored:
+    with np.load(store.root / ".navcore/probes/3.npz") as stored:
         assert stored["feeds/input__0"].shape == (8, 3)
 
 
@@ -245,7 +289,7 @@ def test_a_source_that_takes_one_batch_size_only_is_told_to_say_so(take: Take, o
 
 
 def test_a_squeeze_that_drops_the_batch_axis_of_one_sample_is_told(take: Take) -> None:
-    with pytest.raises(SourceError, match=r"shape \[3\] for .* and \[2, 3\] for a stack .*squeeze\(\)"):
+    with pytest.raises(SourceError, match=r"shape \[3\] for .* and \[2, 3\] for item 0 .*squeeze\(\)"):
         take([drawn(2, 3, 1)], lambda x: x.squeeze())
 
 
@@ -264,7 +308,7 @@ def test_a_source_that_returns_other_outputs_from_call_to_call_is_refused(take: 
     def moody(x: Array) -> dict[str, Array]:
         return {"a": x} if x.shape[1] == 3 else {"b": x}
 
-    with pytest.raises(SourceError, match=r"returns b \(float32\) for conversion .* returned a \(float32\) first"):
+    with pytest.raises(SourceError, match=r"returns b \(float32\) for correctness .* returned a \(float32\) first"):
         take([drawn(1, 3), drawn(1, 5)], moody)
 
 
@@ -319,6 +363,20 @@ def test_a_source_that_does_not_repeat_itself_is_measured_and_told(take: Take) -
     samples = take([drawn(2, 100)], lambda x: x * (1 + 0.1 * random.standard_normal(x.shape).astype("float32")))
     assert 0.03 < samples.noise["output__0"] < 0.3
     assert any("does not repeat itself" in note for note in samples.notes)
+
+
+def test_what_is_expected_of_a_noisy_source_is_the_mean_of_several_runs(take: Take, store: SampleStore) -> None:
+    random = np.random.RandomState(0)
+
+    def dithered(x: Array) -> Array:
+        return (x + 0.01 * random.standard_normal(x.shape)).astype("float32")
+
+    samples = take([drawn(2, 4000)], dithered)
+    assert samples.runs == 16
+    once = by_label(store, samples)["item 0 of the dataloader, at its own batch of 2"]
+    spread = np.std(once.expected["output__0"] - once.feeds["input__0"])
+    assert 0.01 / 5 < spread < 0.01 / 3
+    assert take([drawn(2, 4000)], double).runs == 1
 
 
 def test_a_source_that_mixes_the_rows_of_a_batch_is_told(take: Take, store: SampleStore) -> None:
