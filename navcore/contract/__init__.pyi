@@ -31,8 +31,11 @@ from .profiler_config import (
     resolve_batch_sizes as resolve_batch_sizes,
 )
 from .pytree import (
+    OpaqueOutput as OpaqueOutput,
+    Parts as Parts,
     Template as Template,
     flatten_call as flatten_call,
+    flatten_result as flatten_result,
     rename as rename,
 )
 from .routes import (

@@ -142,7 +142,7 @@ def _sample(
             dynamic_axes=settings.dynamic_axes,
             axis_ranges=settings.axis_ranges,
             largest_batch=_largest_batch(settings),
-            may_unbatch=not source.is_live,
+            stored=not source.is_live,
         )
         samples = take_samples(
             dataloader, request, to_array=registry.to_array, source=call, store=SampleStore(workspace.root)

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from navcore.contract import Signature
+from navcore.contract import OpaqueOutput, Signature, TensorSpec
 from navcore.errors import InputError, NavcoreError, SourceError
 from navcore.evaluation import is_floating, mean_of
 from navcore.sampling.first_pass import cause_of, is_numeric, native
@@ -64,14 +64,28 @@ def open_source(
     label: str,
     *,
     output_names: tuple[str, ...] | None = None,
+    selects: bool = True,
     hint: str = "",
 ) -> SourceModel:
     """Run the source for the first time to learn its outputs.
 
+    ``output_names`` that are fewer than the outputs, and each the name of one, choose those (with ``selects``, which a
+    stored model that returns all of them does not take).
+
     An output that is called like an input gets ``_out`` behind its name. Raises :class:`SourceError` when it fails or
     returns no tensors, and :class:`InputError` when ``output_names`` does not fit what it returns.
     """
-    found = run_source_once(source, signature, feeds, label, hint)
+    asked = attrs.evolve(signature, outputs=tuple(TensorSpec(name, "", ()) for name in output_names or ()))
+    try:
+        found = run_source_once(source, signature, feeds, label, hint)
+    except OpaqueOutput:
+        if output_names is None:
+            raise
+        signature = asked  # what the result holds beside the named outputs need not be understood
+        found = run_source_once(source, signature, feeds, label, hint)
+    else:
+        if selects and 0 < len(asked.outputs) < len(found) and all(name in found for name in asked.output_names):
+            signature, found = asked, {name: found[name] for name in asked.output_names}
     names = output_names or tuple(_apart(name, signature.input_names) for name in found)
     shared = sorted(set(names) & set(signature.input_names))
     if shared:

@@ -66,6 +66,7 @@ def run_source(
             store.inputs(signature, "conversion", 0),
             _label("conversion", 0, selection.conversion[0]),
             output_names=settings.output_names,
+            selects=not settings.stored,
         )
         noise = _noise(store, selection, model)
         model = attrs.evolve(model, runs=_runs(model, noise))

@@ -33,7 +33,7 @@ def take_samples(
     try:
         return _take(dataloader, observation, settings, to_array, source, store)
     except NotBatching as error:
-        if not settings.may_unbatch or settings.largest_batch not in (None, 1):
+        if not settings.stored or settings.largest_batch not in (None, 1):
             raise
         samples = _take(
             dataloader, observation, attrs.evolve(settings, batch_dim=None, largest_batch=None), to_array, source, store

@@ -104,7 +104,7 @@ def test_a_stored_source_with_a_fixed_batch_is_taken_as_one_that_does_not_batch(
     def rigid(x: Array) -> Array:
         return x.reshape(2, 3)
 
-    samples = take([drawn(2, 3)], rigid, may_unbatch=True)
+    samples = take([drawn(2, 3)], rigid, stored=True)
     assert samples.signature.batch_dim is None
     assert samples.notes[0].startswith(
         "The source model takes no other batch, and is taken as one that does not batch."
@@ -247,6 +247,21 @@ def test_output_names_may_not_repeat_input_names(take: Take) -> None:
 def test_too_few_output_names_list_both_sides(take: Take) -> None:
     with pytest.raises(InputError, match=r"1 output names \(one\) for the 2 tensors .*\(output__0, output__1\)"):
         take([drawn(1, 4)], lambda x: (x, x), output_names=("one",))
+
+
+def test_fewer_output_names_choose_among_the_outputs(take: Take, store: SampleStore) -> None:
+    samples = take(texts(), encoder, output_names=("pooled",))
+    assert outputs(samples) == {"pooled": ("batch", 5)}
+    assert all(list(one.expected) == ["pooled"] for one in store.comparisons(samples.signature))
+
+
+def test_what_no_output_can_be_made_of_is_refused_or_left_out_by_name(take: Take) -> None:
+    def remembering(x: Array) -> dict[str, Any]:
+        return {"y": x, "memory": object()}
+
+    with pytest.raises(SourceError, match="holds a object at 'memory'"):
+        take([drawn(2, 3)], remembering)
+    assert outputs(take([drawn(2, 3)], remembering, output_names=("y",))) == {"y": ("batch", 3)}
 
 
 def test_dynamic_axes_may_name_outputs(take: Take) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nav_torch.live import from_array, to_array
 from nav_torch.restoring import home, threads
+from nav_torch.structures import parts
 from navcore.contract.jobs import Runner, RunnerJob
 from navcore.contract.signature import Feeds
 
@@ -57,16 +58,16 @@ def _caller(job: RunnerJob[Any], model: Callable[..., Any], device: str) -> Call
     def flat(feeds: Feeds) -> Mapping[str, np.ndarray]:
         with torch.inference_mode():
             result = model(*signature.positional(feeds, tensor))
-            return signature.name_outputs(result, to_array)
+            return signature.name_outputs(result, to_array, parts)
 
     def structured(feeds: Feeds) -> Mapping[str, np.ndarray]:
         with torch.inference_mode():
             args, kwargs = signature.bind(feeds, tensor)
-            return signature.name_outputs(model(*args, **kwargs), to_array)
+            return signature.name_outputs(model(*args, **kwargs), to_array, parts)
 
     def unknown(feeds: Feeds) -> Mapping[str, np.ndarray]:
         with torch.inference_mode():
-            return signature.name_outputs(model(*map(tensor, feeds.values())), to_array)
+            return signature.name_outputs(model(*map(tensor, feeds.values())), to_array, parts)
 
     if job.artifact.calling == "named":  # a file that is the source of a run: nobody has told how it is called
         return unknown
