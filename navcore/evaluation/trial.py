@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from navcore.contract import Feeds, Signature
-from navcore.errors import PluginError
+from navcore.errors import PluginError, first_line
 from navcore.evaluation.columns import Columns, columns_of
 from navcore.evaluation.comparison import Comparison
 from navcore.evaluation.differences import Gap, gap_between, is_floating
@@ -112,7 +112,7 @@ def _cause_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if not lines:
         return type(error).__name__
-    line = lines[-1] if any(line.startswith("Traceback") for line in lines) else lines[0]
+    line = lines[-1] if any(line.startswith("Traceback") for line in lines) else first_line(error)
     shown = line if len(line) <= _CAUSE_LENGTH else f"{line[:_CAUSE_LENGTH]} …"
     name = type(error).__name__
     return shown if shown.startswith(f"{name}:") else f"{name}: {shown}"

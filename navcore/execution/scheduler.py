@@ -55,6 +55,7 @@ class _Board:
         self.artifacts: dict[str, tuple[Artifact, str]] = {}
         self.attempts: dict[str, list[Attempt]] = {}
         self.failed: dict[str, str] = {}
+        self.furthest: dict[str, tuple[Step, BuildResult, tuple[RuntimeResult, ...], Failure]] = {}
         self.reasons = {
             route.id: reason for route in context.registry.routes if (reason := context.registry.unavailable(route))
         }
@@ -170,11 +171,16 @@ class _Board:
         failure: Failure,
         status: Status,
     ) -> None:
-        """Leave the route out; when no other reaches the target, its row is what it came to."""
+        """Leave the route out; when no other reaches the target, its row is what the one that came furthest came to."""
         self.failed[step.route.id] = failure.cause
         self.plan = self._plan()
+        if built is not None:
+            self.furthest[step.target.name] = step, built, runtimes, failure
         if any(other.target == step.target for other in self.plan.steps):
             return
+        if step.target.name in self.furthest:  # a route that made a file came further than one that made none
+            step, built, runtimes, failure = self.furthest[step.target.name]
+            status = Status.FAILED
         if status == Status.UNAVAILABLE:  # the last way was not to be had; one that was tried and failed says more
             attempts = self.attempts[step.target.name]
             failed = [one.outcome for one in attempts if one.outcome.status == Status.FAILED]

@@ -11,6 +11,7 @@ import numpy as np
 from navcore.contract import OpaqueOutput, Signature, TensorSpec
 from navcore.errors import InputError, NavcoreError, SourceError
 from navcore.evaluation import is_floating, mean_of
+from navcore.sampling.call_errors import unlike_the_call
 from navcore.sampling.first_pass import cause_of, is_numeric, native
 
 Array = np.ndarray[Any, Any]
@@ -122,6 +123,8 @@ def run_source_once(
     except NavcoreError:
         raise
     except Exception as error:
+        if isinstance(error, TypeError) and (unlike := unlike_the_call(error, signature)) is not None:
+            raise unlike from error
         told = ", ".join(f"{name!r}: {array.dtype.name}{list(array.shape)}" for name, array in feeds.items())
         raise SourceError(
             f"The source model failed on {label} ({told}): {cause_of(error).rstrip('.')}.",

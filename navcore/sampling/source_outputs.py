@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import attrs
@@ -207,7 +208,9 @@ def _independence(
     mixed = mixing(signature, model, stackable, pair, noise)
     if not mixed:
         return True, ()
-    told = ", ".join(f"{name} by {size:.2g}" for name, size in mixed.items())
+    told = ", ".join(
+        f"{name} by {size:.2g}" if math.isfinite(size) else f"{name} has another shape" for name, size in mixed.items()
+    )
     return False, (
         f"The source model does not treat the samples of a batch independently: alone and in a stack of two, a sample "
         f"comes out differently ({told}).",

@@ -293,6 +293,48 @@ def test_a_source_that_does_not_take_the_sample_is_told_with_shapes_and_dtypes(t
     assert isinstance(caught.value.__cause__, ValueError)
 
 
+def test_a_loader_with_labels_is_told_so_in_one_sentence(take: Take) -> None:
+    def model(image: Array) -> Array:
+        return image
+
+    with pytest.raises(SourceError) as caught:
+        take([(drawn(2, 3), np.zeros(2, "int64"))], model)
+    assert caught.value.what.startswith(
+        "An item of the dataloader holds 2 values (input__0, input__1), and the model takes 1:"
+    )
+    assert "drops it" in caught.value.hint
+    assert "batch_dim" not in caught.value.hint
+    with pytest.raises(SourceError, match="holds 'label', which the model does not take"):
+        take([{"image": drawn(2, 3), "label": np.zeros(2, "int64")}], model)
+
+
+def test_a_loader_that_lacks_an_input_is_told_which(take: Take) -> None:
+    def model(image: Array, mask: Array) -> Array:
+        return image * mask
+
+    with pytest.raises(SourceError, match=r"also needs 'mask', and an item of the dataloader holds input__0 only"):
+        take([drawn(2, 3)], model)
+
+
+def test_a_complaint_from_inside_the_model_is_not_taken_for_one_about_the_item(take: Take) -> None:
+    def inner() -> None: ...
+
+    def model(x: Array) -> Any:
+        return inner(x, x, x)  # type: ignore[call-arg]
+
+    with pytest.raises(SourceError, match="failed on conversion sample 0"):
+        take([drawn(2, 3)], model)
+
+
+def test_a_source_that_fails_on_everything_is_not_told_to_stop_batching(take: Take) -> None:
+    def failing(x: Array) -> Array:
+        raise ValueError("no")
+
+    with pytest.raises(SourceError) as caught:
+        take([drawn(4, 3)], failing)
+    assert "batch_dim" not in caught.value.hint
+
+
 @pytest.mark.parametrize("only", [1, 4])
 def test_a_source_that_takes_one_batch_size_only_is_told_to_say_so(take: Take, only: int) -> None:
     def rigid(x: Array) -> Array:
@@ -400,6 +442,11 @@ def test_a_source_that_mixes_the_rows_of_a_batch_is_told(take: Take, store: Samp
     assert any("does not treat the samples of a batch independently" in note for note in samples.notes)
     stack = by_label(store, samples)["a stack of 2 samples"]
     assert np.array_equal(stack.expected["output__0"], stack.feeds["input__0"] - stack.feeds["input__0"].mean(axis=0))
+
+
+def test_an_output_of_another_shape_in_a_stack_is_called_that(take: Take) -> None:
+    samples = take([drawn(3, 5)], lambda x: np.tile(x, (1, len(x))))
+    assert any("comes out differently (output__0 has another shape)" in note for note in samples.notes)
 
 
 def test_equal_samples_cannot_tell_whether_rows_are_independent(take: Take) -> None:

@@ -23,6 +23,7 @@ from navcore.errors import ConversionError
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+_XLA = "_XlaMustCompile"
 _PYTHON_PROTOBUF = {"PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "python"}
 
 
@@ -68,8 +69,25 @@ def freeze(serving: Serving, *, large: bool) -> Frozen:
     names = {**_input_keys(function, inputs), **dict(zip(outputs, sorted(serving.outputs), strict=True))}
     with blamed(ConversionError, "Freezing the SavedModel"), tf.device("/cpu:0"):
         graph, tables = tf_loader.from_trackable(serving.loaded, function, inputs, outputs, large)
+    graph = _inlined(graph, inputs, outputs)
     _refuse_bfloat16(graph)
     return Frozen(graph, tuple(inputs), tuple(outputs), names, tables)
+
+
+def _inlined(graph: Any, inputs: list[str], outputs: list[str]) -> Any:
+    """The graph with functions inlined that are marked for XLA, as Keras marks its grouped convolutions.
+
+    TensorFlow leaves such calls alone, and ONNX has no operator for one; what is inside has.
+    """
+    from tf2onnx import tf_loader
+
+    holders = [*graph.node, *graph.library.function, *(node for one in graph.library.function for node in one.node_def)]
+    marked = [holder for holder in holders if _XLA in holder.attr]
+    if not marked:
+        return graph
+    for holder in marked:
+        del holder.attr[_XLA]
+    return tf_loader.tf_optimize(inputs, outputs, graph)
 
 
 def _input_keys(function: Any, tensors: list[str]) -> dict[str, str]:

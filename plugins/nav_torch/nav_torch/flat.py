@@ -68,7 +68,8 @@ def _wrapper(
     forward.__signature__ = names  # type: ignore[attr-defined]
     wrapper: torch.nn.Module = type("Flat", (torch.nn.Module,), {"forward": forward})()
     wrapper.add_module("model", model)
-    return wrapper.train(model.training)
+    wrapper.training = model.training  # not by train(), which a module that torch.export made refuses
+    return wrapper
 
 
 def _flat_forward(signature: Signature) -> Callable[[Any, Sequence[Any]], Any]:

@@ -13,7 +13,7 @@ from nav_torch.blame import blamed
 from nav_torch.capture import captured, reached
 from nav_torch.flat import example_tensors, flattened
 from nav_torch.formats import TORCH
-from nav_torch.onnx_file import SINGLE_FILE_LIMIT, read_back, weight_bytes
+from nav_torch.onnx_file import SINGLE_FILE_LIMIT, read_back, refuse_complex, weight_bytes
 from nav_torch.onnx_layout import PLAIN, OnnxLayout
 from nav_torch.opset import DYNAMO, OnnxOptions, chosen_opset
 from nav_torch.restoring import exporting
@@ -75,6 +75,7 @@ def write_captured(job: ExportJob[OnnxOptions], layout: OnnxLayout, *, strict: b
     import torch
 
     opset = chosen_opset(job.options, DYNAMO)
+    refuse_complex(job.signature)
     model = subject(job.source.model)
     with exporting(model, job.device, job.threads if job.forked else None) as device:
         with flattened(model, job.signature) as flat:

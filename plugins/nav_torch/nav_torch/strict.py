@@ -38,9 +38,9 @@ def captured_strictly(flat: torch.nn.Module, tensors: tuple[torch.Tensor, ...], 
 
     Strict mode follows a size that the model reads as a number (``int(x.shape[0])``), where the non-strict one pins it
     to the example's; what is pinned is therefore offered to strict mode as free first. Strict mode refuses a ``Dim``
-    whose range is wider than the model allows (a sequence without bound over a table of 512 positions), and costs three
-    to four times a non-strict capture. The cheap one therefore comes first: it learns the bounds, so that the strict one
-    is mostly tried once only, and it is there already when that fails.
+    whose range is wider than the model allows (a sequence without bound over a table of 512 positions), and costs
+    three to four times a non-strict capture. The cheap one therefore comes first: it learns the bounds, so that the
+    strict one is mostly tried once only, and it is there already when that fails.
 
     Raises :class:`ExportError` when neither mode captures the model.
     """

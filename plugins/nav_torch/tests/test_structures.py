@@ -77,7 +77,9 @@ CACHED = (
 )
 
 
-@pytest.mark.parametrize("route", [torchscript_trace_from_torch, exportedprogram_from_torch, onnx_from_torch_dynamo])
+@pytest.mark.parametrize(
+    "route", [torchscript_trace_from_torch, exportedprogram_from_torch, onnx_from_torch_torchscript]
+)
 def test_keys_and_values_of_a_cache_are_outputs(route: Any, case: Any, export: Any, assert_follows: Any) -> None:
     ids = torch.randint(0, 10, (2, 7))
     axes = {name: {0: "batch", 1: "time"} for name in ("input_ids", "attention_mask")}
