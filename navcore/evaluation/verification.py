@@ -14,7 +14,6 @@ from navcore.evaluation.differences import Gap, relatives, summarise
 from navcore.evaluation.frozen_batch import FrozenBatch, frozen_batch
 from navcore.evaluation.precision_bounds import (
     BOUNDS,
-    NO_SIGNAL,
     coarsest,
     known_precision,
     precision_for,
@@ -22,6 +21,14 @@ from navcore.evaluation.precision_bounds import (
 )
 from navcore.evaluation.tolerance import Reading, Tolerance, beyond, beyond_precision, has_no_signal
 from navcore.evaluation.trial import Trial, listed, try_comparison
+from navcore.evaluation.verdict_failures import (
+    failed,
+    nothing_compared,
+    remembering,
+    sentence,
+    unprovable,
+    without_signal,
+)
 from navcore.workspace import Failure, Status, Verification
 
 _NO_NOISE: Mapping[str, float] = MappingProxyType({})
@@ -39,6 +46,7 @@ def verify(
     atol: float | None = None,
     rtol: float | None = None,
     runs: int = 1,
+    stateful: bool = False,
     inputs: Sequence[str] = (),
     misfit: Callable[[Feeds], str] = lambda _feeds: "",
 ) -> Verification:
@@ -58,7 +66,8 @@ def verify(
     sample, and its difference too, proves nothing: the status is ``UNVERIFIED`` unless a tolerance is given.
 
     **Noise**: where the expected outputs are means of ``runs`` runs of a noisy source, so are those of the export, and
-    the bound shrinks with the noise. A bound that was widened is noted with its factor.
+    the bound shrinks with the noise. A bound that was widened is noted with its factor. ``stateful`` says that the
+    source remembers from call to call, which is then part of the cause.
 
     **Axes**: a comparison with a ``symbol`` asks whether that axis still moves. When such fail and those without
     pass, the axis is in ``frozen_axes``. That is a failure when the user declared the axis dynamic, and for the batch
@@ -89,12 +98,14 @@ def verify(
     failure, frozen, notes = _judge(trials, heard, tolerances, signature, _wrong_order(signature, inputs))
     status = Status.OK if failure is None else Status.FAILED
     if failure is None and not readings:
-        status, failure = Status.UNVERIFIED, _nothing_compared(trials)
+        status, failure = Status.UNVERIFIED, nothing_compared(bool(trials))
+    if stateful and failure is not None and failure.category == "verification":
+        failure = remembering(failure)
     shaky = [output for output, tolerance in tolerances.items() if tolerance.hopeless]
     if failure is None and shaky:
-        status, failure = Status.UNVERIFIED, _unprovable(shaky[0], tolerances[shaky[0]].noise)
+        status, failure = Status.UNVERIFIED, unprovable(shaky[0], tolerances[shaky[0]].noise, stateful=stateful)
     if failure is None and silent:
-        status, failure = Status.UNVERIFIED, _no_signal(silent, readings)
+        status, failure = Status.UNVERIFIED, without_signal(silent, readings)
     if failure is None:
         notes += [*_accepted(readings, tolerances), *_widened(readings, tolerances)]
     if precision is not None and known is None:
@@ -113,39 +124,6 @@ def verify(
         frozen_axes=frozen,
         notes=tuple(notes),
         failure=failure,
-    )
-
-
-def _failure(clause: str, hint: str = "") -> Failure:
-    return Failure(cause=_sentence(clause), category="verification", hint=hint)
-
-
-def _sentence(clause: str) -> str:
-    return f"{clause[:1].upper()}{clause[1:].rstrip('.')}."
-
-
-def _nothing_compared(trials: Sequence[Trial]) -> Failure:
-    if trials:
-        return _failure("nothing could be compared: every sample moves an axis that this export keeps fixed")
-    return _failure("there was no sample to compare on", "Give a dataloader, or keep the samples in the package.")
-
-
-def _unprovable(output: str, noise: float) -> Failure:
-    """A source that differs from itself explains any difference: neither right nor wrong can be told."""
-    return _failure(
-        f"the source does not repeat itself: output {output!r} differs by {noise:.2g} (relative L2) between two runs "
-        "on the same input, so nothing can be proved about the export",
-        "Take randomness such as dropout out of the model, or give atol and rtol.",
-    )
-
-
-def _no_signal(silent: Sequence[str], readings: Mapping[str, Sequence[Reading]]) -> Failure:
-    largest = max(reading.gap.largest for output in silent for reading in readings[output])
-    outputs = f"output {silent[0]!r} has" if len(silent) == 1 else f"outputs {listed(silent)} have"
-    return _failure(
-        f"{outputs} no signal on these samples: every value is below {NO_SIGNAL:g} (the largest is {largest:.2g}), "
-        "which proves nothing about the export",
-        "Give samples on which it has content, or atol= for what it may differ by.",
     )
 
 
@@ -198,18 +176,18 @@ def _judge(
         if batch is not None and symbol == signature.batch_symbol:
             first = None  # it is told already
         if first is not None and not sound:
-            notes.append(_sentence(f"in {first.place}: {first.problem}"))
+            notes.append(sentence(f"in {first.place}: {first.problem}"))
         elif first is not None and _must_move(signature, symbol):
             faults.append(_frozen_clause(signature, first))
         elif first is not None:
-            notes.append(_sentence(_frozen_clause(signature, first)))
+            notes.append(sentence(_frozen_clause(signature, first)))
         faults += wrong_here
         wrong += wrong_here
     if not faults:
         return None, tuple(frozen), notes
     hint = _acceptable_hint(tolerances) if faults[0] in wrong and not _is_order_one(readings, tolerances) else ""
     further = [f"Also: {fault.rstrip('.')}." for fault in _folded(faults[1:])]
-    return _failure(faults[0], hint), tuple(frozen), [*further, *notes]
+    return failed(faults[0], hint), tuple(frozen), [*further, *notes]
 
 
 _SHOWN = 2

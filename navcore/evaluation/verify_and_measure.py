@@ -36,7 +36,8 @@ class Samples(Protocol):
 class VerifySettings:
     """What the outputs are held against; see :func:`navcore.evaluation.verification.verify`.
 
-    ``runs`` is how many runs of the source the expected outputs are the means of. ``at_most`` limits the number of
+    ``runs`` is how many runs of the source the expected outputs are the means of, ``stateful`` whether
+    it remembers from call to call. ``at_most`` limits the number of
     comparisons.
     """
 
@@ -45,6 +46,7 @@ class VerifySettings:
     atol: float | None = None
     rtol: float | None = None
     runs: int = 1
+    stateful: bool = False
     at_most: int | None = None
 
 
@@ -106,6 +108,7 @@ def evaluate(
             atol=verifying.atol,
             rtol=verifying.rtol,
             runs=verifying.runs,
+            stateful=verifying.stateful,
             inputs=runner.inputs,
             misfit=fixed.misfit,
         )

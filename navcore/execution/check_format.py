@@ -143,6 +143,7 @@ def _verify_settings(context: RunContext, artifact: Artifact, planned: Check) ->
         settings.atol,
         settings.rtol,
         runs=max(1, min(context.samples.runs, MEAN_RUNS)),
+        stateful=context.samples.stateful,
         at_most=None if spot is None else spot.comparisons,
     )
 

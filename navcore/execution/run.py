@@ -132,7 +132,7 @@ def _sample(
     observer: Observer | None,
 ) -> Samples:
     announce(observer, Event(Stage.SAMPLING, source.format.name, "reading the dataloader and running the source"))
-    with source_call(source, settings, registry, workspace) as (call, own_names):
+    with source_call(source, settings, registry, workspace) as (call, own_names, twice):
         request = SamplingSettings(
             sample_count=settings.sample_count,
             batch_dim=settings.batch_dim,
@@ -145,7 +145,12 @@ def _sample(
             stored=not source.is_live,
         )
         samples = take_samples(
-            dataloader, request, to_array=registry.to_array, source=call, store=SampleStore(workspace.root)
+            dataloader,
+            request,
+            to_array=registry.to_array,
+            source=call,
+            store=SampleStore(workspace.root),
+            twice=twice,
         )
     for note in samples.notes:
         announce(observer, Event(Stage.SAMPLING, source.format.name, note))

@@ -22,6 +22,10 @@ The signature has no outputs yet: the names are those that the structure of the 
 """
 
 
+SourceTwice = Callable[[Signature, Mapping[str, Array]], tuple[Mapping[str, Array], Mapping[str, Array]]]
+"""Runs the source twice in a row on the same inputs and with the same random numbers, nothing reset in between."""
+
+
 class OtherOutputs(SourceError):
     """The source returns other names or dtypes than it did at first."""
 

@@ -6,11 +6,12 @@ import math
 from collections.abc import Mapping
 
 import attrs
+import numpy as np
 
 from navcore.contract import Signature
 from navcore.errors import SourceError
 from navcore.evaluation import MEAN_RUNS, is_noisy
-from navcore.sampling.first_pass import Array
+from navcore.sampling.first_pass import Array, native
 from navcore.sampling.make_probes import (
     INDEPENDENCE,
     apart_by,
@@ -28,7 +29,7 @@ from navcore.sampling.sample_store import SampleStore
 from navcore.sampling.second_pass import Stackable, whole_item
 from navcore.sampling.selection import Selection
 from navcore.sampling.settings import SamplingSettings
-from navcore.sampling.source_model import SourceCall, SourceModel, infinite_outputs, open_source
+from navcore.sampling.source_model import SourceCall, SourceModel, SourceTwice, infinite_outputs, open_source
 
 NOISE_SAMPLES = 3
 """On how many correctness samples the source is run a second time, to compare it with itself."""
@@ -43,6 +44,7 @@ class SourceRun:
     noise: Mapping[str, float]
     rows_independent: bool | None
     runs: int
+    stateful: bool
     notes: tuple[str, ...]
 
 
@@ -54,6 +56,7 @@ def run_source(
     batch_size: int,
     source: SourceCall,
     settings: SamplingSettings,
+    twice: SourceTwice | None = None,
 ) -> SourceRun:
     """Run the source on every sample whose inputs are stored, on stacks and on axis probes, and store its outputs.
 
@@ -70,7 +73,8 @@ def run_source(
             selects=not settings.stored,
         )
         noise = _noise(store, selection, model)
-        model = attrs.evolve(model, runs=_runs(model, noise))
+        memory = _memory(store, model, twice)
+        model = attrs.evolve(model, runs=1 if memory else _runs(model, noise))
         runs, notes = _run_samples(signature, store, selection, model)
         probes, more = _run_items(signature, store, selection, model)
         runs += more
@@ -94,8 +98,8 @@ def run_source(
         for kind, number in places:
             store.cut_outputs(complete, kind, number)
     independent, about_rows = _independence(complete, model, stackable, pair, noise)
-    notes += [*about_axes, *_about_noise(noise), *_about_batches(complete), *about_rows]
-    return SourceRun(complete, tuple(probes), noise, independent, model.runs, tuple(notes))
+    notes += [*about_axes, *(_about_memory(memory) or _about_noise(noise)), *_about_batches(complete), *about_rows]
+    return SourceRun(complete, tuple(probes), noise, independent, model.runs, bool(memory), tuple(notes))
 
 
 def _run_samples(
@@ -169,6 +173,30 @@ def _runs(model: SourceModel, noise: Mapping[str, float]) -> int:
     """Of how many runs an expected output is the mean: of one, unless the noise would widen the bound of a verdict."""
     noisy = any(is_noisy(model.dtypes[derived], noise[final]) for derived, final in model.names.items())
     return MEAN_RUNS if noisy else 1
+
+
+def _memory(store: SampleStore, model: SourceModel, twice: SourceTwice | None) -> dict[str, float]:
+    """How far, per output, the second of two answers in a row is from the first, the random numbers being the same.
+
+    Empty for a source that remembers nothing from call to call, or that cannot be asked.
+    """
+    if twice is None:
+        return {}
+    first, second = twice(model.signature, store.inputs(model.signature, "correctness", 0))
+    return {
+        final: apart
+        for derived, final in model.names.items()
+        if (apart := apart_by(native(np.asarray(first[derived])), native(np.asarray(second[derived])))) > INDEPENDENCE
+    }
+
+
+def _about_memory(memory: Mapping[str, float]) -> list[str]:
+    return [
+        f"The source model is stateful: the second answer to the same inputs differs from the first by {size:.2g} "
+        f"(relative L2, output {name}). Pass its state as an input and an output, or reset it at the beginning of a "
+        "call."
+        for name, size in memory.items()
+    ][:1]
 
 
 def _about_noise(noise: Mapping[str, float]) -> list[str]:

@@ -18,7 +18,8 @@ class Samples:
     the same inputs (for integers and booleans the share of differing elements). ``rows_independent`` says whether the
     source treats the samples of a batch independently, ``None`` when that could not be tested. ``notes`` are sentences
     for the user. ``digest`` is SHA-256 over the signature and the contents of all stored inputs and outputs. ``runs``
-    is how many runs of a noisy source the stored outputs are the means of.
+    is how many runs of a noisy source the stored outputs are the means of, ``stateful`` whether it remembers from
+    call to call.
     """
 
     signature: Signature
@@ -29,3 +30,4 @@ class Samples:
     notes: tuple[str, ...]
     digest: str
     runs: int = 1
+    stateful: bool = False

@@ -622,6 +622,15 @@ def test_a_source_that_does_not_repeat_itself_proves_nothing() -> None:
     assert "dropout" in verdict.failure.hint
 
 
+def test_a_source_that_remembers_is_called_stateful() -> None:
+    def judged(export: Model, noise: float) -> Verification:
+        return verify(export, samples(), signature=SIGNATURE, noise={"y": noise}, stateful=True)
+
+    assert cause(judged(linear, 0.3)).startswith("The source is stateful: output 'y' differs by 0.3")
+    assert cause(judged(scaled(2), 0.0)).endswith("The source is stateful.")
+    assert judged(linear, 0.0).status == Status.OK
+
+
 def test_tolerances_of_the_user_judge_a_noisy_source_all_the_same() -> None:
     verdict = verify(linear, samples(), signature=SIGNATURE, noise={"y": 0.3}, atol=1e-6)
     assert verdict.status == Status.OK

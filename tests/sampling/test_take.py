@@ -9,12 +9,15 @@ import attrs
 import numpy as np
 import pytest
 
+from navcore.contract.signature import Signature
 from navcore.errors import DataloaderError, InputError, OptionError, SourceError
 from navcore.evaluation.comparison import Comparison
 from navcore.sampling.sample_store import SampleStore
+from navcore.sampling.settings import SamplingSettings
+from navcore.sampling.take import take_samples
 from navcore.workspace.samples import Samples
 
-from .conftest import Take
+from .conftest import Take, source_of, to_array
 
 Array = np.ndarray[Any, Any]
 
@@ -434,6 +437,25 @@ def test_what_is_expected_of_a_noisy_source_is_the_mean_of_several_runs(take: Ta
     spread = np.std(once.expected["output__0"] - once.feeds["input__0"])
     assert 0.01 / 5 < spread < 0.01 / 3
     assert take([drawn(2, 4000)], double).runs == 1
+
+
+def test_a_source_that_remembers_is_named_as_stateful(store: SampleStore) -> None:
+    """Its state is reset whenever it is opened, so that one call each shows nothing."""
+    fresh = source_of(double)
+
+    def twice(signature: Signature, feeds: Any) -> Any:
+        first = fresh(signature, feeds)
+        return first, {name: array + 1 for name, array in first.items()}
+
+    def taken(second: Any) -> Samples:
+        request = SamplingSettings()
+        return take_samples([drawn(2, 3)], request, to_array=to_array, source=fresh, store=store, twice=second)
+
+    samples = taken(twice)
+    assert samples.stateful
+    assert any(note.startswith("The source model is stateful: the second answer") for note in samples.notes)
+    repeating = taken(lambda signature, feeds: (fresh(signature, feeds), fresh(signature, feeds)))
+    assert not repeating.stateful
 
 
 def test_a_source_that_mixes_the_rows_of_a_batch_is_told(take: Take, store: SampleStore) -> None:

@@ -79,6 +79,7 @@ def _inlined(graph: Any, inputs: list[str], outputs: list[str]) -> Any:
 
     TensorFlow leaves such calls alone, and ONNX has no operator for one; what is inside has.
     """
+    import tensorflow as tf
     from tf2onnx import tf_loader
 
     holders = [*graph.node, *graph.library.function, *(node for one in graph.library.function for node in one.node_def)]
@@ -87,7 +88,9 @@ def _inlined(graph: Any, inputs: list[str], outputs: list[str]) -> Any:
         return graph
     for holder in marked:
         del holder.attr[_XLA]
-    return tf_loader.tf_optimize(inputs, outputs, graph)
+    with tf.Graph().as_default():
+        tf.import_graph_def(graph, name="")
+        return tf_loader.tf_optimize(inputs, outputs, graph)
 
 
 def _input_keys(function: Any, tensors: list[str]) -> dict[str, str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,15 @@ def _provide(model: Any) -> AbstractContextManager[Provided | None]:
     return provide(model)
 
 
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    import torch
+
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
 TORCH = Format(
     "torch",
     summary="a live PyTorch module",
@@ -43,6 +53,7 @@ TORCH = Format(
         from_array=from_array,
         state=state,
         provide=_provide,
+        seeded=_seeded,
     ),
 )
 TORCHSCRIPT_SCRIPT = Format(
