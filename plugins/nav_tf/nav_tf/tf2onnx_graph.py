@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 _XLA = "_XlaMustCompile"
+_NOT_INLINED = "_noinline"
 _PYTHON_PROTOBUF = {"PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "python"}
 
 
@@ -88,6 +89,10 @@ def _inlined(graph: Any, inputs: list[str], outputs: list[str]) -> Any:
         return graph
     for holder in marked:
         del holder.attr[_XLA]
+        if _NOT_INLINED in holder.attr:
+            del holder.attr[_NOT_INLINED]
+        if getattr(holder, "op", "") == "StatefulPartitionedCall":  # its variables are constants by now
+            holder.op = "PartitionedCall"
     with tf.Graph().as_default():
         tf.import_graph_def(graph, name="")
         return tf_loader.tf_optimize(inputs, outputs, graph)
