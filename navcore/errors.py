@@ -27,6 +27,7 @@ Each error says who (plugin, version, route), what happened, and what to do next
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 
@@ -56,16 +57,21 @@ class NavcoreError(Exception):
         return (_rebuild, (type(self), self.__dict__.copy()))
 
 
+_SOURCE_PLACE = re.compile(r"(?:Exception from|Check .+ failed at|Raised at|at) \S+\.(?:c|cc|cpp|cu|h|hpp):\d+:?")
+
+
 def first_line(error: BaseException) -> str:
     """The first line of the error's message that says something, without blanks around it; ``(no message)`` for none.
 
-    Never raises, whatever the exception's ``__str__`` does: errors of foreign code are what it is for.
+    Never raises, whatever the exception's ``__str__`` does: errors of foreign code are what it is for. A line that only
+    tells where in a native library's source it was raised says nothing to the user.
     """
     try:
         text = str(error)
     except Exception:  # the error of foreign code has a broken message: its type has to do
         text = ""
-    return next((line.strip() for line in text.splitlines() if line.strip()), "(no message)")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return next((line for line in lines if not _SOURCE_PLACE.fullmatch(line)), lines[0] if lines else "(no message)")
 
 
 def _rebuild(kind: type[NavcoreError], state: dict[str, object]) -> NavcoreError:

@@ -88,7 +88,7 @@ def test_dataloaders_that_cannot_be_used_are_refused(run_toy: Run, toy: Any) -> 
 
 
 def test_a_model_that_does_not_take_the_sample_is_refused(run_toy: Run, toy: Any) -> None:
-    with pytest.raises(nav.SourceError, match="failed on"):
+    with pytest.raises(nav.SourceError, match="holds 'wrong', which the model does not take"):
         run_toy(dataloader=[{"wrong": toy.dataloader()[0]["x"]}] * 2)
 
 

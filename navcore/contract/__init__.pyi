@@ -1,4 +1,6 @@
-from . import hookspecs as hookspecs
+from . import (
+    hookspecs as hookspecs,
+)
 from .decorators import (
     ROUTES_ATTRIBUTE as ROUTES_ATTRIBUTE,
     converter as converter,
@@ -17,7 +19,9 @@ from .formats import (
     matching as matching,
     the_one as the_one,
 )
-from .hookspecs import hookimpl as hookimpl
+from .hookspecs import (
+    hookimpl as hookimpl,
+)
 from .jobs import (
     Artifact as Artifact,
     Calling as Calling,
@@ -39,13 +43,17 @@ from .profiler_config import (
     resolve_batch_sizes as resolve_batch_sizes,
 )
 from .pytree import (
+    OpaqueOutput as OpaqueOutput,
+    Parts as Parts,
     Template as Template,
     fill_call as fill_call,
     flatten_call as flatten_call,
     flatten_result as flatten_result,
     rename_tensors as rename_tensors,
 )
-from .route_checks import check_route as check_route
+from .route_checks import (
+    check_route as check_route,
+)
 from .routes import (
     Hook as Hook,
     Route as Route,

@@ -72,6 +72,8 @@ class Live:
     ``state`` yields the model's named weights, from which the model's key is digested. ``device`` names the device on
     which the model lives; anything but ``"cpu"`` rules out exporting in a fork of the caller. ``provide`` is entered
     for the time of a run without a dataloader and gives the model's own data, or ``None`` for a model without any.
+    ``seeded`` is entered for the time of a call: the framework's random numbers start from that seed, and go on
+    afterwards as if nothing had been. With it a source that remembers is told from one that draws.
     """
 
     types: tuple[str, ...]
@@ -82,6 +84,7 @@ class Live:
     provide: Callable[[Any], AbstractContextManager[Provided | None]] | None = attrs.field(
         eq=False, repr=False, default=None
     )
+    seeded: Callable[[int], AbstractContextManager[None]] | None = attrs.field(eq=False, repr=False, default=None)
 
     def recognises(self, model: object) -> bool:
         """Whether the model is an instance of one of ``types``; none of these is imported to find out."""

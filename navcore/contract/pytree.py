@@ -6,20 +6,23 @@ template], ...]}``. Being data, it travels to children and other machines, where
 called are bound by it.
 
 Names follow the reference page: the keys of a mapping, else ``input__0``, ``input__1`` … and ``output__0`` …; a leaf
-deeper down adds its path (``cache__0__1``).
+deeper down adds its path (``cache__0__1``), a field of a dataclass by its name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, ValuesView
+from enum import Enum
+from numbers import Number
 from typing import Any
 
 from navcore.errors import DataloaderError, SourceError
 
 Template = Mapping[str, Any]
-"""How a call is made of its named tensors: ``{"args": [...], "kwargs": [[name, template], ...]}``, plain JSON data."""
-
+Parts = Callable[[Any], Iterable[tuple[str, Any]] | None]
+"""The named parts of a structure that a framework has registered, or ``None`` for any other value."""
 _CONSTANTS = (str, int, float, bool, type(None))
+_CONSTANTS_OF_RESULTS = (str, bytes, Number, bool, type(None), Enum, type)
 
 
 def flatten_call(item: Any, is_tensor: Callable[[Any], bool]) -> tuple[Template, list[tuple[str, Any]]]:
@@ -132,29 +135,93 @@ def _fill(node: Any, tensors: Mapping[str, Any]) -> Any:
     return tuple(parts) if kind == "tuple" else parts
 
 
-def flatten_result(result: Any, is_tensor: Callable[[Any], bool]) -> list[tuple[str, Any]]:
+def no_parts(_value: Any) -> None:
+    """The parts of a value where a framework has no structures of its own."""
+
+
+def flatten_result(
+    result: Any,
+    is_tensor: Callable[[Any], bool],
+    parts: Parts = no_parts,
+    *,
+    wanted: Sequence[str] = (),
+) -> list[tuple[str, Any]]:
     """The tensors of a model's result in a fixed order, each with its name; ``None`` and constants are left out.
 
-    Raises :class:`SourceError` when two of them would have the same name.
+    Mappings, sequences, views of a mapping, dataclasses and attrs classes are structures; ``parts`` tells those that a
+    framework has registered: named parts of a value in order, or ``None`` for what is none.
+
+    ``wanted`` are the outputs where they are known. When there are more tensors than those, and each is the name of
+    one, these are returned in that order; whatever is no tensor is left out then.
+
+    Raises :class:`SourceError` when two tensors would have the same name, and, with no ``wanted``, for a value that is
+    neither a tensor, a constant nor a structure: it may hold tensors, and none is left out in silence.
     """
     if is_tensor(result):
         return [("output__0", result)]
-    root = () if isinstance(result, Mapping) else ("output",)
-    leaves = list(_result_leaves(result, root, is_tensor))
+    root = ("output",) if _is_sequence(result) or isinstance(result, ValuesView) else ()
+    leaves: list[tuple[str, Any]] = []
+    for name, leaf, opaque in _result_leaves(result, root, is_tensor, parts):
+        if not opaque:
+            leaves.append((name, leaf))
+        elif not wanted:
+            raise _opaque(name, leaf)
     if (twice := _repeated_name(leaves)) is not None:
         raise SourceError(
             f"Two tensors of the model's result come out under one name, {twice!r}.",
             hint="Rename a key of the result; the name of a nested tensor is its path, joined by '__'.",
         )
+    found = dict(leaves)
+    if len(wanted) < len(leaves) and wanted and all(name in found for name in wanted):
+        return [(name, found[name]) for name in wanted]
     return leaves
 
 
-def _result_leaves(value: Any, path: tuple[str, ...], is_tensor: Callable[[Any], bool]) -> Iterator[tuple[str, Any]]:
+class OpaqueOutput(SourceError):
+    """The model returns a value that is neither a tensor, a constant nor a structure."""
+
+
+def _opaque(name: str, value: Any) -> OpaqueOutput:
+    place = f" at {name!r}" if name else ""
+    return OpaqueOutput(
+        f"The model's result holds a {_qualified(type(value))}{place}, which is neither a tensor, a constant nor a "
+        "known structure.",
+        hint="Leave it out by naming the outputs that are wanted in output_names, or wrap the model in a module that "
+        "returns tensors only.",
+    )
+
+
+def _qualified(kind: type) -> str:
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _result_leaves(
+    value: Any, path: tuple[str, ...], is_tensor: Callable[[Any], bool], parts: Parts
+) -> Iterator[tuple[str, Any, bool]]:
+    """The leaves with their names; the last of each says that it is neither a tensor nor a constant."""
     if is_tensor(value):
-        yield "__".join(path), value
-    elif isinstance(value, Mapping):
-        for key, part in value.items():
-            yield from _result_leaves(part, (*path, str(key)), is_tensor)
-    elif _is_sequence(value):
-        for index, part in enumerate(value):
-            yield from _result_leaves(part, (*path, str(index)), is_tensor)
+        yield "__".join(path), value, False
+        return
+    inside = _parts(value, parts)
+    if inside is not None:
+        for key, part in inside:
+            yield from _result_leaves(part, (*path, key), is_tensor, parts)
+    elif not isinstance(value, _CONSTANTS_OF_RESULTS):
+        yield "__".join(path), value, True
+
+
+def _parts(value: Any, parts: Parts) -> Iterable[tuple[str, Any]] | None:
+    """The named parts of a structure, in order; ``None`` for what is none."""
+    if isinstance(value, Mapping):
+        return [(str(key), part) for key, part in value.items()]
+    if _is_sequence(value) or isinstance(value, ValuesView):
+        return [(str(index), part) for index, part in enumerate(value)]
+    registered = parts(value)
+    if registered is not None:
+        return registered
+    fields = getattr(type(value), "__dataclass_fields__", None)
+    if fields is not None:
+        return [(name, getattr(value, name)) for name in fields if hasattr(value, name)]
+    if (own := getattr(type(value), "__attrs_attrs__", None)) is not None:
+        return [(one.name, getattr(value, one.name)) for one in own if hasattr(value, one.name)]
+    return None

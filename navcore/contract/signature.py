@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from navcore.contract.pytree import Template, fill_call, flatten_result
+from navcore.contract.pytree import Parts, Template, fill_call, flatten_result, no_parts
 from navcore.errors import PluginError
 
 if TYPE_CHECKING:
@@ -115,10 +115,15 @@ class Signature:
         """The tensors alone, in the order of ``inputs``: how a flattened model is called."""
         return [tensor(feeds[name]) for name in self.input_names]
 
-    def name_outputs(self, result: Any, to_array: Callable[[Any], np.ndarray | None]) -> dict[str, np.ndarray]:
+    def name_outputs(
+        self, result: Any, to_array: Callable[[Any], np.ndarray | None], parts: Parts = no_parts
+    ) -> dict[str, np.ndarray]:
         """The result's tensors as named arrays: by position under the known output names, else under derived ones.
 
-        Raises :class:`PluginError` when the result does not hold as many tensors as there are outputs.
+        ``parts`` tells the structures of a framework (:func:`navcore.contract.flatten_result`). Of a result with more
+        tensors than there are outputs those are taken that are called like them. Raises :class:`PluginError` when the
+        result does not hold as many tensors as there are outputs, and :class:`SourceError` while they are not known and
+        the result holds what is neither a tensor, a constant nor a structure.
         """
         arrays: dict[int, Any] = {}
 
@@ -129,7 +134,7 @@ class Signature:
             arrays[id(value)] = array
             return True
 
-        leaves = flatten_result(result, is_tensor)
+        leaves = flatten_result(result, is_tensor, parts, wanted=self.output_names)
         names: Sequence[str] = self.output_names or [name for name, _ in leaves]
         if len(names) != len(leaves):
             raise PluginError(

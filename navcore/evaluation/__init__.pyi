@@ -5,6 +5,10 @@ from .differences import (
     distance as distance,
     is_floating as is_floating,
 )
+from .precision_bounds import (
+    MEAN_RUNS as MEAN_RUNS,
+    is_noisy as is_noisy,
+)
 from .ranking import (
     Choice as Choice,
     candidates_of as candidates_of,
@@ -17,6 +21,9 @@ from .strategies import (
     MinLatency as MinLatency,
     Smallest as Smallest,
     Strategy as Strategy,
+)
+from .trial import (
+    mean_of as mean_of,
 )
 from .verification import (
     verify as verify,

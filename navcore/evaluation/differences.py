@@ -23,9 +23,9 @@ class Gap:
     """What lies between one output of the source and of the export, in one comparison.
 
     ``atol`` and ``rtol`` are as in :class:`Difference`. ``differing`` and ``elements`` are counts. ``strays`` counts
-    the elements that are NaN or infinite on one side, or differently on both. ``error`` and ``size`` are the root
-    mean squares of source − export and of the source; these and ``cosine`` are ``None`` unless the dtype is floating
-    point.
+    the elements that are NaN or infinite on one side, or differently on both. ``largest`` is the largest finite
+    magnitude in the source. ``error`` and ``size`` are the root mean squares of source − export and of the source;
+    these and ``cosine`` are ``None`` unless the dtype is floating point.
     """
 
     dtype: str
@@ -34,6 +34,7 @@ class Gap:
     strays: int = 0
     atol: float = 0.0
     rtol: float = 0.0
+    largest: float = 0.0
     error: float | None = None
     size: float | None = None
     cosine: float | None = None
@@ -83,14 +84,14 @@ def _floating_gap(source: Array, exported: Array) -> Gap:
         first, second = first[finite], second[finite]
     with np.errstate(over="ignore"):
         apart = np.abs(first - second)
-    atol, rtol = _largest(apart), _largest(_quotient(apart, np.abs(second)))
+    atol, rtol, largest = _largest(apart), _largest(_quotient(apart, np.abs(second))), _largest(np.abs(first))
     told = ~_filled(first, second)
     if not told.all():
         first, second, apart = first[told], second[told], apart[told]
     error, size, cosine = _root_mean_square(apart), _root_mean_square(first), _cosine(first, second)
     if strays:
         atol = rtol = error = float("inf")
-    return Gap(name, elements, differing, strays, atol, rtol, error, size, cosine)
+    return Gap(name, elements, differing, strays, atol, rtol, largest, error, size, cosine)
 
 
 def _exact_gap(source: Array, exported: Array) -> Gap:

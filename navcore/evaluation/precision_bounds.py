@@ -53,8 +53,14 @@ BOUNDS: Mapping[str, Bound] = MappingProxyType(
 )
 NOISE_FACTOR = 10.0
 """An export may differ by this many times what the source differs from itself; one rerun underestimates the noise."""
-HOPELESS_NOISE = 0.01
-"""Beyond this the factor would allow a tenth of the output and more, and a wrong export could no longer be told."""
+MEANS_FACTOR = 5.0
+"""The same for means of several runs: their noise is known better, and is smaller by the root of their number."""
+MEAN_RUNS = 16
+"""How many runs of a noisy source, and of its export, one mean is of."""
+HOPELESS_BOUND = 0.1
+"""A bound that was widened beyond a tenth of the output could no longer tell a wrong export."""
+NO_SIGNAL = 1e-6
+"""An output that is below this everywhere, on every sample, is no more than the rounding of numbers near one."""
 
 _BY_DTYPE = MappingProxyType(
     {
@@ -83,6 +89,12 @@ def precision_of(dtype: str) -> str | None:
     if dtype.startswith(("float8_", "float6_", "float4_")):
         return "fp8"
     return _BY_DTYPE.get(dtype)
+
+
+def is_noisy(dtype: str, noise: float) -> bool:
+    """Whether a source that differs from itself by ``noise`` widens the bound of an output of that dtype."""
+    precision = precision_of(dtype)
+    return precision is not None and NOISE_FACTOR * noise > BOUNDS[precision].relative_l2
 
 
 def coarsest(precisions: Iterable[str | None]) -> str | None:

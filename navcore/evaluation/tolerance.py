@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import attrs
 
 from navcore.evaluation.differences import Gap
-from navcore.evaluation.precision_bounds import BOUNDS, NOISE_FACTOR
+from navcore.evaluation.precision_bounds import BOUNDS, HOPELESS_BOUND, MEANS_FACTOR, NO_SIGNAL, NOISE_FACTOR
 
 
 @attrs.frozen
 class Reading:
     """One output in one comparison: its gap, and its relative L2 difference (``None`` unless floating point).
 
-    ``label`` and ``symbol`` are the comparison's; ``place`` is how a sentence calls it.
+    ``label`` and ``symbol`` are the comparison's; ``place`` is how a sentence calls it. ``likeness`` says what it looks
+    like where it is far off.
     """
 
     label: str
@@ -22,6 +24,12 @@ class Reading:
     symbol: str | None
     gap: Gap
     relative: float | None
+    likeness: str = ""
+
+    @property
+    def off(self) -> float:
+        """How far off it is: the relative L2 difference, or the share of differing elements."""
+        return self.gap.share if self.relative is None else self.relative
 
 
 @attrs.frozen
@@ -29,13 +37,14 @@ class Tolerance:
     """What one output is held to: the user's own ``atol`` and ``rtol`` where given, else what a precision explains.
 
     ``noise`` is how far the source is from itself (:func:`navcore.evaluation.distance`); ten times that is
-    explained in any precision.
+    explained in any precision. Where means of ``runs`` runs are compared, it is five times the noise of such a mean.
     """
 
     precision: str
     noise: float = 0.0
     atol: float | None = None
     rtol: float | None = None
+    runs: int = 1
 
     @property
     def given(self) -> bool:
@@ -44,7 +53,21 @@ class Tolerance:
     @property
     def relative_l2(self) -> float:
         """The largest relative L2 difference of a floating-point output, in any one comparison."""
-        return max(BOUNDS[self.precision].relative_l2, NOISE_FACTOR * self.noise)
+        return max(BOUNDS[self.precision].relative_l2, self.explained_by_noise)
+
+    @property
+    def explained_by_noise(self) -> float:
+        return (NOISE_FACTOR if self.runs == 1 else MEANS_FACTOR / math.sqrt(self.runs)) * self.noise
+
+    @property
+    def widened(self) -> float:
+        """By which factor the source's noise widened the bound of a floating-point output; 1 where it did not."""
+        return self.relative_l2 / BOUNDS[self.precision].relative_l2
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether the source's noise explains so much that neither right nor wrong can be told."""
+        return not self.given and self.explained_by_noise > HOPELESS_BOUND
 
     @property
     def differing(self) -> float:
@@ -71,6 +94,16 @@ def beyond(output: str, readings: Sequence[Reading], tolerance: Tolerance) -> li
     return [clause for clause in clauses if clause]
 
 
+def has_no_signal(readings: Sequence[Reading], tolerance: Tolerance) -> bool:
+    """Whether an output is next to nothing on every sample, and so is its difference: no verdict can rest on it."""
+    floating = [reading.gap for reading in readings if reading.relative is not None and reading.gap.elements]
+    return (
+        bool(floating)
+        and not tolerance.given
+        and all(gap.largest < NO_SIGNAL and gap.atol < NO_SIGNAL and not gap.strays for gap in floating)
+    )
+
+
 def _over(
     output: str, readings: Sequence[Reading], name: str, allowed: float | None, measure: Callable[[Reading], float]
 ) -> str:
@@ -91,7 +124,13 @@ def beyond_precision(output: str, readings: Sequence[Reading], tolerance: Tolera
     worst, place = max(relatives)
     if worst <= tolerance.relative_l2:
         return []
-    explains = _explains(tolerance, by_noise=tolerance.relative_l2 > BOUNDS[tolerance.precision].relative_l2)
+    explains = _explains(tolerance, by_noise=tolerance.widened > 1)
+    alike = next((each for each in readings if each.likeness and each.off > tolerance.relative_l2), None)
+    if alike is not None:
+        return [
+            f"{alike.likeness} in {alike.place} (relative L2 difference {alike.off:.4g}, "
+            f"where {explains} {tolerance.relative_l2:.4g})"
+        ]
     return [
         f"the relative L2 difference of output {output!r} is {worst:.4g} in {place}, "
         f"and {explains} at most {tolerance.relative_l2:.4g}"
@@ -110,6 +149,9 @@ def _beyond_share(output: str, readings: Sequence[Reading], tolerance: Tolerance
             return []
         worst = max(apart, key=lambda reading: reading.gap.share)
         differing, elements, where = worst.gap.differing, worst.gap.elements, worst.place
+    alike = next((each for each in readings if each.likeness), None)
+    if alike is not None:
+        return [f"{alike.likeness} in {alike.place} ({alike.gap.differing} of {alike.gap.elements} elements differ)"]
     explains = _explains(tolerance, by_noise=tolerance.differing > BOUNDS[tolerance.precision].differing)
     return [
         f"{differing} of {elements} elements of output {output!r} differ in {where}, "
@@ -118,4 +160,8 @@ def _beyond_share(output: str, readings: Sequence[Reading], tolerance: Tolerance
 
 
 def _explains(tolerance: Tolerance, *, by_noise: bool) -> str:
-    return "ten times the source's own noise explains" if by_noise else f"{tolerance.precision} explains"
+    if not by_noise:
+        return f"{tolerance.precision} explains"
+    if tolerance.runs == 1:
+        return "ten times the source's own noise explains"
+    return f"the source's own noise in means of {tolerance.runs} runs explains"

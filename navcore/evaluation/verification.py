@@ -5,35 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-import attrs
 import numpy as np
 
 from navcore.contract import Feeds, Signature
-from navcore.errors import PluginError
+from navcore.evaluation.columns import wrong_column
 from navcore.evaluation.comparison import Comparison
-from navcore.evaluation.differences import Gap, gap_between, relatives, summarise
-from navcore.evaluation.precision_bounds import HOPELESS_NOISE, coarsest, known_precision, precision_for, precision_of
-from navcore.evaluation.tolerance import Reading, Tolerance, beyond, beyond_precision
+from navcore.evaluation.differences import Gap, relatives, summarise
+from navcore.evaluation.frozen_batch import FrozenBatch, frozen_batch
+from navcore.evaluation.precision_bounds import (
+    BOUNDS,
+    coarsest,
+    known_precision,
+    precision_for,
+    precision_of,
+)
+from navcore.evaluation.tolerance import Reading, Tolerance, beyond, beyond_precision, has_no_signal
+from navcore.evaluation.trial import Trial, listed, try_comparison
+from navcore.evaluation.verdict_failures import (
+    failed,
+    nothing_compared,
+    remembering,
+    sentence,
+    unprovable,
+    without_signal,
+)
 from navcore.workspace import Failure, Status, Verification
 
 _NO_NOISE: Mapping[str, float] = MappingProxyType({})
-_CAUSE_LENGTH = 300
-
-
-@attrs.frozen
-class _Trial:
-    """How one comparison went: a gap per output, or the problem that kept the numbers from being compared."""
-
-    label: str
-    symbol: str | None
-    size: int | None
-    gaps: Mapping[str, Gap] = attrs.field(factory=dict)
-    problem: str = ""
-
-    @property
-    def place(self) -> str:
-        """Where it was, for a sentence."""
-        return self.label if self.symbol is None else f"{self.label} (axis {self.symbol!r} at size {self.size})"
+_ORDER_ONE = 0.3
+"""From this relative difference on nobody is advised to accept it."""
 
 
 def verify(
@@ -45,45 +45,69 @@ def verify(
     noise: Mapping[str, float] = _NO_NOISE,
     atol: float | None = None,
     rtol: float | None = None,
+    runs: int = 1,
+    stateful: bool = False,
+    inputs: Sequence[str] = (),
+    misfit: Callable[[Feeds], str] = lambda _feeds: "",
 ) -> Verification:
     """Run ``runner`` on every comparison and judge what it returns.
 
-    **Names, dtypes and shapes** come first; any that differ fail. **Numbers**: with ``atol`` or ``rtol`` given, each is
+    **Names, their order, dtypes and shapes** come first; any that differ fail. The order of the outputs is that of the
+    mapping which the runner returns; ``inputs`` are the stored model's inputs in its own order, and compared for a
+    source that is called by position. **Numbers**: with ``atol`` or ``rtol`` given, each is
     enforced on its own on the largest absolute and relative difference (the reference page's definitions), and nothing
     else is. Otherwise the relative L2 difference of every single comparison stays within the bound of ``precision``
     (the table of :mod:`navcore.evaluation.precision_bounds`; ``None``: that of each output's dtype) or ten times
     ``noise[output]``, whichever is larger. For integer and boolean outputs it is the share of differing elements, over
     all comparisons, and in each of them (where one element may differ, unless the bound is 0). ``noise`` is how far the
     source is from itself, as :func:`navcore.evaluation.distance` measures it. NaN and infinity fail unless the source
-    has the same at the same place.
+    has the same at the same place. A column of the last axis may not be wrong either where the others are so much
+    larger that the whole hides it (:mod:`navcore.evaluation.columns`). An output below :data:`NO_SIGNAL` on every
+    sample, and its difference too, proves nothing: the status is ``UNVERIFIED`` unless a tolerance is given.
+
+    **Noise**: where the expected outputs are means of ``runs`` runs of a noisy source, so are those of the export, and
+    the bound shrinks with the noise. A bound that was widened is noted with its factor. ``stateful`` says that the
+    source remembers from call to call, which is then part of the cause.
 
     **Axes**: a comparison with a ``symbol`` asks whether that axis still moves. When such fail and those without
     pass, the axis is in ``frozen_axes``. That is a failure when the user declared the axis dynamic, and for the batch
     axis of every model that batches, since stacking samples and profiling need it. An axis that was only seen to vary
-    is noted as fixed. Wrong numbers at another size are always a failure.
+    is noted as fixed. Wrong numbers at another size are always a failure. A comparison without a symbol is an item of
+    the user's: one that the export does not take is a failure, and where it is the batch that keeps it from that, the
+    batch axis is frozen. ``misfit`` says of inputs why the export is known not to take them.
 
     No comparison is skipped because an earlier one failed, and what was measured is recorded also on failure. An
     exception of the runner is a failure, not raised. With nothing to compare the status is ``UNVERIFIED``.
     """
-    trials = [_try(runner, comparison) for comparison in comparisons]
+    trials = [try_comparison(runner, one, signature, runs=runs, misfit=misfit) for one in comparisons]
     readings = _read(trials)
     known = known_precision(precision)
     visible = coarsest(precision_of(spec.dtype) for spec in (*signature.inputs, *signature.outputs))
     tolerances = {
-        output: Tolerance(precision_for(found[0].gap.dtype, known, visible), noise.get(output, 0.0), atol, rtol)
+        output: Tolerance(
+            precision_for(found[0].gap.dtype, known, visible),
+            noise.get(output, 0.0),
+            atol,
+            rtol,
+            runs if found[0].relative is not None else 1,
+        )
         for output, found in readings.items()
     }
-    failure, frozen, notes = _judge(trials, readings, tolerances, signature)
+    silent = [output for output, found in readings.items() if has_no_signal(found, tolerances[output])]
+    heard = {output: found for output, found in readings.items() if output not in silent}
+    failure, frozen, notes = _judge(trials, heard, tolerances, signature, _wrong_order(signature, inputs))
     status = Status.OK if failure is None else Status.FAILED
     if failure is None and not readings:
-        status, failure = Status.UNVERIFIED, _nothing_compared(trials)
-    shaky = [
-        output for output, tolerance in tolerances.items() if not tolerance.given and tolerance.noise > HOPELESS_NOISE
-    ]
+        status, failure = Status.UNVERIFIED, nothing_compared(bool(trials))
+    if stateful and failure is not None and failure.category == "verification":
+        failure = remembering(failure)
+    shaky = [output for output, tolerance in tolerances.items() if tolerance.hopeless]
     if failure is None and shaky:
-        status, failure = Status.UNVERIFIED, _unprovable(shaky[0], tolerances[shaky[0]].noise)
+        status, failure = Status.UNVERIFIED, unprovable(shaky[0], tolerances[shaky[0]].noise, stateful=stateful)
+    if failure is None and silent:
+        status, failure = Status.UNVERIFIED, without_signal(silent, readings)
     if failure is None:
-        notes += _accepted(readings, tolerances)
+        notes += [*_accepted(readings, tolerances), *_widened(readings, tolerances)]
     if precision is not None and known is None:
         notes.append(f"No bound is known for precision {precision!r}; that of each output's dtype applied.")
     held = [tolerance for tolerance in tolerances.values() if not tolerance.given]
@@ -103,82 +127,17 @@ def verify(
     )
 
 
-def _failure(clause: str, hint: str = "") -> Failure:
-    return Failure(cause=_sentence(clause), category="verification", hint=hint)
+def _wrong_order(signature: Signature, inputs: Sequence[str]) -> str:
+    """A clause when the stored model takes its inputs in another order; a call by keywords has none."""
+    wanted = [name for name in signature.input_names if name in inputs]
+    if signature.call["kwargs"] or set(inputs) != set(wanted) or list(inputs) == wanted:
+        return ""
+    return f"the inputs come in the order {listed(inputs)} where the source takes {listed(wanted)}"
 
 
-def _sentence(clause: str) -> str:
-    return f"{clause[:1].upper()}{clause[1:].rstrip('.')}."
-
-
-def _nothing_compared(trials: Sequence[_Trial]) -> Failure:
-    if trials:
-        return _failure("nothing could be compared: every sample moves an axis that this export keeps fixed")
-    return _failure("there was no sample to compare on", "Give a dataloader, or keep the samples in the package.")
-
-
-def _unprovable(output: str, noise: float) -> Failure:
-    """A source that differs from itself explains any difference: neither right nor wrong can be told."""
-    return _failure(
-        f"the source does not repeat itself: output {output!r} differs by {noise:.2g} (relative L2) between two runs "
-        "on the same input, so nothing can be proved about the export",
-        "Take randomness such as dropout out of the model, or give atol and rtol.",
-    )
-
-
-def _try(runner: Callable[[Feeds], Mapping[str, np.ndarray]], comparison: Comparison) -> _Trial:
-    trial = _Trial(comparison.label, comparison.symbol, comparison.size)
-    try:
-        outputs = _named_arrays(runner(comparison.feeds))
-        problem = _mismatch(comparison.expected, outputs)
-    except Exception as error:
-        return attrs.evolve(trial, problem=_cause_line(error))
-    if problem:
-        return attrs.evolve(trial, problem=problem)
-    return attrs.evolve(
-        trial, gaps={name: gap_between(expected, outputs[name]) for name, expected in comparison.expected.items()}
-    )
-
-
-def _named_arrays(outputs: object) -> dict[str, np.ndarray]:
-    if not isinstance(outputs, Mapping):
-        raise PluginError(f"The runner returned a {type(outputs).__name__} instead of arrays by name.")
-    return {name: np.asarray(value) for name, value in outputs.items()}
-
-
-def _cause_line(error: Exception) -> str:
-    """``RuntimeError: …`` in one line: the last of a message that carries a traceback of its own, else the first."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    if not lines:
-        return type(error).__name__
-    line = lines[-1] if any(line.startswith("Traceback") for line in lines) else lines[0]
-    shown = line if len(line) <= _CAUSE_LENGTH else f"{line[:_CAUSE_LENGTH]} …"
-    name = type(error).__name__
-    return shown if shown.startswith(f"{name}:") else f"{name}: {shown}"
-
-
-def _mismatch(expected: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]) -> str:
-    """What keeps the numbers from being compared, as a clause; empty when names, dtypes and shapes agree."""
-    missing = [name for name in expected if name not in outputs]
-    extra = [name for name in outputs if name not in expected]
-    if missing or extra:
-        return f"the outputs are {_listed(outputs)} where the source returns {_listed(expected)}"
-    for name, wanted in expected.items():
-        found = outputs[name]
-        if found.dtype != wanted.dtype:
-            return f"output {name!r} is {found.dtype.name} where the source returns {wanted.dtype.name}"
-        if found.shape != wanted.shape:
-            return f"output {name!r} has the shape {found.shape} where the source returns {wanted.shape}"
-    return ""
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(repr(name) for name in names) or "none"
-
-
-def _read(trials: Sequence[_Trial]) -> dict[str, list[Reading]]:
+def _read(trials: Sequence[Trial]) -> dict[str, list[Reading]]:
     """What was measured, by output."""
-    found: dict[str, list[tuple[_Trial, Gap]]] = {}
+    found: dict[str, list[tuple[Trial, Gap]]] = {}
     for trial in trials:
         for output, gap in trial.gaps.items():
             found.setdefault(output, []).append((trial, gap))
@@ -186,42 +145,101 @@ def _read(trials: Sequence[_Trial]) -> dict[str, list[Reading]]:
     for output, pairs in found.items():
         shares: Sequence[float | None] = relatives([gap for _, gap in pairs]) or [None] * len(pairs)
         readings[output] = [
-            Reading(trial.label, trial.place, trial.symbol, gap, share)
+            Reading(trial.label, trial.place, trial.symbol, gap, share, trial.likeness.get(output, ""))
             for (trial, gap), share in zip(pairs, shares, strict=True)
         ]
     return readings
 
 
 def _judge(
-    trials: Sequence[_Trial],
+    trials: Sequence[Trial],
     readings: Mapping[str, Sequence[Reading]],
     tolerances: Mapping[str, Tolerance],
     signature: Signature,
+    wrong_order: str,
 ) -> tuple[Failure | None, tuple[str, ...], list[str]]:
     """The failure, if any; the axes that froze; and notes, among them every fault after the first."""
+    batch = frozen_batch(trials, signature)
     stuck = [f"in {trial.place}: {trial.problem}" for trial in trials if trial.symbol is None and trial.problem]
-    wrong = _wrong_numbers(readings, tolerances, None)
-    faults, notes, frozen = [*stuck, *wrong], list[str](), list[str]()
+    if batch is not None:
+        stuck = [_frozen_batch_clause(signature, batch)]
+    wrong = [*_wrong_numbers(readings, tolerances, None), *_wrong_columns(trials, readings, tolerances)]
+    faults, notes = [*([wrong_order] if wrong_order else []), *stuck, *wrong], list[str]()
+    frozen = [] if batch is None else [signature.batch_symbol]
     # An export that fails at the sizes it was made for says nothing about its axes.
     sound = not faults
     for symbol in dict.fromkeys(trial.symbol for trial in trials if trial.symbol is not None):
         first = next((trial for trial in trials if trial.symbol == symbol and trial.problem), None)
         wrong_here = _wrong_numbers(readings, tolerances, symbol)
-        if sound and (first is not None or wrong_here):
+        if sound and (first is not None or (wrong_here and not _is_likeness(readings, symbol))):
             frozen.append(symbol)
+        if batch is not None and symbol == signature.batch_symbol:
+            first = None  # it is told already
         if first is not None and not sound:
-            notes.append(_sentence(f"in {first.place}: {first.problem}"))
+            notes.append(sentence(f"in {first.place}: {first.problem}"))
         elif first is not None and _must_move(signature, symbol):
             faults.append(_frozen_clause(signature, first))
         elif first is not None:
-            notes.append(_sentence(_frozen_clause(signature, first)))
+            notes.append(sentence(_frozen_clause(signature, first)))
         faults += wrong_here
         wrong += wrong_here
     if not faults:
         return None, tuple(frozen), notes
-    hint = _acceptable_hint(tolerances) if faults[0] in wrong else ""
-    further = [f"Also: {fault.rstrip('.')}." for fault in faults[1:]]
-    return _failure(faults[0], hint), tuple(frozen), [*further, *notes]
+    hint = _acceptable_hint(tolerances) if faults[0] in wrong and not _is_order_one(readings, tolerances) else ""
+    further = [f"Also: {fault.rstrip('.')}." for fault in _folded(faults[1:])]
+    return failed(faults[0], hint), tuple(frozen), [*further, *notes]
+
+
+_SHOWN = 2
+
+
+def _folded(faults: Sequence[str]) -> list[str]:
+    """The faults, of those that say the same of several samples the first ones and how many there are besides."""
+    groups: dict[str, list[str]] = {}
+    for fault in faults:
+        place, _, problem = fault.partition(": ")
+        groups.setdefault(problem if place.startswith("in ") and problem else fault, []).append(fault)
+    told: list[str] = []
+    for same in groups.values():
+        told += same[:_SHOWN]
+        if len(same) > _SHOWN:
+            told[-1] = f"{told[-1]} (and {len(same) - _SHOWN} more samples)"
+    return told
+
+
+def _is_likeness(readings: Mapping[str, Sequence[Reading]], symbol: str) -> bool:
+    """Whether what is wrong there has a name of its own, so that it is no frozen axis."""
+    return any(reading.likeness for found in readings.values() for reading in found if reading.symbol == symbol)
+
+
+def _is_order_one(readings: Mapping[str, Sequence[Reading]], tolerances: Mapping[str, Tolerance]) -> bool:
+    """Whether an output that breaks its limits is so far off that no tolerance should let it pass."""
+    return any(
+        reading.likeness or reading.off >= _ORDER_ONE
+        for output, found in readings.items()
+        if beyond(output, found, tolerances[output])
+        for reading in found
+    )
+
+
+def _wrong_columns(
+    trials: Sequence[Trial], readings: Mapping[str, Sequence[Reading]], tolerances: Mapping[str, Tolerance]
+) -> list[str]:
+    """A clause for every output that is right as a whole and wrong in a column, over all comparisons together."""
+    clauses = []
+    for output, found in readings.items():
+        tolerance = tolerances[output]
+        if tolerance.given or tolerance.widened > 1 or beyond(output, found, tolerance):
+            continue
+        worst = wrong_column(
+            [trial.columns[output] for trial in trials if output in trial.columns], tolerance.precision
+        )
+        if worst is not None:
+            clauses.append(
+                f"column {worst[0]} of output {output!r}, which is small beside the others, differs by {worst[1]:.4g} "
+                f"(relative L2), more than {tolerance.precision} explains"
+            )
+    return clauses
 
 
 def _declared(signature: Signature, symbol: str | None) -> bool:
@@ -233,7 +251,7 @@ def _must_move(signature: Signature, symbol: str | None) -> bool:
     return batches or _declared(signature, symbol)
 
 
-def _frozen_clause(signature: Signature, trial: _Trial) -> str:
+def _frozen_clause(signature: Signature, trial: Trial) -> str:
     """What to say of the axis at which this trial failed."""
     fails = f"it fails at size {trial.size} ({trial.problem})"
     if _declared(signature, trial.symbol):
@@ -241,6 +259,15 @@ def _frozen_clause(signature: Signature, trial: _Trial) -> str:
     if _must_move(signature, trial.symbol):
         return f"the batch axis {trial.symbol!r} has to move, but the export is fixed: {fails}"
     return f"axis {trial.symbol!r} varies in the data, but stays fixed in this export: {fails}"
+
+
+def _frozen_batch_clause(signature: Signature, batch: FrozenBatch) -> str:
+    moves = "was declared dynamic" if _declared(signature, signature.batch_symbol) else "has to move"
+    taken = " and ".join(map(str, batch.taken))
+    return (
+        f"the batch axis {signature.batch_symbol!r} {moves}, but the export takes a batch of {taken} only: "
+        f"it fails at size {batch.refused.batch} in {batch.refused.label} ({batch.refused.problem})"
+    )
 
 
 def _acceptable_hint(tolerances: Mapping[str, Tolerance]) -> str:
@@ -267,4 +294,16 @@ def _accepted(readings: Mapping[str, Sequence[Reading]], tolerances: Mapping[str
         for output, found in readings.items()
         if tolerances[output].given
         for clause in beyond_precision(output, found, tolerances[output])
+    ]
+
+
+def _widened(readings: Mapping[str, Sequence[Reading]], tolerances: Mapping[str, Tolerance]) -> list[str]:
+    """A note for every output whose bound is wider than its precision's, with the factor and why."""
+    return [
+        f"The bound of output {output!r} was widened {tolerance.widened:.3g} times, from "
+        f"{BOUNDS[tolerance.precision].relative_l2:g} to {tolerance.relative_l2:.2g}, because the source differs from "
+        f"itself by {tolerance.noise:.2g}"
+        + (f"; means of {tolerance.runs} runs were compared." if tolerance.runs > 1 else ".")
+        for output, tolerance in tolerances.items()
+        if not tolerance.given and readings[output][0].relative is not None and tolerance.widened > 1
     ]

@@ -36,13 +36,17 @@ class Samples(Protocol):
 class VerifySettings:
     """What the outputs are held against; see :func:`navcore.evaluation.verification.verify`.
 
-    ``at_most`` limits the number of comparisons.
+    ``runs`` is how many runs of the source the expected outputs are the means of, ``stateful`` whether
+    it remembers from call to call. ``at_most`` limits the number of
+    comparisons.
     """
 
     precision: str | None = None
     noise: Mapping[str, float] = attrs.field(factory=dict)
     atol: float | None = None
     rtol: float | None = None
+    runs: int = 1
+    stateful: bool = False
     at_most: int | None = None
 
 
@@ -94,20 +98,24 @@ def evaluate(
         provider=runner.provider, precision=runner.precision, threads=runner.threads, notes=runner.notes
     )
     if verifying is not None:
-        fitting = _FittingComparisons(signature, reference)
+        fixed = _FixedAxes(signature, reference)
         verification = verify(
             runner,
-            islice(fitting.among(store.comparisons(reference)), verifying.at_most),
+            islice(fixed.among(store.comparisons(reference)), verifying.at_most),
             signature=signature,
             precision=runner.precision or verifying.precision,
             noise=verifying.noise,
             atol=verifying.atol,
             rtol=verifying.rtol,
+            runs=verifying.runs,
+            stateful=verifying.stateful,
+            inputs=runner.inputs,
+            misfit=fixed.misfit,
         )
         verification = attrs.evolve(
             verification,
-            notes=(*verification.notes, *fitting.notes()),
-            frozen_axes=tuple(dict.fromkeys((*verification.frozen_axes, *sorted(fitting.symbols)))),
+            notes=(*verification.notes, *fixed.notes()),
+            frozen_axes=tuple(dict.fromkeys((*verification.frozen_axes, *sorted(fixed.symbols)))),
         )
         result = attrs.evolve(result, verification=verification)
         if verification.failure is not None:
@@ -127,31 +135,40 @@ def evaluate(
     return result
 
 
-class _FittingComparisons:
-    """Lets through the comparisons that fit an artifact which is known to have fixed an axis, and counts the others."""
+class _FixedAxes:
+    """What an artifact is known to have fixed: probes of such an axis are left out and counted, items are not.
+
+    An item of the user's that does not fit fails, and so does any other batch.
+    """
 
     def __init__(self, signature: Signature, reference: Signature) -> None:
         self.signature = signature
         self.moving = {spec.name: spec.shape for spec in reference.inputs}
+        self.batch = reference.batch_symbol if reference.batch_dim is not None else None
         self.left_out = 0
         self.fixed: set[str] = set()
         self.symbols: set[str] = set()
 
     def among(self, comparisons: Iterable[Comparison]) -> Iterator[Comparison]:
         for comparison in comparisons:
-            misfits = self._misfits(comparison)
-            if misfits:
+            misfits = self._misfits(comparison.feeds)
+            self.symbols |= {str(self.moving[name][axis]) for name, axis, _ in misfits}
+            if misfits and comparison.symbol not in (None, self.batch):
                 self.left_out += 1
                 self.fixed |= {f"axis {axis} of {name!r} at {size}" for name, axis, size in misfits}
-                self.symbols |= {str(self.moving[name][axis]) for name, axis, _ in misfits}
             else:
                 yield comparison
 
-    def _misfits(self, comparison: Comparison) -> set[tuple[str, int, int]]:
+    def misfit(self, feeds: Mapping[str, np.ndarray]) -> str:
+        """Why the artifact does not take these inputs; empty where nothing is known against it."""
+        fixed = [f"axis {axis} of {name!r} at {size}" for name, axis, size in sorted(self._misfits(feeds))]
+        return f"the export fixes {', '.join(fixed)}" if fixed else ""
+
+    def _misfits(self, feeds: Mapping[str, np.ndarray]) -> set[tuple[str, int, int]]:
         return {
             (spec.name, axis, size)
             for spec in self.signature.inputs
-            for axis, (size, found) in enumerate(zip(spec.shape, comparison.feeds[spec.name].shape, strict=True))
+            for axis, (size, found) in enumerate(zip(spec.shape, feeds[spec.name].shape, strict=True))
             if isinstance(size, int) and size != found
         }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from navcore.contract import Artifact, resolve_batch_sizes
-from navcore.evaluation import MeasureSettings, VerifySettings
+from navcore.evaluation import MEAN_RUNS, MeasureSettings, VerifySettings
 from navcore.execution.resources import processors
 from navcore.execution.run_context import RunContext
 from navcore.execution.step import StepLimits
@@ -22,6 +22,8 @@ def verify_settings(context: RunContext, artifact: Artifact, planned: Check) -> 
         dict(context.samples.noise),
         settings.atol,
         settings.rtol,
+        runs=max(1, min(context.samples.runs, MEAN_RUNS)),
+        stateful=context.samples.stateful,
         at_most=None if spot is None else spot.comparisons,
     )
 

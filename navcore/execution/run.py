@@ -70,6 +70,7 @@ def run_model(
         reap_orphans(workspace.private)
         journal = Journal(workspace.journal_file)
         samples = _sample(source, dataloader, settings, registry, workspace, journal, observer)
+        settings = attrs.evolve(settings, batch_dim=samples.signature.batch_dim)
         if settings.run_profiling:
             refuse_batch_beyond_memory(settings.profiler_config, samples.signature, available_memory())
         context = new_context(
@@ -135,7 +136,7 @@ def _sample(
     observer: Observer | None,
 ) -> Samples:
     announce(observer, Event(Stage.SAMPLING, source.format.name, "reading the dataloader and running the source"))
-    with source_call(source, settings, registry, workspace, journal) as (call, own_names):
+    with source_call(source, settings, registry, workspace, journal) as (call, own_names, twice):
         request = SamplingSettings(
             sample_count=settings.sample_count,
             batch_dim=settings.batch_dim,
@@ -145,9 +146,15 @@ def _sample(
             dynamic_axes=settings.dynamic_axes,
             axis_ranges=settings.axis_ranges,
             largest_batch=_largest_batch(settings),
+            stored=not source.is_live,
         )
         samples = take_samples(
-            dataloader, request, to_array=registry.to_array, source=call, store=SampleStore(workspace.root)
+            dataloader,
+            request,
+            to_array=registry.to_array,
+            source=call,
+            store=SampleStore(workspace.root),
+            twice=twice,
         )
     for note in samples.notes:
         announce(observer, Event(Stage.SAMPLING, source.format.name, note))

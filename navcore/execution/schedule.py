@@ -55,7 +55,8 @@ class ScheduleState:
 
     ``signature`` is the source's. ``plan`` leaves out what has failed, ``first_plan`` is the one of the beginning.
     ``rows`` are done, in the order in which they were; ``foundations`` is what can be built on, ``attempts`` what was
-    tried, each by the name of the format; ``failed`` says of routes, by their id, how they ended.
+    tried, each by the name of the format; ``failed`` says of routes, by their id, how they ended. ``furthest`` has, by
+    the name of the format, the last step that made a file which was then refused.
     """
 
     basis: PlanBasis
@@ -66,6 +67,7 @@ class ScheduleState:
     foundations: Mapping[str, Foundation] = attrs.field(factory=dict)
     attempts: Mapping[str, tuple[Attempt, ...]] = attrs.field(factory=dict)
     failed: Mapping[str, str] = attrs.field(factory=dict)
+    furthest: Mapping[str, StepRefused] = attrs.field(factory=dict)
 
 
 @attrs.frozen
@@ -90,6 +92,14 @@ class StepEnded:
     runtimes: tuple[RuntimeResult, ...] = ()
     path: str | None = None
     size: int | None = None
+
+
+@attrs.frozen
+class StepRefused:
+    """A step whose product was refused, and why."""
+
+    event: StepEnded
+    failure: Failure
 
 
 ScheduleEvent: TypeAlias = PointChecked | StepEnded
@@ -168,12 +178,18 @@ def _attempted(state: ScheduleState, event: StepEnded, refused: Failure | None) 
 
 
 def _gave_up(state: ScheduleState, event: StepEnded, failure: Failure, status: Status) -> ScheduleState:
-    """Leave the route out; when no other reaches the target, its row is what it came to."""
+    """Leave the route out; when no other reaches the target, its row is what the one that came furthest came to."""
     step = event.step
     failed = {**state.failed, step.route.id: failure.cause}
     state = attrs.evolve(state, failed=failed, plan=state.basis.plan(failed))
+    if event.artifact is not None:
+        furthest = {**state.furthest, step.target.name: StepRefused(event, failure)}
+        state = attrs.evolve(state, furthest=furthest)
     if any(other.target == step.target for other in state.plan.steps):
         return state
+    refused = state.furthest.get(step.target.name)
+    if refused is not None:  # a route that made a file came further than one that made none
+        return _put(state, _result(state, refused.event, Status.FAILED, refused.failure))
     if status == Status.UNAVAILABLE:  # the last way was not to be had; one that was tried and failed says more
         tried = [one.outcome for one in state.attempts[step.target.name] if one.outcome.status == Status.FAILED]
         status, failure = (Status.FAILED, tried[-1].failure or failure) if tried else (status, failure)

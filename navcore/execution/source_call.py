@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from navcore.contract import Artifact, Format, Route, RunnerJob, Signature
+from navcore.contract import Artifact, Format, Route, Runner, RunnerJob, Signature
 from navcore.errors import OptionError, StepError
 from navcore.execution.artifacts import live_artifact
 from navcore.execution.build_format import announce_placing
+from navcore.execution.repeated_call import answers_in_a_row
 from navcore.execution.resources import processors
 from navcore.execution.source_server import Call, served
 from navcore.execution.step import RouteCall, StepLimits, StepPlace
@@ -23,26 +24,38 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+Twice = Callable[[Signature, Mapping[str, "np.ndarray"]], tuple[Any, Any]]
+"""Runs a source twice on the same inputs, nothing reset in between, and returns both answers."""
+
+
 @contextlib.contextmanager
 def source_call(
     source: Source, settings: Settings, registry: Registry, workspace: Workspace, journal: Journal
-) -> Iterator[tuple[Call, tuple[str, ...]]]:
+) -> Iterator[tuple[Call, tuple[str, ...], Twice | None]]:
     """How the source is run on host arrays: a live model where it lives, a file in a child that keeps it loaded.
 
-    Beside the function come the names that a stored model itself gives its inputs.
+    Beside the function come the names that a stored model itself gives its inputs, and for a live model a function that
+    runs it twice in a row.
     """
     route = source_route(source.format, settings, registry)
     options = resolve_options(settings.options, registry.routes, registry.formats)[route.id]
-    if source.is_live:
+    if (live := source.format.live) is not None and source.is_live:
 
-        def call(signature: Signature, feeds: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        def opened(signature: Signature) -> Runner:
             artifact = live_artifact(source.format, signature, source.model)
             job: RunnerJob[Any] = RunnerJob(artifact, route.runtime, options, settings.device, log_dir=workspace.root)
-            with registry.ask("make_runner", job, route) as runner:
-                answer: Mapping[str, np.ndarray] = runner(feeds)
-                return answer
+            runner: Runner = registry.ask("make_runner", job, route)
+            return runner
 
-        yield call, ()
+        def call(signature: Signature, feeds: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+            with opened(signature) as runner:
+                return runner(feeds)
+
+        def twice(signature: Signature, feeds: Mapping[str, np.ndarray]) -> tuple[Any, Any]:
+            with opened(signature) as runner:
+                return answers_in_a_row(runner, live, signature, feeds)
+
+        yield call, (), twice
         return
     path = _copy_source(source, workspace, journal)
     artifact = Artifact(source.format, Signature(()), path)
@@ -54,7 +67,7 @@ def source_call(
     )
     call_of_file = RouteCall(route.id, artifact, options, settings.device, processors(), path.parent)
     with served(call_of_file, place, patience=settings.timeout) as serve:
-        yield serve
+        yield *serve, None
 
 
 def _copy_source(source: Source, workspace: Workspace, journal: Journal) -> Path:

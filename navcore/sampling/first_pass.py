@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 
 from navcore.contract import Template, flatten_call, rename_tensors
-from navcore.errors import DataloaderError, InputError, NavcoreError
+from navcore.errors import DataloaderError, InputError, NavcoreError, first_line
 from navcore.sampling.settings import SamplingSettings
 
 Array = np.ndarray[Any, Any]
@@ -20,6 +20,7 @@ Shape = tuple[int, ...]
 
 _LENGTH = "Its len() has to say how many items it gives, on every pass."
 _NUMBERS = "biufc"
+_MISSING = object()
 _REGISTERED_BY_A_PACKAGE = 2  # numpy's word for dtypes such as bfloat16, which ml_dtypes brings
 
 
@@ -146,8 +147,7 @@ def numbered(iterator: Iterator[Any], count: int, hint: str = _LENGTH) -> Iterat
 
 def cause_of(error: BaseException) -> str:
     """The kind of an error and the first line of its text."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0]}" if lines else f"{type(error).__name__}."
+    return f"{type(error).__name__}: {first_line(error)}" if str(error).strip() else f"{type(error).__name__}."
 
 
 def read_item(item: Any, index: int, to_array: ToArray) -> Item:
@@ -210,9 +210,39 @@ def refuse_unlike(first: Item, item: Item, index: int) -> None:
             )
     if _canonical(item.call) != _canonical(first.call):
         raise DataloaderError(
-            f"Item {index} of the dataloader nests its tensors, or sets its constants, in another way than item 0.",
+            _other_call(first.call, item.call, index),
             hint="Every item needs the same structure and the same constants; pass what changes as a tensor.",
         )
+
+
+def _other_call(first: Template, call: Template, index: int) -> str:
+    """A sentence on the first constant in which two call templates differ, or on their structure."""
+    before, now = dict(_constants(first)), dict(_constants(call))
+    for place in dict.fromkeys((*before, *now)):
+        if repr(before.get(place, _MISSING)) != repr(now.get(place, _MISSING)):  # a NaN is no other than itself
+            told = [repr(values[place]) if place in values else "nothing" for values in (now, before)]
+            return f"Item {index} of the dataloader holds {told[0]} at {place!r} where item 0 holds {told[1]}."
+    return f"Item {index} of the dataloader nests its tensors in another way than item 0."
+
+
+def _constants(call: Template) -> Iterator[tuple[str, Any]]:
+    """The constants of a call with their paths."""
+
+    def walk(node: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+        kind, content = next(iter(node.items()))
+        if kind == "constant":
+            yield "__".join(path), content
+        elif kind == "dict":
+            for key, part in content:
+                yield from walk(part, (*path, str(key)))
+        elif kind != "tensor":
+            for number, part in enumerate(content):
+                yield from walk(part, (*path, str(number)))
+
+    for number, node in enumerate(call["args"]):
+        yield from walk(node, ("input", str(number)))
+    for key, node in call["kwargs"]:
+        yield from walk(node, (key,))
 
 
 def _canonical(call: Template) -> str:

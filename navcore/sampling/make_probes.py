@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+import attrs
+
 from navcore.contract import Signature
 from navcore.errors import InputError
 from navcore.evaluation import distance
@@ -26,6 +28,16 @@ def run_of(signature: Signature, label: str, feeds: Mapping[str, Array], outputs
     return Run(label, symbol_sizes(signature, feeds), {name: array.shape for name, array in outputs.items()})
 
 
+def probe_item(signature: Signature, model: SourceModel, whole: Probe) -> tuple[Probe, Run]:
+    """An item at its own batch, with what the source returns for it.
+
+    Raises :class:`SourceError` when the source does not take it.
+    """
+    expected = model(whole.feeds, whole.label)
+    infinite_outputs(expected, whole.label)
+    return attrs.evolve(whole, expected=expected), run_of(signature, whole.label, whole.feeds, expected)
+
+
 def probe_stack(signature: Signature, model: SourceModel, stackable: Stackable, size: int) -> tuple[Probe, Run]:
     """A stack of ``size`` samples, different ones as far as there are.
 
@@ -34,7 +46,7 @@ def probe_stack(signature: Signature, model: SourceModel, stackable: Stackable, 
     label = f"a stack of {size} samples"
     feeds = picked(signature, stackable.feeds, range(min(size, stackable.count)))
     whole = repeated(signature, feeds, size)
-    expected = model(whole, label, hint="It took a single sample; if the model does not batch, pass batch_dim=None.")
+    expected = model(whole, label)
     infinite_outputs(expected, label)
     probe = Probe("stack", label, feeds, expected, signature.batch_symbol, size)
     return probe, run_of(signature, label, whole, expected)
@@ -77,10 +89,11 @@ def probe_axis(
 
 def cropped(signature: Signature, feeds: Mapping[str, Array], symbol: str, size: int) -> dict[str, Array]:
     """``feeds`` with every axis of that symbol cut to its first ``size`` places."""
-    return {
-        spec.name: feeds[spec.name][tuple(slice(size) if taken == symbol else slice(None) for taken in spec.shape)]
+    cuts = {
+        spec.name: tuple(slice(size) if taken == symbol else slice(None) for taken in spec.shape)
         for spec in signature.inputs
     }
+    return {name: feeds[name][(*cut, ...)] for name, cut in cuts.items()}  # the ellipsis keeps a scalar an array
 
 
 def probe_axes(

@@ -1,4 +1,4 @@
-"""Stores stacks of samples and axis probes: inputs made from samples, with what the source returned for them."""
+"""Stores whole items, stacks of samples and axis probes, each with what the source returned for it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from navcore.sampling.npz import read_arrays, restored, write_arrays
 from navcore.workspace import write_text
 
 Array = np.ndarray[Any, Any]
-ProbeKind = Literal["stack", "axis"]
+ProbeKind = Literal["item", "stack", "axis"]
 
 FOLDER = Path(".navcore", "probes")
 INDEX = "index.json"
@@ -31,7 +31,7 @@ class Probe:
 
     ``feeds`` hold the distinct samples; a stack repeats them up to ``size`` samples, so that a large batch is not
     stored whole. ``expected`` is what the source returned for the whole. ``symbol`` is the axis that is tested, and
-    ``size`` its size.
+    ``size`` its size; an item of the dataloader, whole and at its own batch of ``size``, tests no axis (``""``).
     """
 
     kind: ProbeKind
@@ -46,7 +46,8 @@ class Probe:
         return repeated(signature, self.feeds, self.size) if self.kind == "stack" else dict(self.feeds)
 
     def comparison(self, signature: Signature) -> Comparison:
-        return Comparison(self.label, self.whole_feeds(signature), self.expected, self.symbol, self.size)
+        symbol, size = (self.symbol, self.size) if self.symbol else (None, None)
+        return Comparison(self.label, self.whole_feeds(signature), self.expected, symbol, size)
 
     def index_entry(self) -> dict[str, str | int]:
         return {"kind": self.kind, "label": self.label, "symbol": self.symbol, "size": self.size}
@@ -57,6 +58,11 @@ def write_probe(root: Path, number: int, probe: Probe) -> None:
     arrays = {_FEEDS + name: array for name, array in probe.feeds.items()}
     arrays |= {_EXPECTED + name: array for name, array in probe.expected.items()}
     write_arrays(root / FOLDER / f"{number}.npz", arrays)
+
+
+def read_feeds(root: Path, number: int, specs: Sequence[TensorSpec]) -> dict[str, Array]:
+    """The inputs of one stored probe, whose expected outputs may still be missing."""
+    return _part(read_arrays(root / FOLDER / f"{number}.npz"), _FEEDS, specs, number)
 
 
 def write_index(root: Path, probes: Sequence[Probe]) -> None:

@@ -17,13 +17,22 @@ from navcore.evaluation import Comparison
 from navcore.sampling.batches import repeated, stacked, stacking_key, with_batch, without_batch
 from navcore.sampling.input_axes import moving_symbols, symbol_sizes
 from navcore.sampling.npz import read_arrays, restored, write_arrays
-from navcore.sampling.probe_store import FOLDER, INDEX, Probe, ProbeKind, read_probes, write_index, write_probe
+from navcore.sampling.probe_store import (
+    FOLDER,
+    INDEX,
+    Probe,
+    ProbeKind,
+    read_feeds,
+    read_probes,
+    write_index,
+    write_probe,
+)
 
 Array = np.ndarray[Any, Any]
 Kind = Literal["conversion", "correctness", "profiling"]
 
 KINDS: tuple[Kind, ...] = ("conversion", "correctness", "profiling")
-COMPARED: tuple[Kind | ProbeKind, ...] = ("correctness", "conversion", "stack", "axis")
+COMPARED: tuple[Kind | ProbeKind, ...] = ("correctness", "conversion", "item", "stack", "axis")
 INPUTS, OUTPUTS = "model_input", "model_output"
 _UNFINISHED = "unfinished"
 _OLD_NAMES = {"profiling": "performance"}  # the reference page speaks of both
@@ -74,8 +83,12 @@ class SampleStore:
         )
 
     def write_probe(self, number: int, probe: Probe) -> None:
-        """Store a stack or an axis probe, with the batch axis in place."""
+        """Store an item, a stack or an axis probe, with the batch axis in place."""
         write_probe(self.root, number, probe)
+
+    def whole_item(self, signature: Signature, number: int) -> dict[str, Array]:
+        """The inputs of an item that was stored as a probe before the source ran on it."""
+        return read_feeds(self.root, number, signature.inputs)
 
     def begin(self) -> None:
         """Mark the samples as unfinished until :meth:`finish`: those of an earlier taking are about to be replaced."""
@@ -104,11 +117,11 @@ class SampleStore:
     def comparisons(self, signature: Signature, kinds: Sequence[Kind | ProbeKind] = COMPARED) -> Iterator[Comparison]:
         """What a model under test is compared on, read one at a time.
 
-        The correctness and the conversion samples at batch one, then stacks of samples, then probes that differ from a
-        conversion sample in one dynamic axis.
+        The correctness and the conversion samples at batch one, items of the dataloader at their own batch, then
+        stacks of samples, then probes that differ from a conversion sample in one dynamic axis.
         """
         for kind in kinds:
-            if kind in ("stack", "axis"):
+            if kind in ("item", "stack", "axis"):
                 for probe in read_probes(self.root, signature, kind):
                     yield probe.comparison(signature)
                 continue

@@ -12,6 +12,7 @@ from navcore.contract import Signature
 from navcore.errors import DataloaderError
 from navcore.sampling.batches import batch_of, picked, stacked, stacking_key, with_batch, without_batch
 from navcore.sampling.first_pass import Array, Observation, ToArray, iterate, numbered, read_item, refuse_unlike
+from navcore.sampling.probe_store import Probe
 from navcore.sampling.sample_store import SampleStore
 from navcore.sampling.selection import Selection
 
@@ -52,7 +53,7 @@ def fetch(
     to_array: ToArray,
     store: SampleStore,
 ) -> Stackable | None:
-    """Store the inputs of every chosen item, cut to one sample, and return samples to stack.
+    """Store the inputs of every chosen item, cut to one sample, some of them whole, and return samples to stack.
 
     The result is ``None`` for a model that does not batch. Raises :class:`DataloaderError` when an item is not what it
     was on the first pass.
@@ -70,6 +71,8 @@ def fetch(
         sample = {spec.name: without_batch(signature, spec, feeds[spec.name]) for spec in signature.inputs}
         for kind, number in places[index]:
             store.write_inputs(kind, number, sample)
+        if index in selection.whole:
+            store.write_probe(selection.whole.index(index), whole_item(signature, index, feeds))
         if signature.batch_dim is not None:
             traces.append(_trace(signature, sample, index))
             spare = spare or _several_rows(signature, feeds)
@@ -78,6 +81,12 @@ def fetch(
     if signature.batch_dim is None:
         return None
     return _stackable(signature, store, places, traces, spare)
+
+
+def whole_item(signature: Signature, index: int, feeds: Mapping[str, Array]) -> Probe:
+    """An item as the dataloader gave it; what the source returns for it is not known yet."""
+    size = batch_of(signature, feeds)
+    return Probe("item", f"item {index} of the dataloader, at its own batch of {size}", feeds, {}, "", size)
 
 
 def _refuse_changed_item(observation: Observation, feeds: Mapping[str, Array], index: int) -> None:

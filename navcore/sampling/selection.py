@@ -12,14 +12,21 @@ from navcore.sampling.first_pass import Observation
 from navcore.sampling.input_axes import moving_symbols
 from navcore.sampling.settings import SamplingSettings
 
+WHOLE_ITEMS = 8
+"""How many sizes of a batch are compared at most; a dataloader has one, and a smaller one at its end."""
+
 
 @attrs.frozen
 class Selection:
-    """The chosen items' numbers per kind, in the order of the dataloader."""
+    """The chosen items' numbers per kind, in the order of the dataloader.
+
+    ``whole`` are the items that are compared at their own batch as well.
+    """
 
     conversion: tuple[int, ...]
     correctness: tuple[int, ...]
     profiling: tuple[int, ...]
+    whole: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
 
     def places(self) -> dict[int, list[tuple[str, int]]]:
@@ -37,7 +44,9 @@ def select(observation: Observation, signature: Signature, settings: SamplingSet
 
     Conversion: each item that is the first to reach the smallest or largest size of a dynamic axis other than the
     batch axis, else the first correctness sample. Correctness: ``sample_count`` items, drawn without replacement.
-    Profiling: one drawn among the items with the most elements per sample.
+    Profiling: one drawn among the items with the most elements per sample. Whole: of the conversion and correctness
+    items the first of every batch size, :data:`WHOLE_ITEMS` sizes at most, and those that are the smallest and the
+    largest along a dynamic axis; an item of one sample is whole as it is.
 
     The draw is numpy's legacy generator with ``seed``, which the reference implementation used as well; the global
     generator is not touched.
@@ -57,7 +66,26 @@ def select(observation: Observation, signature: Signature, settings: SamplingSet
             f"The dataloader has {_counted(available, 'item')}, so {_counted(count, 'correctness sample')} "
             f"{'was' if count == 1 else 'were'} taken instead of {settings.sample_count}.",
         )
-    return Selection(_extremes(observation, signature) or correctness[:1], correctness, (profiling,), notes)
+    conversion = _extremes(observation, signature) or correctness[:1]
+    whole = _whole(observation, signature, conversion, correctness)
+    return Selection(conversion, correctness, (profiling,), whole, notes)
+
+
+def item_batches(observation: Observation, signature: Signature) -> tuple[int, ...]:
+    """The size of the batch of every item; of 1 for a model that does not batch."""
+    places = [(spec.name, signature.batch_dim or 0) for spec in signature.inputs if signature.has_batch(spec)]
+    return observation.sizes(*places[0]) if places else (1,) * len(observation)
+
+
+def _whole(
+    observation: Observation, signature: Signature, conversion: tuple[int, ...], correctness: tuple[int, ...]
+) -> tuple[int, ...]:
+    batches = item_batches(observation, signature)
+    firsts: dict[int, int] = {}
+    for item in sorted({*conversion, *correctness}):
+        firsts.setdefault(batches[item], item)
+    chosen = {*list(firsts.values())[:WHOLE_ITEMS], *_extremes(observation, signature)[:WHOLE_ITEMS]}
+    return tuple(sorted(item for item in chosen if batches[item] > 1))
 
 
 def _counted(number: int, noun: str) -> str:

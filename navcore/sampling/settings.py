@@ -33,7 +33,10 @@ class SamplingSettings:
     ``dynamic_axes`` maps a tensor to ``{axis: name}`` or to a list of axes; it replaces what the data would tell about
     the inputs entirely, and what it names is *declared*. ``axis_ranges`` maps an axis' name to ``(minimum, typical,
     maximum)``, or an input to ``{axis: (minimum, typical, maximum)}``, which declares that axis too.
-    ``largest_batch`` is a batch that will be asked for later and has to lie in the range of the batch axis.
+    ``stored`` says that the source is a stored model, which nobody can change: one that takes the items' own batch and
+    no other is then taken for one that does not batch. Fewer ``output_names`` than a live model returns choose among
+    its outputs by their derived names. ``largest_batch`` is a batch that will be asked for later and has to lie in the
+    range of the batch axis.
 
     Raises :class:`OptionError` for a count below one, names that repeat, or a range that is not three rising sizes.
     """
@@ -46,6 +49,7 @@ class SamplingSettings:
     dynamic_axes: Mapping[str, Mapping[int, str] | Sequence[int]] | None = None
     axis_ranges: Mapping[str, Any] | None = None
     largest_batch: int | None = None
+    stored: bool = False
     seed: int = 0
 
     def __attrs_post_init__(self) -> None:

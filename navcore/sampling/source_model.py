@@ -8,9 +8,10 @@ from typing import Any
 import attrs
 import numpy as np
 
-from navcore.contract import Signature
+from navcore.contract import OpaqueOutput, Signature, TensorSpec
 from navcore.errors import InputError, NavcoreError, SourceError
-from navcore.evaluation import is_floating
+from navcore.evaluation import is_floating, mean_of
+from navcore.sampling.call_errors import unlike_the_call
 from navcore.sampling.first_pass import cause_of, is_numeric, native
 
 Array = np.ndarray[Any, Any]
@@ -21,27 +22,40 @@ The signature has no outputs yet: the names are those that the structure of the 
 """
 
 
+SourceTwice = Callable[[Signature, Mapping[str, Array]], tuple[Mapping[str, Array], Mapping[str, Array]]]
+"""Runs the source twice in a row on the same inputs and with the same random numbers, nothing reset in between."""
+
+
+class OtherOutputs(SourceError):
+    """The source returns other names or dtypes than it did at first."""
+
+
 @attrs.frozen(eq=False)
 class SourceModel:
     """The source model together with the names and dtypes that its outputs turned out to have.
 
-    ``names`` maps the names that the result's structure gives to those that the user gave.
+    ``names`` maps the names that the result's structure gives to those that the user gave. ``runs`` is of how many runs
+    an answer is the mean, for a source that does not repeat itself.
     """
 
     source: SourceCall
     signature: Signature
     names: Mapping[str, str]
     dtypes: Mapping[str, str]
+    runs: int = 1
 
     def __call__(self, feeds: Mapping[str, Array], label: str, hint: str = "") -> dict[str, Array]:
         """The outputs for ``feeds``; ``label`` is how errors call these inputs.
 
         Raises :class:`SourceError` when the source fails, or returns other names or dtypes than the first time.
         """
-        found = _run(self.source, self.signature, feeds, label, hint)
+        return mean_of([self._answer(feeds, label, hint) for _ in range(self.runs)])
+
+    def _answer(self, feeds: Mapping[str, Array], label: str, hint: str) -> dict[str, Array]:
+        found = run_source_once(self.source, self.signature, feeds, label, hint)
         told = {name: array.dtype.name for name, array in found.items()}
         if told != self.dtypes:
-            raise SourceError(
+            raise OtherOutputs(
                 f"The source model returns {_listed(told)} for {label} where it returned {_listed(self.dtypes)} first.",
                 hint="Every call has to return the same outputs.",
             )
@@ -55,14 +69,28 @@ def open_source(
     label: str,
     *,
     output_names: tuple[str, ...] | None = None,
+    selects: bool = True,
     hint: str = "",
 ) -> SourceModel:
     """Run the source for the first time to learn its outputs.
 
+    ``output_names`` that are fewer than the outputs, and each the name of one, choose those (with ``selects``, which a
+    stored model that returns all of them does not take).
+
     An output that is called like an input gets ``_out`` behind its name. Raises :class:`SourceError` when it fails or
     returns no tensors, and :class:`InputError` when ``output_names`` does not fit what it returns.
     """
-    found = _run(source, signature, feeds, label, hint)
+    asked = attrs.evolve(signature, outputs=tuple(TensorSpec(name, "", ()) for name in output_names or ()))
+    try:
+        found = run_source_once(source, signature, feeds, label, hint)
+    except OpaqueOutput:
+        if output_names is None:
+            raise
+        signature = asked  # what the result holds beside the named outputs need not be understood
+        found = run_source_once(source, signature, feeds, label, hint)
+    else:
+        if selects and 0 < len(asked.outputs) < len(found) and all(name in found for name in asked.output_names):
+            signature, found = asked, {name: found[name] for name in asked.output_names}
     names = output_names or tuple(_apart(name, signature.input_names) for name in found)
     shared = sorted(set(names) & set(signature.input_names))
     if shared:
@@ -85,9 +113,13 @@ def _apart(name: str, inputs: tuple[str, ...]) -> str:
     return f"{name}_out" if name in inputs else name
 
 
-def _run(
-    source: SourceCall, signature: Signature, feeds: Mapping[str, Array], label: str, hint: str
+def run_source_once(
+    source: SourceCall, signature: Signature, feeds: Mapping[str, Array], label: str, hint: str = ""
 ) -> dict[str, Array]:
+    """What the source returns for ``feeds``, under the names that the structure of its result gives.
+
+    Raises :class:`SourceError` when it fails, or returns no tensors or none of numbers.
+    """
     # A model may change its inputs in place, or hand out a buffer that the next call overwrites.
     lent = {name: array.copy() for name, array in feeds.items()}
     try:
@@ -97,6 +129,8 @@ def _run(
     except (Exception, SystemExit) as error:
         if isinstance(error, SystemExit):
             hint = "A model that is exported must not end the program."
+        if isinstance(error, TypeError) and (unlike := unlike_the_call(error, signature)) is not None:
+            raise unlike from error
         told = ", ".join(f"{name!r}: {array.dtype.name}{list(array.shape)}" for name, array in feeds.items())
         raise SourceError(
             f"The source model failed on {label} ({told}): {cause_of(error).rstrip('.')}.",

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import attrs
+import numpy as np
 
 from navcore.contract import Signature
 from navcore.errors import SourceError
-from navcore.sampling.first_pass import Array
-from navcore.sampling.make_probes import INDEPENDENCE, apart_by, batch_sizes, mixing, probe_axes, probe_stack, run_of
+from navcore.evaluation import MEAN_RUNS, is_noisy
+from navcore.sampling.first_pass import Array, native
+from navcore.sampling.make_probes import (
+    INDEPENDENCE,
+    apart_by,
+    batch_sizes,
+    mixing,
+    probe_axes,
+    probe_item,
+    probe_stack,
+    run_of,
+)
 from navcore.sampling.output_axes import Run, infer_outputs
+from navcore.sampling.own_batch import refusals_understood
 from navcore.sampling.probe_store import Probe
 from navcore.sampling.sample_store import SampleStore
-from navcore.sampling.second_pass import Stackable
+from navcore.sampling.second_pass import Stackable, whole_item
 from navcore.sampling.selection import Selection
 from navcore.sampling.settings import SamplingSettings
-from navcore.sampling.source_model import SourceCall, SourceModel, infinite_outputs, open_source
+from navcore.sampling.source_model import SourceCall, SourceModel, SourceTwice, infinite_outputs, open_source
 
 NOISE_SAMPLES = 3
 """On how many correctness samples the source is run a second time, to compare it with itself."""
@@ -30,6 +43,8 @@ class SourceRun:
     probes: tuple[Probe, ...]
     noise: Mapping[str, float]
     rows_independent: bool | None
+    runs: int
+    stateful: bool
     notes: tuple[str, ...]
 
 
@@ -41,28 +56,31 @@ def run_source(
     batch_size: int,
     source: SourceCall,
     settings: SamplingSettings,
+    twice: SourceTwice | None = None,
 ) -> SourceRun:
     """Run the source on every sample whose inputs are stored, on stacks and on axis probes, and store its outputs.
 
     Raises :class:`SourceError` when it fails or returns other outputs from run to run, and :class:`InputError` when it
     returns NaN, or nothing finite.
     """
-    hint = ""
-    if batch_size > 1:
-        hint = "It was given one sample of that item's batch; if the model does not batch, pass batch_dim=None."
-    model = open_source(
-        source,
-        signature,
-        store.inputs(signature, "conversion", 0),
-        _label("conversion", 0, selection.conversion[0]),
-        output_names=settings.output_names,
-        hint=hint,
-    )
-    runs, notes = _run_samples(signature, store, selection, model, hint)
-    probes: list[Probe] = []
-    pair: Mapping[str, Array] = {}
-    if stackable is not None:
-        for size in batch_sizes(batch_size):
+    with refusals_understood(source, signature, store, len(selection.whole), batch_size):
+        model = open_source(
+            source,
+            signature,
+            store.inputs(signature, "conversion", 0),
+            _label("conversion", 0, selection.conversion[0]),
+            output_names=settings.output_names,
+            selects=not settings.stored,
+        )
+        noise = _noise(store, selection, model)
+        memory = _memory(store, model, twice)
+        model = attrs.evolve(model, runs=1 if memory else _runs(model, noise))
+        runs, notes = _run_samples(signature, store, selection, model)
+        probes, more = _run_items(signature, store, selection, model)
+        runs += more
+        pair: Mapping[str, Array] = {}
+        for size in () if stackable is None else batch_sizes(batch_size):
+            assert stackable is not None
             probe, run = probe_stack(signature, model, stackable, size)
             pair = pair or probe.expected
             runs.append(run)
@@ -79,14 +97,13 @@ def run_source(
     for places in selection.places().values():
         for kind, number in places:
             store.cut_outputs(complete, kind, number)
-    noise = _noise(complete, store, selection, model)
     independent, about_rows = _independence(complete, model, stackable, pair, noise)
-    notes += [*about_axes, *_about_noise(noise), *_about_batches(complete), *about_rows]
-    return SourceRun(complete, tuple(probes), noise, independent, tuple(notes))
+    notes += [*about_axes, *(_about_memory(memory) or _about_noise(noise)), *_about_batches(complete), *about_rows]
+    return SourceRun(complete, tuple(probes), noise, independent, model.runs, bool(memory), tuple(notes))
 
 
 def _run_samples(
-    signature: Signature, store: SampleStore, selection: Selection, model: SourceModel, hint: str
+    signature: Signature, store: SampleStore, selection: Selection, model: SourceModel
 ) -> tuple[list[Run], list[str]]:
     """Run every chosen item once; outputs are stored with the batch axis, which is known only after all runs."""
     runs: list[Run] = []
@@ -95,7 +112,7 @@ def _run_samples(
         kind, number = places[0]
         label = _label(kind, number, item)
         feeds = store.inputs(signature, kind, number)
-        outputs = model(feeds, label, hint)
+        outputs = model(feeds, label)
         for name in infinite_outputs(outputs, label):
             infinite.setdefault(name, label)
         for place in places:
@@ -109,6 +126,20 @@ def _run_samples(
     return runs, notes
 
 
+def _run_items(
+    signature: Signature, store: SampleStore, selection: Selection, model: SourceModel
+) -> tuple[list[Probe], list[Run]]:
+    """Run the items that are compared at their own batch; they were stored first, in this order."""
+    probes: list[Probe] = []
+    runs: list[Run] = []
+    for number, item in enumerate(selection.whole):
+        whole = whole_item(signature, item, store.whole_item(signature, number))
+        probe, run = probe_item(signature, model, whole)
+        probes.append(_kept(store, number, probe))
+        runs.append(run)
+    return probes, runs
+
+
 def _label(kind: str, number: int, item: int) -> str:
     return f"{kind} sample {number} (item {item} of the dataloader)"
 
@@ -119,12 +150,14 @@ def _kept(store: SampleStore, number: int, probe: Probe) -> Probe:
     return attrs.evolve(probe, feeds={}, expected={})
 
 
-def _noise(signature: Signature, store: SampleStore, selection: Selection, model: SourceModel) -> dict[str, float]:
-    noise = dict.fromkeys(signature.output_names, 0.0)
+def _noise(store: SampleStore, selection: Selection, model: SourceModel) -> dict[str, float]:
+    """How far apart, per output, two runs on the same inputs are at most."""
+    noise = dict.fromkeys(model.names.values(), 0.0)
     for number in range(len(selection.correctness))[:NOISE_SAMPLES]:
-        label = f"correctness sample {number}"
-        again = model(store.inputs(signature, "correctness", number), label)
-        before = store.outputs(signature, "correctness", number)
+        label = _label("correctness", number, selection.correctness[number])
+        feeds = store.inputs(model.signature, "correctness", number)
+        before, again = model(feeds, label), model(feeds, label)
+        infinite_outputs(before, label)  # a distance from NaN would say nothing
         for name, array in again.items():
             if array.shape != before[name].shape:
                 raise SourceError(
@@ -134,6 +167,36 @@ def _noise(signature: Signature, store: SampleStore, selection: Selection, model
                 )
             noise[name] = max(noise[name], apart_by(before[name], array))
     return noise
+
+
+def _runs(model: SourceModel, noise: Mapping[str, float]) -> int:
+    """Of how many runs an expected output is the mean: of one, unless the noise would widen the bound of a verdict."""
+    noisy = any(is_noisy(model.dtypes[derived], noise[final]) for derived, final in model.names.items())
+    return MEAN_RUNS if noisy else 1
+
+
+def _memory(store: SampleStore, model: SourceModel, twice: SourceTwice | None) -> dict[str, float]:
+    """How far, per output, the second of two answers in a row is from the first, the random numbers being the same.
+
+    Empty for a source that remembers nothing from call to call, or that cannot be asked.
+    """
+    if twice is None:
+        return {}
+    first, second = twice(model.signature, store.inputs(model.signature, "correctness", 0))
+    return {
+        final: apart
+        for derived, final in model.names.items()
+        if (apart := apart_by(native(np.asarray(first[derived])), native(np.asarray(second[derived])))) > INDEPENDENCE
+    }
+
+
+def _about_memory(memory: Mapping[str, float]) -> list[str]:
+    return [
+        f"The source model is stateful: the second answer to the same inputs differs from the first by {size:.2g} "
+        f"(relative L2, output {name}). Pass its state as an input and an output, or reset it at the beginning of a "
+        "call."
+        for name, size in memory.items()
+    ][:1]
 
 
 def _about_noise(noise: Mapping[str, float]) -> list[str]:
@@ -173,7 +236,9 @@ def _independence(
     mixed = mixing(signature, model, stackable, pair, noise)
     if not mixed:
         return True, ()
-    told = ", ".join(f"{name} by {size:.2g}" for name, size in mixed.items())
+    told = ", ".join(
+        f"{name} by {size:.2g}" if math.isfinite(size) else f"{name} has another shape" for name, size in mixed.items()
+    )
     return False, (
         f"The source model does not treat the samples of a batch independently: alone and in a stack of two, a sample "
         f"comes out differently ({told}).",

@@ -4,34 +4,71 @@ from __future__ import annotations
 
 from typing import Any
 
-from navcore.sampling.first_pass import ToArray, observe
+import attrs
+
+from navcore.sampling.first_pass import Observation, ToArray, observe
 from navcore.sampling.input_axes import infer_inputs
+from navcore.sampling.own_batch import NotBatching
 from navcore.sampling.sample_store import SampleStore
 from navcore.sampling.second_pass import fetch
 from navcore.sampling.selection import select
 from navcore.sampling.settings import SamplingSettings
-from navcore.sampling.source_model import SourceCall
+from navcore.sampling.source_model import SourceCall, SourceTwice
 from navcore.sampling.source_outputs import run_source
 from navcore.workspace import Samples
 
 
 def take_samples(
-    dataloader: Any, settings: SamplingSettings, *, to_array: ToArray, source: SourceCall, store: SampleStore
+    dataloader: Any,
+    settings: SamplingSettings,
+    *,
+    to_array: ToArray,
+    source: SourceCall,
+    store: SampleStore,
+    twice: SourceTwice | None = None,
 ) -> Samples:
     """Go through the dataloader twice, store the chosen samples, and record what the source returns for them.
 
     ``to_array`` turns a framework tensor into a host array and returns ``None`` for any other value. One item is held
-    at a time. Taking samples again into the same store overwrites them, with the same digest for the same data.
+    at a time. ``twice`` runs the source twice in a row, by which a source that remembers is found. Taking samples again
+    into the same store overwrites them, with the same digest for the same data.
 
     Raises :class:`DataloaderError`, :class:`SourceError`, :class:`OptionError` or :class:`InputError`, each for what
     its docstring says.
     """
     observation = observe(dataloader, settings, to_array)
+    try:
+        return _take(dataloader, observation, settings, to_array, source, store, twice)
+    except NotBatching as error:
+        if not settings.stored or settings.largest_batch not in (None, 1):
+            raise
+        samples = _take(
+            dataloader,
+            observation,
+            attrs.evolve(settings, batch_dim=None, largest_batch=None),
+            to_array,
+            source,
+            store,
+            twice,
+        )
+        note = f"The source model takes no other batch, and is taken as one that does not batch. {error.what}"
+        return attrs.evolve(samples, notes=(note, *samples.notes))
+
+
+def _take(
+    dataloader: Any,
+    observation: Observation,
+    settings: SamplingSettings,
+    to_array: ToArray,
+    source: SourceCall,
+    store: SampleStore,
+    twice: SourceTwice | None,
+) -> Samples:
     inputs = infer_inputs(observation, settings)
     selection = select(observation, inputs.signature, settings)
     store.begin()
     stackable = fetch(dataloader, observation, inputs.signature, selection, to_array, store)
-    source_run = run_source(inputs.signature, store, selection, stackable, inputs.batch_size, source, settings)
+    source_run = run_source(inputs.signature, store, selection, stackable, inputs.batch_size, source, settings, twice)
     counts = {
         "conversion": len(selection.conversion),
         "correctness": len(selection.correctness),
@@ -46,4 +83,6 @@ def take_samples(
         rows_independent=source_run.rows_independent,
         notes=(*observation.notes, *inputs.notes, *selection.notes, *source_run.notes),
         digest=store.digest(source_run.signature),
+        runs=source_run.runs,
+        stateful=source_run.stateful,
     )

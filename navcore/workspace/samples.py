@@ -17,7 +17,9 @@ class Samples:
     for a model that does not batch). ``noise`` is, per output, the relative L2 difference of the source from itself on
     the same inputs (for integers and booleans the share of differing elements). ``rows_independent`` says whether the
     source treats the samples of a batch independently, ``None`` when that could not be tested. ``notes`` are sentences
-    for the user. ``digest`` is SHA-256 over the signature and the contents of all stored inputs and outputs.
+    for the user. ``digest`` is SHA-256 over the signature and the contents of all stored inputs and outputs. ``runs``
+    is how many runs of a noisy source the stored outputs are the means of, ``stateful`` whether it remembers from
+    call to call.
     """
 
     signature: Signature
@@ -27,3 +29,5 @@ class Samples:
     rows_independent: bool | None
     notes: tuple[str, ...]
     digest: str
+    runs: int = 1
+    stateful: bool = False

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given, strategies as st
 
@@ -140,3 +143,63 @@ def test_results_are_flattened_in_order(result: Any, names: list[str]) -> None:
 def test_results_under_one_name_are_refused() -> None:
     with pytest.raises(SourceError, match="one name, 'a__0'"):
         flatten_result({"a": (Tensor(),), "a__0": Tensor()}, is_tensor)
+
+
+@dataclass
+class Extra:
+    attention: Any
+    steps: int = 3
+
+
+@attrs.frozen
+class Pair:
+    left: Any
+    right: Any
+
+
+class Cache:
+    """What only its framework knows the parts of."""
+
+    def __init__(self, *layers: Any) -> None:
+        self.layers = layers
+
+
+def registered(value: Any) -> Iterable[tuple[str, Any]] | None:
+    return (
+        [(f"layer{number}", layer) for number, layer in enumerate(value.layers)] if isinstance(value, Cache) else None
+    )
+
+
+@pytest.mark.parametrize(
+    ("result", "names"),
+    [
+        ((Tensor(), Extra(Tensor())), ["output__0", "output__1__attention"]),
+        (Extra((Tensor(), Tensor())), ["attention__0", "attention__1"]),
+        ({"views": {"a": Tensor(), "b": Tensor()}.values()}, ["views__0", "views__1"]),
+        ({"pair": Pair(Tensor(), [Tensor()])}, ["pair__left", "pair__right__0"]),
+        ({"y": Tensor(), "cache": Cache(Tensor(), (Tensor(),))}, ["y", "cache__layer0", "cache__layer1__0"]),
+    ],
+)
+def test_results_in_objects_are_flattened_too(result: Any, names: list[str]) -> None:
+    assert [name for name, _ in flatten_result(result, is_tensor, registered)] == names
+
+
+@pytest.mark.parametrize(
+    ("result", "told"),
+    [
+        ({"y": Tensor(), "cache": [Cache(Tensor())]}, r"a .*\.Cache at 'cache__0', which is neither a tensor"),
+        ((Tensor(), {Tensor()}), r"a set at 'output__1'"),
+        (object(), r"holds a object, which"),
+    ],
+)
+def test_what_may_hold_tensors_is_never_left_out_in_silence(result: Any, told: str) -> None:
+    with pytest.raises(SourceError, match=told) as caught:
+        flatten_result(result, is_tensor)
+    assert "output_names" in caught.value.hint
+    assert "wrap the model" in caught.value.hint
+
+
+def test_wanted_outputs_are_chosen_by_their_names() -> None:
+    result = {"y": Tensor(), "cache": Cache(), "z": Tensor()}
+    assert [name for name, _ in flatten_result(result, is_tensor, wanted=("z",))] == ["z"]
+    assert [name for name, _ in flatten_result(result, is_tensor, wanted=("left", "right"))] == ["y", "z"]

@@ -154,6 +154,156 @@ def test_a_source_that_is_noisy_itself_allows_ten_times_its_noise() -> None:
     assert "ten times the source's own noise explains at most 0.01" in cause(too_far)
 
 
+def test_a_bound_that_was_widened_says_so_with_its_factor() -> None:
+    verdict = verify(linear, samples(), signature=SIGNATURE, noise={"y": 1e-3})
+    assert verdict.notes == (
+        "The bound of output 'y' was widened 100 times, from 0.0001 to 0.01, because the source differs from itself by "
+        "0.001.",
+    )
+
+
+def test_means_of_several_runs_find_what_the_noise_of_one_run_hides() -> None:
+    """Ten times the noise would let 4 % pass; the mean of 16 runs has a quarter of the noise."""
+    random = np.random.default_rng(5)
+
+    def noisy(factor: float) -> Model:
+        def run(feeds: Feeds) -> dict[str, Array]:
+            y = linear(feeds)["y"] * factor
+            return {"y": (y + 0.005 / math.sqrt(2) * np.std(y) * random.standard_normal(y.shape)).astype(np.float32)}
+
+        return run
+
+    def judged(factor: float, runs: int) -> Verification:
+        return verify(noisy(factor), samples(), signature=SIGNATURE, noise={"y": 5e-3}, runs=runs)
+
+    assert judged(1.04, runs=1).status is Status.OK
+    assert judged(1.04, runs=16).status is Status.FAILED
+    faithful = judged(1.0, runs=16)
+    assert faithful.status is Status.OK
+    assert "means of 16 runs were compared" in faithful.notes[0]
+
+
+# Outputs in which a wrong number would not show
+
+
+def test_an_output_without_signal_is_unverified_and_says_what_would_help() -> None:
+    """The sigmoid of −20: an export that returns zeros there would be as near as a faithful one."""
+
+    def silent(value: float) -> Model:
+        return lambda feeds: {"y": np.full((1, 4), value, np.float32)}
+
+    given = [compare(silent(2e-9), draw(1, 8, 8))]
+    for export in (silent(2e-9), silent(0), silent(1.2e-7)):
+        verdict = verify(export, given, signature=SIGNATURE)
+        assert verdict.status is Status.UNVERIFIED
+        assert "output 'y' has no signal on these samples" in cause(verdict).replace("Output", "output")
+        assert verdict.failure is not None
+        assert "atol=" in verdict.failure.hint
+    assert verify(silent(0.5), given, signature=SIGNATURE).status is Status.FAILED
+    assert verify(silent(0), given, signature=SIGNATURE, atol=1e-6).status is Status.OK
+
+
+def test_a_silent_output_does_not_excuse_another_that_is_wrong() -> None:
+    def both(factor: float) -> Model:
+        return lambda feeds: {"y": linear(feeds)["y"] * factor, "z": np.zeros((1, 4), np.float32)}
+
+    given = [compare(both(1), draw(1, 8, 8))]
+    assert verify(both(2), given, signature=SIGNATURE).status is Status.FAILED
+    assert verify(both(1), given, signature=SIGNATURE).status is Status.UNVERIFIED
+
+
+def boxes(score: Callable[[Array], Array], error: float = 0.0) -> Model:
+    """Four coordinates of about 300, and a score of about 0.5 beside them."""
+
+    def run(feeds: Feeds) -> dict[str, Array]:
+        x = feeds["x"].reshape(-1, 8)
+        corners = 300 + 50 * x[:, :4] * (1 + error)
+        return {"y": np.concatenate([corners, score(1 / (1 + np.exp(-x[:, 4:5])))], 1).astype(np.float32)}
+
+    return run
+
+
+def test_a_wrong_column_is_not_hidden_by_larger_ones() -> None:
+    flat = Signature(SIGNATURE.inputs, (TensorSpec("y", "float32", ("rows", 5)),), SIGNATURE.axes)
+    given = [compare(boxes(lambda score: score), draw(1, 8, 8))]
+
+    def judged(export: Model) -> Verification:
+        return verify(export, given, signature=flat, precision="fp16")
+
+    assert judged(boxes(lambda score: score + 0.01, error=1e-3)).status is Status.OK
+    verdict = judged(boxes(lambda score: 1 - score))
+    assert verdict.status is Status.FAILED
+    assert cause(verdict).startswith("Column 4 of output 'y', which is small beside the others, differs by")
+
+
+def test_a_small_column_may_be_the_rounding_of_large_ones() -> None:
+    flat = Signature(SIGNATURE.inputs, (TensorSpec("y", "float32", ("rows", 5)),), SIGNATURE.axes)
+    given = [compare(boxes(lambda score: score * 1e-3), draw(1, 8, 8))]
+    export = boxes(lambda score: score * 2e-3)
+    assert verify(export, given, signature=flat, precision="fp16").status is Status.OK
+
+
+# What a wrong output looks like
+
+
+def test_the_first_row_in_every_row_is_called_that_and_no_fixed_axis() -> None:
+    def first_row(feeds: Feeds) -> Mapping[str, Array]:
+        y = linear(feeds)["y"]
+        return {"y": np.broadcast_to(y[:1], y.shape)}
+
+    stack = compare(linear, draw(4, 8, 8), "a stack of 4 samples", symbol="batch", size=4)
+    verdict = verify(first_row, [*samples(), stack], signature=SIGNATURE)
+    assert verdict.status is Status.FAILED
+    assert cause(verdict).startswith("Every row of output 'y' equals row 0 in a stack of 4 samples")
+    assert verdict.frozen_axes == ()
+    assert verdict.failure is not None
+    assert verdict.failure.hint == ""
+
+
+def test_swapped_outputs_are_called_that() -> None:
+    def pair(feeds: Feeds) -> Mapping[str, Array]:
+        y = linear(feeds)["y"]
+        return {"y": y, "z": -2 * y}
+
+    def swapped(feeds: Feeds) -> Mapping[str, Array]:
+        found = pair(feeds)
+        return {"y": found["z"], "z": found["y"]}
+
+    verdict = verify(swapped, samples(pair), signature=SIGNATURE)
+    assert cause(verdict).startswith("Output 'y' has the values of 'z' in correctness sample 0")
+
+
+def test_only_a_small_difference_is_said_to_be_acceptable() -> None:
+    for factor, advised in ((1.01, True), (2.0, False)):
+        failure = verify(scaled(factor), samples(), signature=SIGNATURE).failure
+        assert failure is not None
+        assert ("atol=" in failure.hint) is advised
+
+
+# Order
+
+
+def test_outputs_in_another_order_fail_although_their_names_are_right() -> None:
+    def pair(feeds: Feeds) -> dict[str, Array]:
+        return {"y": linear(feeds)["y"], "a": feeds["x"]}
+
+    verdict = verify(lambda feeds: dict(sorted(pair(feeds).items())), samples(pair), signature=SIGNATURE)
+    assert cause(verdict) == (
+        "In correctness sample 0: the outputs come in the order 'a', 'y' where the source returns 'y', 'a'."
+    )
+
+
+@pytest.mark.parametrize(("call", "status"), [("args", Status.FAILED), ("kwargs", Status.OK)])
+def test_inputs_in_another_order_fail_a_source_that_is_called_by_position(call: str, status: Status) -> None:
+    both = (*SIGNATURE.inputs, TensorSpec("mask", "float32", ("batch",)))
+    template: dict[str, Any] = {"args": [{"tensor": "x"}, {"tensor": "mask"}], "kwargs": []}
+    if call == "kwargs":
+        template = {"args": [], "kwargs": [["x", {"tensor": "x"}], ["mask", {"tensor": "mask"}]]}
+    signature = Signature(both, SIGNATURE.outputs, SIGNATURE.axes, template)
+    verdict = verify(linear, samples(), signature=signature, inputs=("mask", "x"))
+    assert verdict.status is status
+
+
 def test_an_unknown_precision_is_held_to_the_dtype_and_named() -> None:
     verdict = verify(linear, samples(), signature=SIGNATURE, precision="posit16")
     assert verdict.precision == "fp32"
@@ -308,7 +458,10 @@ def test_what_could_be_measured_is_recorded_beside_a_failure() -> None:
 
     both = [compare(linear, draw(2, 8, 8), "a pair"), *samples()]
     verdict = verify(fails_on_small, both, signature=SIGNATURE)
-    assert cause(verdict) == "In a pair: ValueError: no."
+    assert cause(verdict) == (
+        "The batch axis 'batch' has to move, but the export takes a batch of 1 only: it fails at size 2 in a pair "
+        "(ValueError: no)."
+    )
     assert verdict.compared == 3
     assert verdict.differences[0].elements == 192
 
@@ -391,6 +544,43 @@ def test_a_frozen_batch_axis_fails_a_model_that_batches(batch_dim: int | None, s
     assert (verdict.status, verdict.frozen_axes) == (status, ("batch",))
 
 
+def takes_only(batch: int) -> Model:
+    def run(feeds: Feeds) -> Mapping[str, Array]:
+        if len(feeds["x"]) != batch:
+            raise RuntimeError(f"expected a batch of {batch}")
+        return linear(feeds)
+
+    return run
+
+
+def test_an_export_that_takes_none_of_the_users_items_fails_by_its_frozen_batch() -> None:
+    """It was made at a batch of two, which occurs nowhere in the data; a stack of two proves nothing about them."""
+    stack = compare(linear, draw(2, 8, 8), "a stack of 2 samples", symbol="batch", size=2)
+    verdict = verify(takes_only(2), [*samples(), stack], signature=SIGNATURE)
+    assert (verdict.status, verdict.frozen_axes) == (Status.FAILED, ("batch",))
+    assert cause(verdict) == (
+        "The batch axis 'batch' has to move, but the export takes a batch of 2 only: it fails at size 1 in correctness "
+        "sample 0 (RuntimeError: expected a batch of 2)."
+    )
+
+
+def test_a_smaller_last_batch_that_alone_does_not_fit_is_named() -> None:
+    items = [compare(linear, draw(size, 8, 8), f"item {size} at its own batch of {size}") for size in (4, 3)]
+    verdict = verify(takes_only(4), [*samples(), *items], signature=SIGNATURE)
+    assert "takes a batch of 4 only: it fails at size 3 in item 3 at its own batch of 3" in cause(verdict)
+
+
+def test_the_same_fault_of_many_samples_is_told_once() -> None:
+    def broken(feeds: Feeds) -> Mapping[str, Array]:
+        raise RuntimeError("no")
+
+    verdict = verify(broken, samples(count=9), signature=SIGNATURE)
+    assert verdict.notes == (
+        "Also: in correctness sample 1: RuntimeError: no.",
+        "Also: in correctness sample 2: RuntimeError: no (and 6 more samples).",
+    )
+
+
 def test_every_frozen_axis_is_found_not_only_the_first() -> None:
     def rigid(feeds: Feeds) -> Mapping[str, Array]:
         if feeds["x"].shape != (1, 8, 8):
@@ -430,6 +620,15 @@ def test_a_source_that_does_not_repeat_itself_proves_nothing() -> None:
     assert "does not repeat itself" in cause(verdict)
     assert verdict.failure is not None
     assert "dropout" in verdict.failure.hint
+
+
+def test_a_source_that_remembers_is_called_stateful() -> None:
+    def judged(export: Model, noise: float) -> Verification:
+        return verify(export, samples(), signature=SIGNATURE, noise={"y": noise}, stateful=True)
+
+    assert cause(judged(linear, 0.3)).startswith("The source is stateful: output 'y' differs by 0.3")
+    assert cause(judged(scaled(2), 0.0)).endswith("The source is stateful.")
+    assert judged(linear, 0.0).status == Status.OK
 
 
 def test_tolerances_of_the_user_judge_a_noisy_source_all_the_same() -> None:

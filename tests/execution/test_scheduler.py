@@ -128,6 +128,17 @@ def test_the_longer_way_is_taken_when_the_short_one_fails(run_toy: Run, toy: Any
     assert row.route == "toy:beta_from_alpha_detour"
 
 
+def test_of_several_failed_ways_the_cause_is_that_of_the_one_that_came_furthest(run_toy: Run, toy: Any) -> None:
+    """The first way made a file that verification refused; the second made nothing."""
+    model = toy.ToyModel(mischief={"beta": "numbers", "detour": "raise"})
+    row = row_of(run_toy(model, targets="toy-beta", run_profiling=False), "toy-beta")
+    assert row.status == Status.FAILED
+    assert row.failure is not None
+    assert row.failure.category == "verification"
+    assert (row.route, len(row.attempts)) == ("toy:beta_from_alpha", 2)
+    assert [runtime.status for runtime in row.runtimes] == [Status.FAILED]
+
+
 @pytest.mark.parametrize("mischief", [name for name in TOLD if name not in ("nothing", "empty")])
 def test_a_mischief_of_a_runner_is_a_row(run_toy: Run, toy: Any, mischief: str) -> None:
     model = toy.ToyModel(mischief={"run toy-alpha": mischief})

@@ -66,7 +66,11 @@ class Broken(Loader):
         ([(x(1), x(1)), (x(1),)], "holds input__0 where item 0 holds input__0, input__1"),
         ([{"a": x(1)}, {"a": x(1, dtype="float64")}], "holds 'a' as float64 where item 0 holds float32"),
         ([x(1, 2), x(1, 2), x(2)], "Item 2 of the dataloader holds 'input__0' with 1 axes where item 0 has 2"),
-        ([{"a": x(1), "flag": True}, {"a": x(1), "flag": False}], "sets its constants, in another way"),
+        ([{"a": x(1), "flag": True}, {"a": x(1), "flag": False}], "holds False at 'flag' where item 0 holds True"),
+        (
+            [(x(1), [2, "a"]), (x(1), [2, "b"])],
+            "Item 1 of the dataloader holds 'b' at 'input__1__1' where item 0 holds 'a'",
+        ),
         ([{"a": [x(1)]}, {"a": (x(1),)}], "nests its tensors"),
         ([np.array(["text"])], "dtype <U4, which is not numeric"),
         ([np.array([object()])], "dtype object, which is not numeric"),

@@ -9,12 +9,15 @@ import attrs
 import numpy as np
 import pytest
 
+from navcore.contract.signature import Signature
 from navcore.errors import DataloaderError, InputError, OptionError, SourceError
 from navcore.evaluation.comparison import Comparison
 from navcore.sampling.sample_store import SampleStore
+from navcore.sampling.settings import SamplingSettings
+from navcore.sampling.take import take_samples
 from navcore.workspace.samples import Samples
 
-from .conftest import Take
+from .conftest import Take, source_of, to_array
 
 Array = np.ndarray[Any, Any]
 
@@ -58,6 +61,8 @@ def test_a_text_model_from_end_to_end(take: Take, store: SampleStore) -> None:
         "correctness sample 1",
         "conversion sample 0",
         "conversion sample 1",
+        "item 1 of the dataloader, at its own batch of 4",
+        "item 2 of the dataloader, at its own batch of 4",
         "a stack of 2 samples",
         "a stack of 4 samples",
         "axis ids_dim1 cut from 9 to 3",
@@ -81,6 +86,48 @@ def test_a_stack_holds_different_samples_and_names_the_batch_axis(take: Take, st
     assert not np.array_equal(rows[0], rows[1])
 
 
+def test_items_are_compared_at_their_own_batch_and_a_smaller_last_one_too(take: Take, store: SampleStore) -> None:
+    items = [drawn(4, 3, seed=0), drawn(4, 3, seed=1), drawn(2, 3, seed=2)]
+    whole = [one for label, one in by_label(store, take(items, double)).items() if label.startswith("item")]
+    assert [one.label for one in whole] == [
+        "item 0 of the dataloader, at its own batch of 4",
+        "item 2 of the dataloader, at its own batch of 2",
+    ]
+    assert all(one.symbol is None for one in whole)
+    assert np.array_equal(whole[1].feeds["input__0"], items[2])
+    assert np.array_equal(whole[1].expected["output__0"], double(items[2]))
+
+
+def test_items_of_one_sample_are_whole_as_they_are(take: Take, store: SampleStore) -> None:
+    samples = take([drawn(1, 3, seed=seed) for seed in range(3)], double)
+    assert not any(label.startswith("item") for label in by_label(store, samples))
+
+
+def test_a_stored_source_with_a_fixed_batch_is_taken_as_one_that_does_not_batch(take: Take) -> None:
+    def rigid(x: Array) -> Array:
+        return x.reshape(2, 3)
+
+    samples = take([drawn(2, 3)], rigid, stored=True)
+    assert samples.signature.batch_dim is None
+    assert samples.notes[0].startswith(
+        "The source model takes no other batch, and is taken as one that does not batch."
+    )
+
+
+def test_a_scalar_input_stays_an_array_when_an_axis_is_cut(take: Take, store: SampleStore) -> None:
+    """Numpy's indexing makes a number of it, which no runtime takes."""
+    items = [{"x": drawn(2, 5), "scale": np.array(2.0, "float32")}]
+    seen: list[type] = []
+
+    def scaled(x: Array, scale: Array) -> Array:
+        seen.append(type(scale))
+        return x * scale
+
+    samples = take(items, scaled, dynamic_axes={"x": {0: "batch", 1: "n"}})
+    assert "axis n cut from 5 to 3" in by_label(store, samples)
+    assert set(seen) == {np.ndarray}
+
+
 def test_samples_of_unequal_shape_are_stacked_from_the_rows_of_one_item(take: Take, store: SampleStore) -> None:
     items = [drawn(12, n) for n in (3, 4, 5)]
     samples = take(items, double)
@@ -88,7 +135,7 @@ def test_samples_of_unequal_shape_are_stacked_from_the_rows_of_one_item(take: Ta
     assert large.feeds["input__0"].shape == large.expected["output__0"].shape == (12, 3)
     assert np.array_equal(large.feeds["input__0"][:8], items[0][:8])
     assert np.array_equal(large.feeds["input__0"][8:], items[0][:4])
-    with np.load(store.root / ".navcore/probes/1.npz") as stored:
+    with np.load(store.root / ".navcore/probes/3.npz") as stored:
         assert stored["feeds/input__0"].shape == (8, 3)
 
 
@@ -205,6 +252,21 @@ def test_too_few_output_names_list_both_sides(take: Take) -> None:
         take([drawn(1, 4)], lambda x: (x, x), output_names=("one",))
 
 
+def test_fewer_output_names_choose_among_the_outputs(take: Take, store: SampleStore) -> None:
+    samples = take(texts(), encoder, output_names=("pooled",))
+    assert outputs(samples) == {"pooled": ("batch", 5)}
+    assert all(list(one.expected) == ["pooled"] for one in store.comparisons(samples.signature))
+
+
+def test_what_no_output_can_be_made_of_is_refused_or_left_out_by_name(take: Take) -> None:
+    def remembering(x: Array) -> dict[str, Any]:
+        return {"y": x, "memory": object()}
+
+    with pytest.raises(SourceError, match="holds a object at 'memory'"):
+        take([drawn(2, 3)], remembering)
+    assert outputs(take([drawn(2, 3)], remembering, output_names=("y",))) == {"y": ("batch", 3)}
+
+
 def test_dynamic_axes_may_name_outputs(take: Take) -> None:
     axes = {"input__0": {0: "batch", 1: "n"}, "output__0": {0: "batch", 1: "half"}}
     samples = take([drawn(1, 6), drawn(1, 9)], lambda x: x[:, ::2], dynamic_axes=axes)
@@ -234,6 +296,48 @@ def test_a_source_that_does_not_take_the_sample_is_told_with_shapes_and_dtypes(t
     assert isinstance(caught.value.__cause__, ValueError)
 
 
+def test_a_loader_with_labels_is_told_so_in_one_sentence(take: Take) -> None:
+    def model(image: Array) -> Array:
+        return image
+
+    with pytest.raises(SourceError) as caught:
+        take([(drawn(2, 3), np.zeros(2, "int64"))], model)
+    assert caught.value.what.startswith(
+        "An item of the dataloader holds 2 values (input__0, input__1), and the model takes 1:"
+    )
+    assert "drops it" in caught.value.hint
+    assert "batch_dim" not in caught.value.hint
+    with pytest.raises(SourceError, match="holds 'label', which the model does not take"):
+        take([{"image": drawn(2, 3), "label": np.zeros(2, "int64")}], model)
+
+
+def test_a_loader_that_lacks_an_input_is_told_which(take: Take) -> None:
+    def model(image: Array, mask: Array) -> Array:
+        return image * mask
+
+    with pytest.raises(SourceError, match=r"also needs 'mask', and an item of the dataloader holds input__0 only"):
+        take([drawn(2, 3)], model)
+
+
+def test_a_complaint_from_inside_the_model_is_not_taken_for_one_about_the_item(take: Take) -> None:
+    def inner() -> None: ...
+
+    def model(x: Array) -> Any:
+        return inner(x, x, x)  # type: ignore[call-arg]
+
+    with pytest.raises(SourceError, match="failed on conversion sample 0"):
+        take([drawn(2, 3)], model)
+
+
+def test_a_source_that_fails_on_everything_is_not_told_to_stop_batching(take: Take) -> None:
+    def failing(x: Array) -> Array:
+        raise ValueError("no")
+
+    with pytest.raises(SourceError) as caught:
+        take([drawn(4, 3)], failing)
+    assert "batch_dim" not in caught.value.hint
+
+
 @pytest.mark.parametrize("only", [1, 4])
 def test_a_source_that_takes_one_batch_size_only_is_told_to_say_so(take: Take, only: int) -> None:
     def rigid(x: Array) -> Array:
@@ -245,7 +349,7 @@ def test_a_source_that_takes_one_batch_size_only_is_told_to_say_so(take: Take, o
 
 
 def test_a_squeeze_that_drops_the_batch_axis_of_one_sample_is_told(take: Take) -> None:
-    with pytest.raises(SourceError, match=r"shape \[3\] for .* and \[2, 3\] for a stack .*squeeze\(\)"):
+    with pytest.raises(SourceError, match=r"shape \[3\] for .* and \[2, 3\] for item 0 .*squeeze\(\)"):
         take([drawn(2, 3, 1)], lambda x: x.squeeze())
 
 
@@ -264,7 +368,7 @@ def test_a_source_that_returns_other_outputs_from_call_to_call_is_refused(take: 
     def moody(x: Array) -> dict[str, Array]:
         return {"a": x} if x.shape[1] == 3 else {"b": x}
 
-    with pytest.raises(SourceError, match=r"returns b \(float32\) for conversion .* returned a \(float32\) first"):
+    with pytest.raises(SourceError, match=r"returns b \(float32\) for correctness .* returned a \(float32\) first"):
         take([drawn(1, 3), drawn(1, 5)], moody)
 
 
@@ -321,12 +425,50 @@ def test_a_source_that_does_not_repeat_itself_is_measured_and_told(take: Take) -
     assert any("does not repeat itself" in note for note in samples.notes)
 
 
+def test_what_is_expected_of_a_noisy_source_is_the_mean_of_several_runs(take: Take, store: SampleStore) -> None:
+    random = np.random.RandomState(0)
+
+    def dithered(x: Array) -> Array:
+        return (x + 0.01 * random.standard_normal(x.shape)).astype("float32")
+
+    samples = take([drawn(2, 4000)], dithered)
+    assert samples.runs == 16
+    once = by_label(store, samples)["item 0 of the dataloader, at its own batch of 2"]
+    spread = np.std(once.expected["output__0"] - once.feeds["input__0"])
+    assert 0.01 / 5 < spread < 0.01 / 3
+    assert take([drawn(2, 4000)], double).runs == 1
+
+
+def test_a_source_that_remembers_is_named_as_stateful(store: SampleStore) -> None:
+    """Its state is reset whenever it is opened, so that one call each shows nothing."""
+    fresh = source_of(double)
+
+    def twice(signature: Signature, feeds: Any) -> Any:
+        first = fresh(signature, feeds)
+        return first, {name: array + 1 for name, array in first.items()}
+
+    def taken(second: Any) -> Samples:
+        request = SamplingSettings()
+        return take_samples([drawn(2, 3)], request, to_array=to_array, source=fresh, store=store, twice=second)
+
+    samples = taken(twice)
+    assert samples.stateful
+    assert any(note.startswith("The source model is stateful: the second answer") for note in samples.notes)
+    repeating = taken(lambda signature, feeds: (fresh(signature, feeds), fresh(signature, feeds)))
+    assert not repeating.stateful
+
+
 def test_a_source_that_mixes_the_rows_of_a_batch_is_told(take: Take, store: SampleStore) -> None:
     samples = take([drawn(3, 5)], lambda x: x - x.mean(axis=0))
     assert samples.rows_independent is False
     assert any("does not treat the samples of a batch independently" in note for note in samples.notes)
     stack = by_label(store, samples)["a stack of 2 samples"]
     assert np.array_equal(stack.expected["output__0"], stack.feeds["input__0"] - stack.feeds["input__0"].mean(axis=0))
+
+
+def test_an_output_of_another_shape_in_a_stack_is_called_that(take: Take) -> None:
+    samples = take([drawn(3, 5)], lambda x: np.tile(x, (1, len(x))))
+    assert any("comes out differently (output__0 has another shape)" in note for note in samples.notes)
 
 
 def test_equal_samples_cannot_tell_whether_rows_are_independent(take: Take) -> None:

@@ -103,6 +103,13 @@ class Mute(Exception):
     [
         (ValueError("one"), "one"),
         (ValueError("\n\n  one  \ntwo"), "one"),
+        (
+            RuntimeError(
+                "Exception from src/inference/src/cpp/core.cpp:84:\nCheck 'x' failed at src/a.cpp:3:\nno axis"
+            ),
+            "no axis",
+        ),
+        (RuntimeError("Exception from src/core.cpp:84:"), "Exception from src/core.cpp:84:"),
         (ValueError(), "(no message)"),
         (ValueError("  \n "), "(no message)"),
         (Mute(), "(no message)"),

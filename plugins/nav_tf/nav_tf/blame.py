@@ -10,6 +10,7 @@ from navcore import NavcoreError, StepError
 
 _LONGEST = 400
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_WRAPPED = re.compile(r"^\w*(Error|Exception): Exception encountered when calling ")
 # What stands before, after and around the words that matter.
 _AROUND = re.compile(r"^(Exception encountered when calling |Arguments received by |in user code:|File \"|•|\* )")
 
@@ -35,6 +36,8 @@ def cause_line(error: BaseException) -> str:
     told = said[0] if said else next((line for line in lines if line), "no reason given")
     if "in user code:" in lines and said:
         told = next((line for line in said if re.match(r"\w*(Error|Exception|Warning): ", line)), told)
+        if _WRAPPED.match(told):  # a layer inside a traced function: what it says stands below
+            told = next(iter(said[said.index(told) + 1 :]), told)
     told = re.sub(r"^\{\{.*?\}\} ", "", told)
     if len(told) > _LONGEST:
         told = told[:_LONGEST] + " …"

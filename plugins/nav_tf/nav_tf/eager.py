@@ -10,7 +10,7 @@ from nav_tf.blame import cause_line
 from nav_tf.calls import call_model, check_usable, is_keras
 from nav_tf.formats import TENSORFLOW
 from nav_tf.installed import why_no_tensorflow
-from nav_tf.live import from_array, to_array, variables
+from nav_tf.live import from_array, parts, to_array, variables
 from nav_tf.placing import place_of, placed
 from nav_tf.restoring import untouched
 from navcore import Feeds, NavcoreError, Runner, RunnerJob, RuntimeProvider, SourceError, runner
@@ -43,7 +43,7 @@ def run_tensorflow(job: RunnerJob[None]) -> Runner:
                 f"The source model failed on {told}: {cause_line(error)}",
                 hint="Call the model with an item of the dataloader to see the whole error.",
             ) from error
-        return job.signature.name_outputs(result, to_array)
+        return job.signature.name_outputs(result, to_array, parts)
 
     with ExitStack() as opening:
         opening.enter_context(untouched(model))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,6 +15,23 @@ def is_tensor(value: object) -> bool:
     tf = sys.modules.get("tensorflow")
     # While TensorFlow is being imported its module is there and empty.
     return tf is not None and hasattr(tf, "Variable") and isinstance(value, tf.Tensor | tf.Variable)
+
+
+def parts(value: Any) -> Sequence[tuple[str, Any]] | None:
+    """The parts of a structure that tells ``tf.nest`` how it is flattened; none for what TensorFlow uses as a constant.
+
+    ``None`` for any other value.
+    """
+    tf = sys.modules.get("tensorflow")
+    if tf is None or not hasattr(tf, "DType"):
+        return None
+    if isinstance(value, tf.DType | tf.TensorShape):
+        return ()
+    flatten = getattr(value, "__tf_flatten__", None)
+    if flatten is None:
+        return None
+    _, components = flatten()
+    return [(str(index), part) for index, part in enumerate(components)]
 
 
 def to_array(value: Any) -> np.ndarray | None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from nav_tf.forecast import LARGE, check_memory, weight_bytes
 from nav_tf.formats import TF_SAVEDMODEL
 from nav_tf.installed import why_no_tensorflow
-from nav_tf.onnx_repair import at_opset, check, name_axes, refuse_unknown_operators, rename_tensors, settled
+from nav_tf.onnx_repair import (
+    at_opset,
+    check,
+    name_axes,
+    order_tensors,
+    refuse_unknown_operators,
+    rename_tensors,
+    settled,
+)
 from nav_tf.opset import CONVERTED, OnnxOptions, chosen_opset
 from nav_tf.quiet import hushed
 from nav_tf.serving import Serving, keys_of, open_serving
@@ -25,6 +33,7 @@ def onnx_from_tf_savedmodel(job: ConvertJob[OnnxOptions]) -> Made:
         model = convert(freeze(serving, large=large), opset=min(opset, CONVERTED), large=large)
         refuse_unknown_operators(model)
         rename_tensors(model, _names(serving, job.signature))
+        order_tensors(model, job.signature)
         name_axes(model, job.signature)
         del serving
         model = at_opset(model, opset)

@@ -75,6 +75,19 @@ def rename_tensors(model: ModelProto, names: Mapping[str, str]) -> None:
             value.name = both.get(value.name, value.name)
 
 
+def order_tensors(model: ModelProto, signature: Signature) -> None:
+    """Put the graph's inputs and outputs in the signature's order; a SavedModel keeps them by name.
+
+    ``session.run(None, feeds)[2]`` is then the model's third output, also where there are more than ten.
+    """
+    for values, names in ((model.graph.input, signature.input_names), (model.graph.output, signature.output_names)):
+        place = {name: number for number, name in enumerate(names)}
+        ordered = sorted(values, key=lambda value: place.get(value.name, len(place)))
+        copies = [type(value).FromString(value.SerializeToString()) for value in ordered]
+        del values[:]
+        values.extend(copies)
+
+
 def name_axes(model: ModelProto, signature: Signature) -> None:
     """Axes are called as in the signature; those that it does not know, and all inside the graph, have no name.
 
@@ -118,9 +131,7 @@ def check(model: ModelProto, opset: int) -> None:
     try:
         onnx.checker.check_model(model)
     except Exception as error:
-        raise ConversionError(
-            f"tf2onnx made a model that ONNX's checker refuses: {cause_line(error)}", hint="Try another opset."
-        ) from error
+        raise ConversionError(f"tf2onnx made a model that ONNX's checker refuses: {cause_line(error)}") from error
     written = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
     if written != opset:
         raise ConversionError(f"tf2onnx wrote opset {written} where {opset} was asked for.")

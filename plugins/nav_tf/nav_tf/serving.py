@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from nav_tf.keys import safe_keys
+from nav_tf.without_optimizer import is_lost_optimizer, load_without_optimizer
 from navcore import InputError, StepError
 
 SERVING = "serving_default"
@@ -33,6 +34,10 @@ def open_serving(path: Path) -> Serving:
 
     try:
         loaded = tf.saved_model.load(str(path))
+    except AttributeError as error:
+        if not is_lost_optimizer(error):
+            raise
+        loaded = load_without_optimizer(path)
     except (OSError, ValueError) as error:
         raise InputError(f"TensorFlow does not read this SavedModel: {str(error).splitlines()[0]}") from error
     names = [name for name in getattr(loaded, "signatures", {}) if not name.startswith("_")]

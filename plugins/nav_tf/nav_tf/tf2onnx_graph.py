@@ -23,6 +23,8 @@ from navcore import ConversionError
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+_XLA = "_XlaMustCompile"
+_NOT_INLINED = "_noinline"
 _PYTHON_PROTOBUF = {"PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "python"}
 
 
@@ -68,8 +70,32 @@ def freeze(serving: Serving, *, large: bool) -> Frozen:
     names = {**_input_keys(function, inputs), **dict(zip(outputs, sorted(serving.outputs), strict=True))}
     with blamed(ConversionError, "Freezing the SavedModel"), tf.device("/cpu:0"):
         graph, tables = tf_loader.from_trackable(serving.loaded, function, inputs, outputs, large)
+    graph = _inlined(graph, inputs, outputs)
     _refuse_bfloat16(graph)
     return Frozen(graph, tuple(inputs), tuple(outputs), names, tables)
+
+
+def _inlined(graph: Any, inputs: list[str], outputs: list[str]) -> Any:
+    """The graph with functions inlined that are marked for XLA, as Keras marks its grouped convolutions.
+
+    TensorFlow leaves such calls alone, and ONNX has no operator for one; what is inside has.
+    """
+    import tensorflow as tf
+    from tf2onnx import tf_loader
+
+    holders = [*graph.node, *graph.library.function, *(node for one in graph.library.function for node in one.node_def)]
+    marked = [holder for holder in holders if _XLA in holder.attr]
+    if not marked:
+        return graph
+    for holder in marked:
+        del holder.attr[_XLA]
+        if _NOT_INLINED in holder.attr:
+            del holder.attr[_NOT_INLINED]
+        if getattr(holder, "op", "") == "StatefulPartitionedCall":  # its variables are constants by now
+            holder.op = "PartitionedCall"
+    with tf.Graph().as_default():
+        tf.import_graph_def(graph, name="")
+        return tf_loader.tf_optimize(inputs, outputs, graph)
 
 
 def _input_keys(function: Any, tensors: list[str]) -> dict[str, str]:

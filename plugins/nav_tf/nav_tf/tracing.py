@@ -8,7 +8,7 @@ from typing import Any
 from nav_tf.blame import blamed
 from nav_tf.calls import call_model
 from nav_tf.keys import safe_keys
-from nav_tf.live import is_tensor
+from nav_tf.live import is_tensor, parts
 from navcore import ExportError, Signature, dtype_named, flatten_result
 
 _PYTHON = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
@@ -53,7 +53,7 @@ def _trace(model: Any, signature: Signature, specs: Sequence[Any]) -> Any:
 
 
 def _named(result: Any, signature: Signature) -> dict[str, Any]:
-    leaves = flatten_result(result, is_tensor)
+    leaves = flatten_result(result, is_tensor, parts, wanted=signature.output_names)
     names = signature.output_names or tuple(name for name, _ in leaves)
     if len(leaves) != len(names):
         raise ExportError(

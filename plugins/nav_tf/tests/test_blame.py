@@ -15,6 +15,11 @@ KERAS = (
 AUTOGRAPH = (
     'in user code:\n\n    File "model.py", line 4, in call\n        return x.nope\n\n    ValueError: no such thing\n'
 )
+WRAPPED = (
+    'in user code:\n\n    File "model.py", line 4, in call\n        return self.up(x)\n\n'
+    "    ValueError: Exception encountered when calling UpSampling2D.call().\n    \n"
+    "    \x1b[1mno such interpolation\x1b[0m\n    \n    Arguments received by UpSampling2D.call():\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -22,6 +27,7 @@ AUTOGRAPH = (
     [
         (AttributeError(KERAS), "AttributeError: 'SymbolicTensor' object has no attribute 'numpy'."),
         (ValueError(AUTOGRAPH), "ValueError: no such thing."),
+        (ValueError(WRAPPED), "ValueError: no such interpolation."),
         (RuntimeError(""), "RuntimeError: no reason given."),
         (
             RuntimeError("{{function_node __wrapped__Add}} sizes differ [Op:AddV2]"),

@@ -120,6 +120,23 @@ def test_names_that_tensorflow_does_not_allow_are_in_the_file(
     np.testing.assert_array_equal(found["a double"], item[1] * 2)
 
 
+def test_a_grouped_convolution_which_keras_marks_for_xla_is_inlined(
+    case: Any, export: Any, convert: Any, assert_follows: Any
+) -> None:
+    body = keras.layers.Conv2D(8, 3, groups=4, padding="same")
+    subject = case(functional(body, (16, 16, 8)), np.ones((2, 16, 16, 8), np.float32), BATCH)
+    assert_follows(subject, convert(export(subject)), {"batch": 1}, {"batch": 5})
+
+
+def test_outputs_keep_the_order_of_the_model_beyond_ten(case: Any, export: Any, convert: Any) -> None:
+    inputs = keras.Input((6,))
+    model = keras.Model(inputs, [keras.layers.Dense(number + 1)(inputs) for number in range(12)])
+    made = convert(export(case(model, np.ones((2, 6), np.float32), BATCH)))
+    graph = onnx.load(str(made.path)).graph
+    assert [value.name for value in graph.output] == [f"output__{number}" for number in range(12)]
+    assert [value.type.tensor_type.shape.dim[1].dim_value for value in graph.output] == list(range(1, 13))
+
+
 def test_an_output_may_have_the_name_of_an_inner_value(case: Any, export: Any, convert: Any, open_onnx: Any) -> None:
     subject = case(
         functional(lambda x: x), np.ones((2, 8), np.float32), {"x": {0: "batch"}}, {"input__0": "x"}, ("Identity",)

@@ -6,7 +6,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from nav_tf.onnx_repair import graphs, name_axes, refuse_unknown_operators, rename_tensors, settled
+from nav_tf.onnx_repair import graphs, name_axes, order_tensors, refuse_unknown_operators, rename_tensors, settled
 from navcore import Axis, ConversionError, Signature, TensorSpec
 
 SIGNATURE = Signature(
@@ -64,6 +64,14 @@ def test_renaming_reaches_into_branches_and_makes_room() -> None:
     inner = [node for graph in graphs(made.graph) for node in graph.node if node.op_type == "Neg"]
     assert list(inner[0].input) == ["image"]
     assert list(inner[0].output) == ["out_Neg__inner"]
+
+
+def test_inputs_and_outputs_get_the_order_of_the_signature() -> None:
+    signature = Signature((TensorSpec("c", "bool", ()), *SIGNATURE.inputs), SIGNATURE.outputs, axes=SIGNATURE.axes)
+    proto = model()
+    order_tensors(proto, signature)
+    assert [value.name for value in proto.graph.input] == ["c", "x"]
+    onnx.checker.check_model(proto)
 
 
 def test_axes_get_the_names_of_the_signature_and_no_number_stays() -> None:

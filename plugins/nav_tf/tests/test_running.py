@@ -54,6 +54,29 @@ def test_a_model_that_keras_exported_runs_under_its_own_names(of_keras: Path) ->
         np.testing.assert_array_equal(runner({"x": np.ones((4, 3), np.float32)})["y"], np.full((4, 2), 3))
 
 
+class Trained(tf.Module):
+    """A model that was saved with the momenta of an optimizer whose class nobody knows any more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights = tf.Variable(tf.ones((3, 2)))
+        self.optimizer = tf.compat.v1.train.MomentumOptimizer(0.1, 0.9)
+        self.optimizer.apply_gradients([(tf.ones((3, 2)), self.weights)])
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 3), tf.float32, name="x")])
+    def __call__(self, x: Any) -> Any:
+        return {"y": x @ self.weights}
+
+
+def test_a_savedmodel_with_slots_of_a_lost_optimizer_is_read_without_it(tmp_path: Path) -> None:
+    module = Trained()
+    tf.saved_model.save(module, str(tmp_path / "trained"), signatures=module.__call__)
+    with pytest.raises(AttributeError, match="add_slot"):
+        tf.saved_model.load(str(tmp_path / "trained"))
+    with opened(tmp_path / "trained", "x") as runner:
+        np.testing.assert_allclose(runner({"x": np.ones((1, 3), np.float32)})["y"], [[2.7, 2.7]], rtol=1e-6)
+
+
 def test_inputs_go_by_name_and_several_have_no_order(tmp_path: Path) -> None:
     with opened(saved(tmp_path / "two", any_name="subtract"), "a", "b") as runner:
         assert runner.inputs == ()

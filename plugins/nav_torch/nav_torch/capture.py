@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nav_torch.axes import Reach
 from nav_torch.blame import blamed
 from nav_torch.relations import hold_relations, related
-from navcore import Signature
+from navcore import ExportError, Signature
 
 if TYPE_CHECKING:
     import torch
@@ -26,6 +26,11 @@ def captured(
     """
     import torch
 
+    if any(isinstance(module, torch.jit.ScriptModule) for module in flat.modules()):
+        raise ExportError(
+            "The model is TorchScript, into which torch.export cannot look.",
+            hint="Pass the module that was scripted or traced; the TorchScript variants and exporter take it as it is.",
+        )
     hints = {axis: torch.export.Dim.AUTO for spec in signature.inputs for axis in spec.shape if isinstance(axis, str)}
     with blamed("torch.export"), linked(flat, signature):
         return torch.export.export(flat, tensors, dynamic_shapes=dynamic_shapes(signature, hints), strict=False)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from nav_torch.live import from_array, is_tensor
+from nav_torch.structures import parts
 from navcore import ExportError, Signature, fill_call, flatten_result
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ def _wrapper(
     forward.__signature__ = names  # type: ignore[attr-defined]
     wrapper: torch.nn.Module = type("Flat", (torch.nn.Module,), {"forward": forward})()
     wrapper.add_module("model", model)
-    return wrapper.train(model.training)
+    wrapper.training = model.training  # not by train(), which a module that torch.export made refuses
+    return wrapper
 
 
 def _flat_forward(signature: Signature) -> Callable[[Any, Sequence[Any]], Any]:
@@ -78,7 +80,7 @@ def _flat_forward(signature: Signature) -> Callable[[Any, Sequence[Any]], Any]:
         result = call(*args, **kwargs)
         if is_tensor(result):
             return result
-        leaves = flatten_result(result, is_tensor)
+        leaves = flatten_result(result, is_tensor, parts, wanted=outputs)
         if outputs and len(leaves) != len(outputs):
             raise ExportError(
                 f"The model returned {len(leaves)} tensors during the export where it returned {len(outputs)} before.",
@@ -105,20 +107,21 @@ def python_signature(names: Sequence[str]) -> inspect.Signature:
 
 
 def example_tensors(
-    example: Mapping[str, np.ndarray], signature: Signature, device: str | None
+    example: Mapping[str, np.ndarray], signature: Signature, device: str | None, *, growing: bool = True
 ) -> tuple[torch.Tensor, ...]:
     """The example in the signature's order, every axis that may grow at least 2 long.
 
-    An exporter takes a size of 1 for a broadcast and bakes it in; repeating the values keeps them valid data.
+    An exporter takes a size of 1 for a broadcast and bakes it in; repeating the values keeps them valid data. Without
+    ``growing`` the sizes stay what they are, for an export that is fixed at them anyway.
     """
     import numpy as np
 
-    growing = {axis.symbol for axis in signature.axes if axis.maximum > 1}
+    free = {axis.symbol for axis in signature.axes if axis.maximum > 1 and growing}
     tensors = []
     for spec in signature.inputs:
         array = np.asarray(example[spec.name])
         for index, size in enumerate(spec.shape):
-            if size in growing and array.shape[index] == 1:
+            if size in free and array.shape[index] == 1:
                 array = np.repeat(array, 2, axis=index)
         tensors.append(from_array(array, device))
     return tuple(tensors)

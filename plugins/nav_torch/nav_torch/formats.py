@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,15 @@ def load_exported(path: Path) -> Any:
     return torch.export.load(path)
 
 
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    import torch
+
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
 TORCH = Format(
     "torch",
     summary="a live PyTorch module",
@@ -37,6 +48,7 @@ TORCH = Format(
         from_array=from_array,
         state=state,
         provide=own_data,
+        seeded=_seeded,
     ),
 )
 TORCHSCRIPT_SCRIPT = Format(

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from nav_torch.layouts import dense_parts
 from navcore import dtype_named
 
 if TYPE_CHECKING:
@@ -50,14 +51,15 @@ def from_array(array: np.ndarray, device: str | None = None) -> Any:
 def state(model: Any) -> Iterator[tuple[str, np.ndarray]]:
     """The module's parameters and buffers by name, shared ones under each name, one array in memory at a time.
 
-    Then what each submodule does with them, as bytes.
+    One of another layout than the dense one (sparse, quantised, nested) gives several arrays under its name. What each
+    submodule does with them follows, as bytes.
     """
     import numpy as np
 
-    for name, tensor in model.named_parameters(remove_duplicate=False):
-        yield name, _host_array(tensor)
-    for name, tensor in model.named_buffers(remove_duplicate=False):
-        yield name, _host_array(tensor)
+    for named in (model.named_parameters, model.named_buffers):
+        for name, tensor in named(remove_duplicate=False):
+            for part in dense_parts(tensor):
+                yield name, _host_array(part)
     for name, module in model.named_modules(remove_duplicate=False):
         yield f"{name}()", np.frombuffer(_behaviour(module).encode("utf-8", "surrogateescape"), np.uint8)
 

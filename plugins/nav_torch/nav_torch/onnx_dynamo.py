@@ -6,19 +6,23 @@ import itertools
 import re
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from nav_torch.axes import settled
 from nav_torch.blame import blamed
 from nav_torch.capture import captured, reached
 from nav_torch.flat import example_tensors, flattened
 from nav_torch.formats import TORCH
-from nav_torch.onnx_file import SINGLE_FILE_LIMIT, read_back, weight_bytes
+from nav_torch.onnx_file import SINGLE_FILE_LIMIT, read_back, refuse_complex, weight_bytes
 from nav_torch.onnx_layout import PLAIN, OnnxLayout
 from nav_torch.opset import DYNAMO, OnnxOptions, chosen_opset
 from nav_torch.restoring import exporting
+from nav_torch.strict import captured_freely
 from nav_torch.subject import subject
 from navcore import ExportJob, Format, Made, Signature, TensorSpec, exporter
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
 
@@ -26,16 +30,41 @@ if TYPE_CHECKING:
 def onnx_from_torch_dynamo(job: ExportJob[OnnxOptions]) -> Made:
     """Capture the model with torch.export and translate the graph; opset 18 and newer.
 
-    An axis that the source follows and the capture freezes is an error here, because the TorchScript-based exporter
-    may well keep it (recurrent layers over any length).
+    A size that the model reads as a number is offered to a strict capture, which may follow it. An axis that the source
+    follows and the capture freezes all the same is an error here, because the TorchScript-based exporter may well keep
+    it (recurrent layers over any length).
     """
     return write_captured(job, PLAIN, strict=True)
 
 
 @exporter(TORCH, Format.ONNX, options=OnnxOptions, cost=3.0, isolation="fork")
 def onnx_from_torch_static(job: ExportJob[OnnxOptions]) -> Made:
-    """The same, with every frozen axis that the user did not declare left fixed and reported: the last resort."""
-    return write_captured(job, PLAIN, strict=False)
+    """The same, with every frozen axis that the user did not declare left fixed and reported: the last resort.
+
+    It is made at the dataloader's usual batch, so that a batch that is fixed is one that occurs there.
+    """
+    batch = usual_batch(job.signature)
+    example = (
+        job.example
+        if batch is None
+        else {spec.name: _at_batch(job.signature, spec, job.example[spec.name], batch) for spec in job.signature.inputs}
+    )
+    return write_captured(attrs.evolve(job, example=example), PLAIN, strict=False)
+
+
+def usual_batch(signature: Signature) -> int | None:
+    """The size of the batch that the dataloader usually gives; ``None`` for a model that does not batch."""
+    return None if signature.batch_dim is None else signature.axis(signature.batch_symbol).typical
+
+
+def _at_batch(signature: Signature, spec: TensorSpec, array: np.ndarray, size: int) -> np.ndarray:
+    """The example's samples, over and over, up to a batch of that size."""
+    import numpy as np
+
+    axis = signature.batch_dim
+    if axis is None or not signature.has_batch(spec):
+        return array
+    return np.take(array, [row % array.shape[axis] for row in range(size)], axis=axis)
 
 
 def write_captured(job: ExportJob[OnnxOptions], layout: OnnxLayout, *, strict: bool) -> Made:
@@ -43,10 +72,15 @@ def write_captured(job: ExportJob[OnnxOptions], layout: OnnxLayout, *, strict: b
     import torch
 
     opset = chosen_opset(job.options, DYNAMO)
+    refuse_complex(job.signature)
     model = subject(job.source.model)
     with exporting(model, job.device, job.threads if job.forked else None) as device:
         with flattened(model, job.signature) as flat:
-            program = captured(flat, example_tensors(job.example, job.signature, device), job.signature)
+            tensors = example_tensors(job.example, job.signature, device, growing=strict)
+            program = captured(flat, tensors, job.signature)
+            if strict:
+                free = captured_freely(flat, tensors, job.signature, reached(program, job.signature))
+                program = program if free is None else free
         kept = settled(job.signature, reached(program, job.signature), "torch.export", strict=strict)
         with blamed("torch.onnx.export (dynamo)"):
             made = torch.onnx.export(

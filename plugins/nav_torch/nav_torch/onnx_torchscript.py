@@ -10,7 +10,7 @@ from nav_torch.axes import Settled
 from nav_torch.blame import blamed
 from nav_torch.flat import example_tensors, flattened
 from nav_torch.formats import TORCH
-from nav_torch.onnx_file import gathered, read_back
+from nav_torch.onnx_file import gathered, read_back, refuse_complex
 from nav_torch.onnx_layout import PLAIN, OnnxLayout
 from nav_torch.opset import TORCHSCRIPT, OnnxOptions, chosen_opset
 from nav_torch.restoring import exporting, in_parts
@@ -33,6 +33,7 @@ def write_recorded(job: ExportJob[OnnxOptions], layout: OnnxLayout) -> Made:
     import torch
 
     opset = chosen_opset(job.options, TORCHSCRIPT)
+    refuse_complex(job.signature)
     model = subject(job.source.model)
     parts = job.output.with_name(f".{job.output.name}.parts")  # beyond 2 GB this exporter writes a file per tensor
     parts.mkdir()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from nav_torch.layouts import same_content
+from nav_torch.subject import uncompiled
 from navcore import OptionError, SourceError, Unavailable, first_line
 
 if TYPE_CHECKING:
@@ -18,9 +20,13 @@ _CHATTY = ("torch.onnx", "torch._export", "onnxscript")
 
 @contextmanager
 def evaluating(model: torch.nn.Module) -> Iterator[None]:
-    """Evaluation mode; the training flag of every submodule comes back as it was."""
+    """Evaluation mode; the training flag of every submodule comes back as it was.
+
+    A module that ``torch.export`` made was captured in one mode, which it cannot leave.
+    """
     flags = [(module, module.training) for module in model.modules()]
-    model.eval()
+    with suppress(NotImplementedError):
+        model.eval()
     try:
         yield
     finally:
@@ -58,14 +64,11 @@ def _restore(
     with torch.inference_mode():
         for module, name, buffer, content in held:
             module._buffers[name] = buffer
-            if buffer is not None and content is not None and not _same(buffer, content):
-                buffer.copy_(content)
-
-
-def _same(left: torch.Tensor, right: torch.Tensor) -> bool:
-    import torch
-
-    return left.shape == right.shape and bool(torch.equal(left, right))
+            if buffer is not None and content is not None and not same_content(buffer, content):
+                try:
+                    buffer.copy_(content)
+                except (RuntimeError, NotImplementedError):  # not every layout can be written into
+                    module._buffers[name] = content
 
 
 def home(model: torch.nn.Module) -> str:
@@ -182,8 +185,9 @@ def exporting(
 ) -> Iterator[str]:
     """Everything an export asks of its surroundings at once; yields the device for the example.
 
-    No gradients, no autocast (its mixed types make invalid graphs), evaluation mode (``training`` leaves the mode), no
-    noise. A module made under ``inference_mode`` is exported under it, because its tensors cannot be captured outside.
+    Nothing compiled, no gradients, no autocast (its mixed types make invalid graphs), evaluation mode (``training``
+    leaves the mode), no noise. A module made under ``inference_mode`` is exported under it, because its tensors cannot
+    be captured outside.
     """
     import torch
 
@@ -191,6 +195,7 @@ def exporting(
         stack.enter_context(threads(count))
         stack.enter_context(hushed())
         stack.enter_context(untouched(model))
+        stack.enter_context(uncompiled(model))
         if not training:
             stack.enter_context(evaluating(model))
         place = stack.enter_context(placed(model, device))

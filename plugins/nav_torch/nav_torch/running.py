@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nav_torch.live import from_array, to_array
 from nav_torch.restoring import home, threads
+from nav_torch.structures import parts
 from navcore import Feeds, Runner, RunnerJob
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def module_runner(
         count = stack.enter_context(threads(job.threads))
         place = device or home(weights)
         return Runner(
-            _caller(job, model, place),
+            _caller(job, model, weights, place),
             close=stack.close,
             provider=place,
             precision=_precision(weights, place),
@@ -44,28 +45,32 @@ def module_runner(
         raise
 
 
-def _caller(job: RunnerJob[Any], model: Callable[..., Any], device: str) -> Callable[[Feeds], Mapping[str, np.ndarray]]:
+def _caller(
+    job: RunnerJob[Any], model: Callable[..., Any], weights: torch.nn.Module, device: str
+) -> Callable[[Feeds], Mapping[str, np.ndarray]]:
     import torch
 
     signature = job.signature
+    # Jagged tensors cannot be computed with in inference mode.
+    quiet = torch.no_grad if any(tensor.is_nested for tensor in weights.buffers()) else torch.inference_mode
     place = None if device == "cpu" else device
 
     def tensor(array: np.ndarray) -> Any:
         return from_array(array, place)
 
     def flat(feeds: Feeds) -> Mapping[str, np.ndarray]:
-        with torch.inference_mode():
+        with quiet():
             result = model(*signature.positional(feeds, tensor))
-            return signature.name_outputs(result, to_array)
+            return signature.name_outputs(result, to_array, parts)
 
     def structured(feeds: Feeds) -> Mapping[str, np.ndarray]:
-        with torch.inference_mode():
+        with quiet():
             args, kwargs = signature.bind(feeds, tensor)
-            return signature.name_outputs(model(*args, **kwargs), to_array)
+            return signature.name_outputs(model(*args, **kwargs), to_array, parts)
 
     def unknown(feeds: Feeds) -> Mapping[str, np.ndarray]:
-        with torch.inference_mode():
-            return signature.name_outputs(model(*map(tensor, feeds.values())), to_array)
+        with quiet():
+            return signature.name_outputs(model(*map(tensor, feeds.values())), to_array, parts)
 
     if job.artifact.calling == "named":  # a file that is the source of a run: nobody has told how it is called
         return unknown

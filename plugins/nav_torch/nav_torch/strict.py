@@ -14,6 +14,7 @@ from nav_torch.blame import cause_line
 from nav_torch.capture import captured, dynamic_shapes, reached
 from nav_torch.flat import python_signature
 from nav_torch.relations import related_dims
+from nav_torch.restoring import LOGGER_NAME
 from navcore import ExportError, Signature, available_memory
 
 if TYPE_CHECKING:
@@ -33,14 +34,14 @@ class Capture:
 def captured_strictly(flat: torch.nn.Module, tensors: tuple[torch.Tensor, ...], signature: Signature) -> Capture:
     """The graph of the flattened module in strict mode; the non-strict one, with a note, where strict mode fails.
 
-    Strict mode refuses a ``Dim`` whose range is wider than the model allows (a sequence without bound over a table of
-    512 positions), and costs three to four times a non-strict capture. The cheap one therefore comes first: it learns
-    the bounds, so that the strict one is tried once only, and it is there already when that fails.
+    Strict mode follows a size that the model reads as a number (``int(x.shape[0])``), where the non-strict one pins it
+    to the example's; what is pinned is therefore offered to strict mode as free first. Strict mode refuses a ``Dim``
+    whose range is wider than the model allows (a sequence without bound over a table of 512 positions), and costs
+    three to four times a non-strict capture. The cheap one therefore comes first: it learns the bounds, so that the
+    strict one is mostly tried once only, and it is there already when that fails.
 
     Raises :class:`ExportError` when neither mode captures the model.
     """
-    import torch
-
     refusal: ExportError | None = None
     loose: torch.export.ExportedProgram | None = None
     reach: dict[str, Reach] = {}
@@ -49,15 +50,46 @@ def captured_strictly(flat: torch.nn.Module, tensors: tuple[torch.Tensor, ...], 
         reach = reached(loose, signature)
     except ExportError as error:
         refusal = error
-    shapes = dynamic_shapes(signature, shared_dims(signature, reach))
+    if (program := captured_freely(flat, tensors, signature, reach)) is not None:
+        return Capture(program)
     try:
-        with _leaving_nothing(), _sharing_weights(flat):
-            return Capture(torch.export.export(flat, tensors, dynamic_shapes=shapes, strict=True))
+        return Capture(_capture(flat, tensors, signature, reach))
     except Exception as error:
         if loose is None:
             assert refusal is not None, "without a program there is an error"
             raise refusal from error
         return Capture(loose, (_told(error),))
+
+
+def captured_freely(
+    flat: torch.nn.Module, tensors: tuple[torch.Tensor, ...], signature: Signature, reach: Mapping[str, Reach]
+) -> torch.export.ExportedProgram | None:
+    """The graph in strict mode with axes free that a loose capture pinned: all of them, or the batch axis alone.
+
+    ``None`` where nothing is pinned, or the model really fixes it.
+    """
+    pinned = [symbol for symbol, reached_sizes in reach.items() if reached_sizes.size is not None]
+    batch = [symbol for symbol in pinned if signature.batch_dim is not None and symbol == signature.batch_symbol]
+    for freed in dict.fromkeys((tuple(pinned), tuple(batch))):
+        if not freed:
+            continue
+        try:
+            return _capture(
+                flat, tensors, signature, {symbol: reach[symbol] for symbol in reach if symbol not in freed}
+            )
+        except Exception as error:
+            logging.getLogger(LOGGER_NAME).info("strict capture with %s free: %s", ", ".join(freed), cause_line(error))
+    return None
+
+
+def _capture(
+    flat: torch.nn.Module, tensors: tuple[torch.Tensor, ...], signature: Signature, reach: Mapping[str, Reach]
+) -> torch.export.ExportedProgram:
+    import torch
+
+    shapes = dynamic_shapes(signature, shared_dims(signature, reach))
+    with _leaving_nothing(), _sharing_weights(flat):
+        return torch.export.export(flat, tensors, dynamic_shapes=shapes, strict=True)
 
 
 def shared_dims(signature: Signature, reach: Mapping[str, Reach]) -> dict[str, Any]:

@@ -2,10 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+from navcore import ExportError
+
+_PARALLEL = ("DataParallel", "DistributedDataParallel")
+_SHARDED = ("FullyShardedDataParallel", "FSDPModule")
 
 
 def subject(model: Any) -> Any:
-    """The module behind ``torch.compile``, which exporters cannot look into; any other module as it is."""
-    original = getattr(model, "_orig_mod", None)
-    return model if original is None else original
+    """The module behind ``torch.compile`` and the wrappers of ``torch.nn.parallel``; any other module as it is.
+
+    Raises :class:`ExportError` for one whose weights are spread over processes: none of them has the model.
+    """
+    while True:
+        original = getattr(model, "_orig_mod", None)
+        kinds = {kind.__name__ for kind in type(model).__mro__ if kind.__module__.startswith("torch.")}
+        if original is not None:
+            model = original
+        elif kinds & set(_PARALLEL):
+            model = model.module
+        elif kinds & set(_SHARDED):
+            raise ExportError(
+                f"The model is a {type(model).__name__}, whose weights are spread over the processes of a training.",
+                hint="Gather them into the plain module (a full state dict, load_state_dict), and pass that.",
+            )
+        else:
+            return model
+
+
+@contextmanager
+def uncompiled(model: Any) -> Iterator[None]:
+    """Modules inside that ``torch.compile`` wrapped, or that were compiled in place, as they were before.
+
+    Exporters cannot look into what is compiled.
+    """
+    in_place = [(one, one._compiled_call_impl) for one in model.modules() if getattr(one, "_compiled_call_impl", None)]
+    wrapped = [
+        (parent, name, child)
+        for parent in model.modules()
+        for name, child in parent._modules.items()
+        if getattr(child, "_orig_mod", None) is not None
+    ]
+    try:
+        for one, _ in in_place:
+            one._compiled_call_impl = None
+        for parent, name, child in wrapped:
+            parent._modules[name] = child._orig_mod
+        yield
+    finally:
+        for parent, name, child in wrapped:
+            parent._modules[name] = child
+        for one, call in in_place:
+            one._compiled_call_impl = call

@@ -16,6 +16,7 @@ import torch
 from nav_torch import TORCH
 from nav_torch.live import from_array, is_tensor, to_array
 from nav_torch.opset import OnnxOptions
+from nav_torch.structures import parts
 from navcore import (
     Artifact,
     Axis,
@@ -60,7 +61,7 @@ class Case:
             result = self.model(*args, **kwargs)
         for module, flag in zip(self.model.modules(), flags, strict=True):
             module.training = flag
-        return self.signature.name_outputs(result, to_array)
+        return self.signature.name_outputs(result, to_array, parts)
 
 
 def _values(random: np.random.Generator, spec: TensorSpec, shape: tuple[int, ...]) -> np.ndarray:
@@ -112,7 +113,7 @@ def case() -> Callable[..., Case]:
             TensorSpec(
                 name, str(np.asarray(to_array(leaf)).dtype), tuple(symbols.get(size, size) for size in leaf.shape)
             )
-            for name, leaf in flatten_result(result, is_tensor)
+            for name, leaf in flatten_result(result, is_tensor, parts)
         )
         return Case(model, attrs.evolve(bare.signature, outputs=outputs), example)
 

@@ -390,3 +390,16 @@ class ReturnsEmbedding(nn.Module):
 def test_an_output_called_like_an_inner_value(route: Any, case: Any, export: Any, assert_follows: Any) -> None:
     subject = case(ReturnsEmbedding(), {"ids": torch.tensor([[1, 2, 3], [4, 5, 6]])}, {"ids": {0: "batch"}})
     assert_follows(subject, export(route, subject), {"batch": 2}, {"batch": 5})
+
+
+class Spectrum(nn.Module):
+    def forward(self, signal: torch.Tensor) -> torch.Tensor:
+        return torch.fft.rfft(signal)
+
+
+@pytest.mark.parametrize("route", [onnx_from_torch_dynamo, onnx_from_torch_torchscript])
+def test_a_complex_output_is_refused_before_the_work(route: Any, case: Any, export: Any) -> None:
+    subject = case(Spectrum(), {"signal": torch.randn(2, 32)}, {"signal": {0: "batch"}})
+    with pytest.raises(ExportError, match=r"ONNX has no complex outputs, and 'output__0' is complex64") as caught:
+        export(route, subject)
+    assert "torch.view_as_real" in caught.value.hint

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from nav_torch import exportedprogram_from_torch
+from nav_torch import exportedprogram_from_torch, onnx_from_torch_dynamo, onnx_from_torch_static
 from nav_torch.axes import Reach
 from nav_torch.flat import example_tensors, flattened
 from nav_torch.restoring import exporting
@@ -244,3 +244,38 @@ def test_where_they_would_be_copied_and_not_fit_the_capture_is_not_strict(
     monkeypatch.delattr(builder, "_clone_input")
     (note,) = capture(subject).notes
     assert "captured without strict mode, which fails: MemoryError: strict mode copies the weights" in note
+
+
+class ReadsItsBatch(nn.Module):
+    """The batch as a number, which a loose capture pins to the example's and strict mode follows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, padding=1)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return self.conv(image).permute(0, 2, 3, 1).reshape(int(image.shape[0]), -1, 4)
+
+
+@pytest.mark.parametrize("route", [exportedprogram_from_torch, onnx_from_torch_dynamo])
+def test_a_batch_that_is_read_as_a_number_is_offered_to_strict_mode(
+    route: Any, case: Any, export: Any, assert_follows: Any
+) -> None:
+    subject = case(ReadsItsBatch(), {"image": torch.randn(2, 3, 8, 8)}, {"image": {0: "batch"}})
+    result = export(route, subject)
+    assert result.made.notes == ()
+    assert result.signature.inputs[0].shape == ("batch", 3, 8, 8)
+    assert_follows(subject, result, {"batch": 1}, {"batch": 2}, {"batch": 5})
+
+
+class LoopsOverItsBatch(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.stack([x[row] * (row + 1) for row in range(x.shape[0])])
+
+
+def test_the_last_resort_is_made_at_the_usual_batch_of_the_data(case: Any, export: Any, assert_follows: Any) -> None:
+    subject = case(LoopsOverItsBatch(), {"x": torch.randn(2, 3)}, {"x": {0: "batch"}}, {"batch": (1, 4, 4)})
+    result = export(onnx_from_torch_static, subject)
+    assert result.signature.inputs[0].shape == (4, 3)
+    assert result.made.notes == ("torch.export: axis 'batch' (wanted 1 to 4) is fixed at 4.",)
+    assert_follows(subject, result, {"batch": 4})

@@ -1,0 +1,43 @@
+"""What an output that is far off looks like: the first row in every row, or another output of the source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from navcore.contract import Signature
+from navcore.evaluation.differences import Gap, distance
+
+Array = np.ndarray[Any, Any]
+
+FAR_OFF = 0.1
+"""Relative L2, or the share of differing elements: nearer than this the numbers say enough by themselves."""
+ALIKE = 0.01
+"""How near an output has to be to what it is said to be; the coarsest float formats round by less."""
+
+
+def resemblance(
+    output: str, gap: Gap, expected: Mapping[str, Array], outputs: Mapping[str, Array], signature: Signature
+) -> str:
+    """A clause on what the export returned in place of ``output``, or ``""`` when it is near or like nothing known."""
+    off = gap.share if gap.error is None or gap.size is None else gap.error / max(gap.size, np.finfo(float).tiny)
+    if gap.strays or off < FAR_OFF:
+        return ""
+    found = outputs[output]
+    for other, array in expected.items():
+        comparable = other != output and array.shape == found.shape and array.dtype == found.dtype
+        if comparable and distance(array, found) <= ALIKE:
+            return f"output {output!r} has the values of {other!r}"
+    spec = next((spec for spec in signature.outputs if spec.name == output), None)
+    if spec is not None and signature.has_batch(spec) and _first_row_everywhere(signature, expected[output], found):
+        return f"every row of output {output!r} equals row 0"
+    return ""
+
+
+def _first_row_everywhere(signature: Signature, expected: Array, found: Array) -> bool:
+    wanted, rows = (np.moveaxis(array, signature.batch_dim or 0, 0) for array in (expected, found))
+    if len(rows) < 2 or distance(wanted[0], rows[0]) > ALIKE:
+        return False
+    return all(distance(rows[0], row) <= ALIKE for row in rows[1:])

@@ -1,0 +1,43 @@
+"""Tells a source that takes no batch but that of the items from one that takes none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from navcore.contract import Signature
+from navcore.errors import SourceError
+from navcore.sampling.sample_store import SampleStore
+from navcore.sampling.source_model import OtherOutputs, SourceCall, run_source_once
+
+
+class NotBatching(SourceError):
+    """The source takes the items of the dataloader as they are, and no other batch."""
+
+
+@contextmanager
+def refusals_understood(
+    source: SourceCall, signature: Signature, store: SampleStore, whole: int, batch_size: int
+) -> Iterator[None]:
+    """Say so when the source refuses a single sample, or a stack, and takes an item of the dataloader.
+
+    ``whole`` is the number of items that are stored whole; with none of them, an item is the first sample itself.
+    Raises :class:`NotBatching` then, and any other :class:`SourceError` as it was.
+    """
+    try:
+        yield
+    except OtherOutputs:
+        raise
+    except SourceError as error:
+        if signature.batch_dim is None:
+            raise
+        feeds = store.whole_item(signature, 0) if whole else store.inputs(signature, "conversion", 0)
+        try:
+            run_source_once(source, signature, feeds, "an item of the dataloader")
+        except SourceError:
+            raise error from error.__cause__
+        taken = f"a batch of {batch_size}" if batch_size > 1 else "a single sample"
+        raise NotBatching(
+            error.what,
+            hint=f"It takes {taken}, as the dataloader gives it: if the model does not batch, pass batch_dim=None.",
+        ) from error.__cause__

@@ -1,0 +1,101 @@
+"""Buffers that are not dense, modules in wrappers: what a source needs to be run again never ends the run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from nav_torch.layouts import dense_parts, same_content
+from nav_torch.live import state
+from nav_torch.restoring import evaluating, exporting, untouched
+from nav_torch.subject import subject
+from navcore.errors import ExportError
+
+ADJACENCY = torch.tensor([[0.0, 2.0], [3.0, 0.0]])
+LAYOUTS = {
+    "coo": lambda: ADJACENCY.to_sparse(),
+    "csr": lambda: ADJACENCY.to_sparse_csr(),
+    "csc": lambda: ADJACENCY.to_sparse_csc(),
+    "mkldnn": lambda: ADJACENCY.to_mkldnn(),
+    "quantised": lambda: torch.quantize_per_tensor(ADJACENCY, 0.5, 0, torch.qint8),
+    "quantised by channel": lambda: torch.quantize_per_channel(
+        ADJACENCY, torch.tensor([0.5, 1.0]), torch.tensor([0, 0]), 0, torch.qint8
+    ),
+    "nested": lambda: torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]),
+}
+
+
+class Holding(nn.Module):
+    def __init__(self, buffer: torch.Tensor) -> None:
+        super().__init__()
+        self.register_buffer("held", buffer)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_buffer_of_any_layout_is_part_of_the_state_and_comes_back(layout: str) -> None:
+    model = Holding(LAYOUTS[layout]())
+    arrays = [array for name, array in state(model) if name == "held"]
+    assert len(arrays) >= 1
+    assert all(array.dtype.kind in "fiu" for array in arrays)
+    with untouched(model):
+        pass
+    assert same_content(model.held, LAYOUTS[layout]())
+
+
+def test_a_sparse_buffer_that_a_call_replaced_comes_back() -> None:
+    model = Holding(ADJACENCY.to_sparse())
+    with untouched(model):
+        model.held = (2 * ADJACENCY).to_sparse()
+    assert torch.equal(model.held.to_dense(), ADJACENCY)
+
+
+def test_the_content_of_a_sparse_tensor_is_told_by_its_parts() -> None:
+    indices, values = dense_parts(ADJACENCY.to_sparse())
+    assert indices.tolist() == [[0, 1], [1, 0]]
+    assert values.tolist() == [2.0, 3.0]
+    assert not same_content(ADJACENCY.to_sparse(), (2 * ADJACENCY).to_sparse())
+    assert dense_parts(torch.empty(2, device="meta")) == []
+
+
+def test_a_module_that_torch_export_made_has_no_evaluation_mode_and_needs_none() -> None:
+    exported = torch.export.export(nn.Linear(3, 2).eval(), (torch.ones(2, 3),)).module()
+    with evaluating(exported), torch.no_grad():
+        assert exported(torch.ones(2, 3)).shape == (2, 2)
+
+
+def test_a_wrapper_for_several_devices_is_taken_off() -> None:
+    plain = nn.Linear(3, 2)
+    assert subject(nn.DataParallel(plain)) is plain
+    assert subject(torch.compile(nn.DataParallel(plain), backend="eager")) is plain
+
+
+def test_sharded_weights_are_refused_with_what_to_pass() -> None:
+    kind = type("FullyShardedDataParallel", (nn.Module,), {"__module__": "torch.distributed.fsdp"})
+    with pytest.raises(ExportError, match="spread over the processes") as caught:
+        subject(kind())
+    assert "full state dict" in caught.value.hint
+
+
+def test_compiled_parts_are_as_they_were_before_while_the_model_is_exported() -> None:
+    class Outer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = torch.compile(nn.Linear(3, 2), backend="eager")
+
+        def forward(self, x: torch.Tensor) -> Any:
+            return self.inner(x)
+
+    model = Outer()
+    compiled = model.inner
+    with exporting(model, None, None):
+        assert type(model.inner) is nn.Linear
+        found = torch.jit.trace(model, torch.ones(1, 3))(torch.ones(1, 3))
+    assert model.inner is compiled
+    np.testing.assert_allclose(found.detach().numpy(), model(torch.ones(1, 3)).detach().numpy())
