@@ -51,7 +51,7 @@ from .pytree import (
     flatten_result as flatten_result,
     rename_tensors as rename_tensors,
 )
-from .route_checks import (
+from .route_validation import (
     check_route as check_route,
 )
 from .routes import (

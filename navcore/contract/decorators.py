@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from navcore.contract.formats import Format
-from navcore.contract.route_checks import check_route
+from navcore.contract.route_validation import check_route
 from navcore.contract.routes import Isolation, Probe, Route, SpotCheck
 from navcore.errors import PluginError
 

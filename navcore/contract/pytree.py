@@ -19,6 +19,7 @@ from typing import Any
 from navcore.errors import DataloaderError, SourceError
 
 Template = Mapping[str, Any]
+"""How a call is made of its named tensors: ``{"args": [...], "kwargs": [[name, template], ...]}``, plain JSON data."""
 Parts = Callable[[Any], Iterable[tuple[str, Any]] | None]
 """The named parts of a structure that a framework has registered, or ``None`` for any other value."""
 _CONSTANTS = (str, int, float, bool, type(None))

@@ -17,7 +17,7 @@ import pytest
 import navcore
 from navcore.contract import decorators, formats, hookspecs, jobs, signature as tensors
 from navcore.contract.decorators import ROUTES_ATTRIBUTE
-from navcore.contract.route_checks import FIELDS_OF_HOOK
+from navcore.contract.route_validation import FIELDS_OF_HOOK
 from navcore.contract.routes import Hook, Route
 from navcore.registry.loading import load_registry
 from navcore.testing import toy

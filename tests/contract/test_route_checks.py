@@ -11,7 +11,7 @@ import pytest
 from navcore.contract import decorators
 from navcore.contract.decorators import converter
 from navcore.contract.formats import Format
-from navcore.contract.route_checks import FIELDS_OF_HOOK, check_route
+from navcore.contract.route_validation import FIELDS_OF_HOOK, check_route
 from navcore.contract.routes import Hook, Route, SpotCheck
 from navcore.errors import PluginError
 

@@ -39,7 +39,7 @@ Ends = Callable[[Step], StepEnded]
 def way(source: Format, target: Format, *, name: str = "", cost: float = 1.0) -> Route:
     hook: Hook = "export_model" if source == LIVE else "convert"
     return Route(
-        name or f"{target.name}_from_{source.name}", hook, print, source.name, target,
+        hook=hook, name=name or f"{target.name}_from_{source.name}", source=source.name, target=target,
         cost=cost, owner="p", distribution="nav-p", version="1.0",
     )  # fmt: skip
 

@@ -226,6 +226,8 @@ samples = complete(
     rows_independent=st.none() | st.booleans(),
     notes=notes,
     digest=text,
+    runs=counts,
+    stateful=st.booleans(),
 )
 records = complete(
     Record,
