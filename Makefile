@@ -22,7 +22,7 @@ test: .venv/bin/nox
 	$(NOX)
 
 check: .venv/bin/nox
-	$(NOX) -R --session lint types core
+	$(NOX) -R --session lint types core -- --no-cov
 
 nightly: .venv/bin/nox
 	$(NOX) --session nightly
