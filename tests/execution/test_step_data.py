@@ -31,6 +31,7 @@ SIGNATURE = Signature((TensorSpec("x", "float32", ("batch", 4)),), (TensorSpec("
 def registry() -> Registry:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NAVCORE_EXTRA_PLUGINS", "toy=navcore.testing.toy")
+        patch.setenv("NAVCORE_DISABLE_PLUGINS", "torch,onnx,tensorflow,openvino,trt,trace")
         return load_registry(tuple(candidates()))
 
 
