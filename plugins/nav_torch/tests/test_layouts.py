@@ -38,6 +38,8 @@ def made(layout: str) -> torch.Tensor:
 
 
 class Holding(nn.Module):
+    held: torch.Tensor
+
     def __init__(self, buffer: torch.Tensor) -> None:
         super().__init__()
         self.register_buffer("held", buffer)
@@ -104,6 +106,7 @@ def test_compiled_parts_are_as_they_were_before_while_the_model_is_exported() ->
     compiled = model.inner
     with exporting(model, None, None):
         assert type(model.inner) is nn.Linear
-        found = torch.jit.trace(model, torch.ones(1, 3))(torch.ones(1, 3))
+        traced: Any = torch.jit.trace(model, torch.ones(1, 3))  # type: ignore[no-untyped-call]
+        found = traced(torch.ones(1, 3))
     assert model.inner is compiled
     np.testing.assert_allclose(found.detach().numpy(), model(torch.ones(1, 3)).detach().numpy())
