@@ -88,6 +88,7 @@ class Source:
         self.model = build(entry)
 
     def item(self, arrays: dict[str, Any]) -> Any:
+        """The arrays as one item of a dataloader, as the model takes it."""
         if self.keras:
             return arrays["x"]
         import torch

@@ -19,9 +19,9 @@ class FrozenBatch:
 
 
 def frozen_batch(trials: Sequence[Trial], signature: Signature) -> FrozenBatch | None:
-    """What the export takes, where nothing but the batch decides that.
+    """What the export takes, where nothing but the batch decides that; ``None`` where it takes all, or an axis does.
 
-    ``None`` where it takes all, or where something else decides. An item at its own batch is named before a sample that was cut out of one: it is what the user will call with.
+    An item at its own batch is named before a sample that was cut out of one: it is what the user will call with.
     """
     if signature.batch_dim is None:
         return None
