@@ -21,6 +21,7 @@ from .contract import (
     Live as Live,
     Made as Made,
     MeasurementMode as MeasurementMode,
+    Precision as Precision,
     ProfileJob as ProfileJob,
     ProfilerConfig as ProfilerConfig,
     Provided as Provided,

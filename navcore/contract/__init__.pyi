@@ -32,6 +32,7 @@ from .jobs import (
     Runner as Runner,
     RunnerJob as RunnerJob,
 )
+from .precision import Precision as Precision
 from .profiler_config import (
     WARM_UP_BLOCKS as WARM_UP_BLOCKS,
     WARM_UP_SECONDS as WARM_UP_SECONDS,

@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from navcore.evaluation.differences import is_floating
-from navcore.evaluation.precision_bounds import BOUNDS
+from navcore.evaluation.precision_bounds import bound_of
 
 Array = np.ndarray[Any, Any]
 
@@ -60,7 +60,7 @@ def wrong_column(found: Sequence[Columns], precision: str) -> tuple[int, float] 
     errors = np.sqrt(sum(one.errors for one in found) / count)
     if not np.isfinite(sizes).all() or not np.isfinite(errors).all():
         return None
-    bound = BOUNDS[precision].relative_l2
+    bound = bound_of(precision).relative_l2
     allowed = min(_FACTOR * bound, _LARGEST) * sizes + _ROUNDING * bound * sizes.max()
     beyond = np.where(errors > allowed, errors / np.maximum(sizes, np.finfo(float).tiny), 0.0)
     worst = int(beyond.argmax())

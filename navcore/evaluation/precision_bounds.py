@@ -29,26 +29,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-import attrs
+from navcore.contract import Precision
 
-
-@attrs.frozen
-class Bound:
-    """The largest relative L2 difference, and the largest share of differing elements, that a precision explains."""
-
-    relative_l2: float
-    differing: float
-
-
-BOUNDS: Mapping[str, Bound] = MappingProxyType(
+BOUNDS: Mapping[str, Precision] = MappingProxyType(
     {
-        "fp64": Bound(1e-9, 0.0),
-        "fp32": Bound(1e-4, 1e-3),
-        "tf32": Bound(5e-3, 5e-3),
-        "fp16": Bound(1e-2, 1e-2),
-        "bf16": Bound(5e-2, 5e-2),
-        "int8": Bound(1e-1, 1e-1),
-        "fp8": Bound(1e-1, 1e-1),
+        "fp64": Precision("fp64", 1e-9, 0.0),
+        "fp32": Precision("fp32", 1e-4, 1e-3),
+        "tf32": Precision("tf32", 5e-3, 5e-3),
+        "fp16": Precision("fp16", 1e-2, 1e-2),
+        "bf16": Precision("bf16", 5e-2, 5e-2),
+        "int8": Precision("int8", 1e-1, 1e-1),
+        "fp8": Precision("fp8", 1e-1, 1e-1),
     }
 )
 NOISE_FACTOR = 10.0
@@ -76,10 +67,18 @@ _BY_DTYPE = MappingProxyType(
 )
 
 
+def bound_of(name: str) -> Precision:
+    """The bounds of a precision: its own where a plugin declared them, else the table's."""
+    return name if isinstance(name, Precision) else BOUNDS[name]
+
+
 def known_precision(name: str | None) -> str | None:
-    """The name in the table for ``name`` (``float32`` is ``fp32``), or ``None`` when the table has no such row."""
-    if name is None:
-        return None
+    """The name in the table for ``name`` (``float32`` is ``fp32``), or ``None`` when the table has no such row.
+
+    A :class:`Precision` of a plugin's own brings its row with it.
+    """
+    if name is None or isinstance(name, Precision):
+        return name
     lowered = name.lower()
     return lowered if lowered in BOUNDS else precision_of(lowered)
 
@@ -94,13 +93,13 @@ def precision_of(dtype: str) -> str | None:
 def is_noisy(dtype: str, noise: float) -> bool:
     """Whether a source that differs from itself by ``noise`` widens the bound of an output of that dtype."""
     precision = precision_of(dtype)
-    return precision is not None and NOISE_FACTOR * noise > BOUNDS[precision].relative_l2
+    return precision is not None and NOISE_FACTOR * noise > bound_of(precision).relative_l2
 
 
 def coarsest(precisions: Iterable[str | None]) -> str | None:
     """The precision with the widest bound; ``None`` when there is none among them."""
     return max(
-        (name for name in precisions if name is not None), key=lambda name: BOUNDS[name].relative_l2, default=None
+        (name for name in precisions if name is not None), key=lambda name: bound_of(name).relative_l2, default=None
     )
 
 

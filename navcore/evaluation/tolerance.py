@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from navcore.evaluation.differences import Gap
-from navcore.evaluation.precision_bounds import BOUNDS, HOPELESS_BOUND, MEANS_FACTOR, NO_SIGNAL, NOISE_FACTOR
+from navcore.evaluation.precision_bounds import HOPELESS_BOUND, MEANS_FACTOR, NO_SIGNAL, NOISE_FACTOR, bound_of
 
 
 @attrs.frozen
@@ -53,7 +53,7 @@ class Tolerance:
     @property
     def relative_l2(self) -> float:
         """The largest relative L2 difference of a floating-point output, in any one comparison."""
-        return max(BOUNDS[self.precision].relative_l2, self.explained_by_noise)
+        return max(bound_of(self.precision).relative_l2, self.explained_by_noise)
 
     @property
     def explained_by_noise(self) -> float:
@@ -62,7 +62,7 @@ class Tolerance:
     @property
     def widened(self) -> float:
         """By which factor the source's noise widened the bound of a floating-point output; 1 where it did not."""
-        return self.relative_l2 / BOUNDS[self.precision].relative_l2
+        return self.relative_l2 / bound_of(self.precision).relative_l2
 
     @property
     def hopeless(self) -> bool:
@@ -72,7 +72,7 @@ class Tolerance:
     @property
     def differing(self) -> float:
         """The largest share of differing elements of any other output."""
-        return max(BOUNDS[self.precision].differing, NOISE_FACTOR * self.noise)
+        return max(bound_of(self.precision).differing, NOISE_FACTOR * self.noise)
 
 
 def beyond(output: str, readings: Sequence[Reading], tolerance: Tolerance) -> list[str]:
@@ -152,7 +152,7 @@ def _beyond_share(output: str, readings: Sequence[Reading], tolerance: Tolerance
     alike = next((each for each in readings if each.likeness), None)
     if alike is not None:
         return [f"{alike.likeness} in {alike.place} ({alike.gap.differing} of {alike.gap.elements} elements differ)"]
-    explains = _explains(tolerance, by_noise=tolerance.differing > BOUNDS[tolerance.precision].differing)
+    explains = _explains(tolerance, by_noise=tolerance.differing > bound_of(tolerance.precision).differing)
     return [
         f"{differing} of {elements} elements of output {output!r} differ in {where}, "
         f"and {explains} at most a share of {tolerance.differing:.4g}"

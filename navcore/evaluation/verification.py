@@ -13,7 +13,7 @@ from navcore.evaluation.comparison import Comparison
 from navcore.evaluation.differences import Gap, relatives, summarise
 from navcore.evaluation.frozen_batch import FrozenBatch, frozen_batch
 from navcore.evaluation.precision_bounds import (
-    BOUNDS,
+    bound_of,
     coarsest,
     known_precision,
     precision_for,
@@ -301,8 +301,8 @@ def _widened(readings: Mapping[str, Sequence[Reading]], tolerances: Mapping[str,
     """A note for every output whose bound is wider than its precision's, with the factor and why."""
     return [
         f"The bound of output {output!r} was widened {tolerance.widened:.3g} times, from "
-        f"{BOUNDS[tolerance.precision].relative_l2:g} to {tolerance.relative_l2:.2g}, because the source differs from "
-        f"itself by {tolerance.noise:.2g}"
+        f"{bound_of(tolerance.precision).relative_l2:g} to {tolerance.relative_l2:.2g}, because the source differs "
+        f"from itself by {tolerance.noise:.2g}"
         + (f"; means of {tolerance.runs} runs were compared." if tolerance.runs > 1 else ".")
         for output, tolerance in tolerances.items()
         if not tolerance.given and readings[output][0].relative is not None and tolerance.widened > 1

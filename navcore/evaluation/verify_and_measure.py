@@ -103,7 +103,7 @@ def evaluate(
             runner,
             islice(fixed.among(store.comparisons(reference)), verifying.at_most),
             signature=signature,
-            precision=runner.precision or verifying.precision,
+            precision=registry.precision(runner.precision or verifying.precision),
             noise=verifying.noise,
             atol=verifying.atol,
             rtol=verifying.rtol,

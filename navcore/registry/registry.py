@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 import pluggy
 
-from navcore.contract import Format, Hook, Route
+from navcore.contract import Format, Hook, Precision, Route
 from navcore.errors import PluginError, UnknownFormat, first_line
 from navcore.registry.entry_objects import docstring_of
 
@@ -115,6 +115,11 @@ class Registry:
         if name not in self._formats_by_name:
             raise UnknownFormat(f"No installed plugin knows the format {name!r}.")
         return self._formats_by_name[name]
+
+    def precision(self, name: str | None) -> str | None:
+        """The precision of that name with the bounds that a plugin declared for it, where one did; else the name."""
+        declared = (format.precision for format in self.formats if isinstance(format.precision, Precision))
+        return next((precision for precision in declared if precision == name), name)
 
     def is_data(self, format: Format) -> bool:
         """Whether an installed plugin promises that loading the format cannot execute code.
