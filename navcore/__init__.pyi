@@ -32,6 +32,7 @@ from .contract import (
     TensorSpec as TensorSpec,
     converter as converter,
     exporter as exporter,
+    harmless as harmless,
     hookimpl as hookimpl,
     profiler as profiler,
     runner as runner,
@@ -60,6 +61,7 @@ from .errors import (
 )
 from .package import (
     PackageDescriptor as PackageDescriptor,
+    SignedBy as SignedBy,
 )
 from .planning import (
     Plan as Plan,

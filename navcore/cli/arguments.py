@@ -136,6 +136,10 @@ _WORKSPACE = (
     ),
     click.option("--override-workdir", is_flag=True, help="Start with an empty workspace instead of continuing in it."),
 )  # fmt: skip
+_LIMITS = (
+    click.option("--timeout", type=float, metavar="SECONDS", help="How long one step may take."),
+    click.option("--memory-limit", callback=_bytes, metavar="SIZE", help="How much memory one step may use, as 8GiB."),
+)
 _ASKED = (
     click.option(
         "--data", metavar="DATA",
@@ -185,8 +189,7 @@ _ASKED = (
     click.option("--profiler", metavar="PLUGIN", help="The plugin whose profiler measures. Default: navcore's own."),
     click.option("--no-profiling", is_flag=True, help="Verify, and do not measure."),
     click.option("--device", metavar="NAME", help="Where the source runs, for example cuda:0."),
-    click.option("--timeout", type=float, metavar="SECONDS", help="How long one step may take."),
-    click.option("--memory-limit", callback=_bytes, metavar="SIZE", help="How much memory one step may use, as 8GiB."),
+    *_LIMITS,
     click.option(
         "--config", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
         help="The config.yaml of a variant: its settings, where no option says otherwise.",
@@ -207,6 +210,11 @@ def measuring_options(function: Function) -> Function:
 def workspace_options(function: Function) -> Function:
     """Decorate a command with the options that say where the workspace goes."""
     return _decorated(function, _WORKSPACE)
+
+
+def limit_options(function: Function) -> Function:
+    """Decorate a command with the limits of one step."""
+    return _decorated(function, _LIMITS)
 
 
 def _decorated(function: Function, options: Iterable[Callable[[Function], Function]]) -> Function:

@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from navcore.contract import Artifact, ExportJob, Format, Made
+from navcore.contract import Artifact, ExportJob, Format, Made, Name
 from navcore.errors import PluginError
 from navcore.execution.isolation import captured_output
 from navcore.execution.run_context import RunContext
@@ -21,6 +21,7 @@ from navcore.execution.step import failed_result, run_step, run_step_forked
 from navcore.planning import Step
 from navcore.workspace import (
     Failure,
+    Fingerprint,
     Journal,
     Outcome,
     Status,
@@ -28,6 +29,7 @@ from navcore.workspace import (
     describe,
     died,
     digest,
+    fingerprint,
     fresh_folder,
     from_data,
     move_contents,
@@ -95,7 +97,7 @@ def recall(context: RunContext, step: Step, key: str) -> BuildResult | None:
     present = (
         placed is not None
         and placed["product"] == data["product"]
-        and all(_has_size(folder / name, size) for name, size in data["files"].items())
+        and all(from_data(told, Fingerprint).fits(folder / name) for name, told in data["files"].items())
     )
     return BuildResult(outcome, key, from_data(data["made"], Made), data["product"], reused=True, present=present)
 
@@ -118,10 +120,6 @@ def discard_product(context: RunContext, target: Format) -> None:
         _clear_product(folder)
 
 
-def _has_size(path: Path, size: int) -> bool:
-    return path.exists() and size_of(path) == size
-
-
 def make(
     context: RunContext,
     step: Step,
@@ -137,10 +135,10 @@ def make(
     """
     folder = context.workspace.format_folder(step.target.name)
     folder.mkdir(exist_ok=True)
-    private = fresh_folder(context.workspace.private / "making" / f"{step.target.name}-{step.route.name}")
+    private = fresh_folder(context.workspace.unfinished(Name("making"), step.target.name, Name(step.route.name)))
     product = private / "product"
     product.mkdir()
-    log = folder / f"{step.route.name}.log"
+    log = context.workspace.log_of(step.target.name, Name(step.route.name))
     plain = {"folder": str(private), "log": str(log), "who": step.route.who, **context.limits()}
     output = product / step.target.filename
     if step.route.hook == "convert":
@@ -261,11 +259,12 @@ def _accept(context: RunContext, step: Step, key: str, answer: Mapping[str, Any]
             outcome = attrs.evolve(outcome, status=Status.FAILED, failure=_wrote_nothing(step))
         else:
             made = from_data(answer["result"]["made"], Made)
-            files = {entry.name: size_of(entry) for entry in sorted(written.iterdir())}
+            names = sorted(entry.name for entry in written.iterdir())
             product = announce_placing(context.journal, step.target.name)
             folder = context.workspace.format_folder(step.target.name)
             _clear_product(folder)
             move_contents(written, folder)
+            files = {name: to_data(fingerprint(folder / name)) for name in names}
     record = {
         "outcome": to_data(outcome),
         "made": to_data(made),

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from navcore.contract import Artifact, RunnerJob, resolve_batch_sizes
+from navcore.contract import Artifact, Name, RunnerJob, resolve_batch_sizes
 from navcore.evaluation import Evaluation, MeasureSettings, VerifySettings, evaluate
 from navcore.execution.resources import processors
 from navcore.execution.run_context import RunContext
@@ -205,7 +205,8 @@ def _run_check(
     if artifact.model is not None:
         return _check_live(context, artifact, planned, measuring)
     folder = context.workspace.format_folder(artifact.format.name)
-    private = fresh_folder(context.workspace.private / "checking" / f"{artifact.format.name}-{planned.runtime}")
+    runtime = Name(planned.runtime)
+    private = fresh_folder(context.workspace.unfinished(Name("checking"), artifact.format.name, runtime))
     request = {
         "kind": "check",
         "route": planned.route.id,
@@ -222,7 +223,7 @@ def _run_check(
     answer = run(
         {
             "folder": str(private),
-            "log": str(folder / f"{planned.runtime}.log"),
+            "log": str(context.workspace.log_of(artifact.format.name, runtime)),
             "who": planned.route.who,
             **_limits(context, planned),
             "request": request,

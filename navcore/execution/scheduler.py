@@ -109,7 +109,8 @@ class _Board:
 
     def make_all(self, ready: list[Step]) -> Iterable[tuple[Step, BuildResult]]:
         """Make the wave, less what an earlier run has finished."""
-        tasks, known = [], {}
+        tasks: list[Task] = []
+        known: dict[str, BuildResult] = {}
         for step in ready:
             origin, origin_key = self.artifacts[step.source.name]
             key = build_key(self.context, step, origin_key)

@@ -5,10 +5,17 @@ from .archive import (
 )
 from .descriptor import PackageDescriptor as PackageDescriptor
 from .load import load_package as load_package
+from .reading import read_record as read_record
 from .report import (
     Console as Console,
     is_source as is_source,
     results_data as results_data,
     size_text as size_text,
     table_lines as table_lines,
+)
+from .signing import sign_package as sign_package
+from .trust import (
+    SignedBy as SignedBy,
+    limits_from as limits_from,
+    refuse_no_trust as refuse_no_trust,
 )

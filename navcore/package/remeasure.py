@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import attrs
 
-from navcore.contract import Artifact, ProfilerConfig, resolve_batch_sizes
+from navcore.contract import Artifact, resolve_batch_sizes
 from navcore.errors import PackageIncomplete
 from navcore.execution import RunContext, measure_runtime
-from navcore.planning import Check, Source, settings_here
-from navcore.registry import Registry, resolve_options
+from navcore.package.retest import bounded, told_of, without
+from navcore.planning import Check, Obeyed, Source
+from navcore.registry import Registry
 from navcore.workspace import FormatResult, Record, RuntimeResult, Status, Workspace, logged
 
 _KEPT = "not measured again:"
@@ -19,32 +20,35 @@ def reprofile(
     record: Record,
     registry: Registry,
     source: Source | None,
-    config: ProfilerConfig | None,
+    here: Obeyed,
     *,
     trust: bool,
 ) -> Record:
     """The record with new performances; a row that cannot be measured here keeps what it had, and says so.
 
+    ``here`` is what of the record's settings is obeyed, with the measurement that is asked for.
     The caller holds the workspace's lock. Raises :class:`PackageIncomplete` when the package holds no samples, and
     :class:`OptionError` for batch sizes of a model that does not batch.
     """
     if record.samples is None or not (workspace.root / "model_input").is_dir():
         raise PackageIncomplete("The package holds no samples, so there is nothing to measure with.")
-    config = config or record.settings.profiler_config
+    config = here.settings.profiler_config
     resolve_batch_sizes(config, batch_dim=record.settings.batch_dim, dataloader_batch=1)
-    settings = attrs.evolve(settings_here(record.settings, registry), run_profiling=True, profiler_config=config)
+    settings = attrs.evolve(here.settings, run_profiling=True)
     context = RunContext(
         registry=registry,
         workspace=workspace,
         settings=settings,
         source=source or Source(record.source),
         source_key=record.source_key,
-        samples=record.samples,
-        options=resolve_options(settings.options, registry.routes, registry.formats),
+        samples=record.samples if trust else bounded(record.samples),
+        options=here.options,
     )
     with logged(workspace.log_file):
         rows = tuple(
-            attrs.evolve(row, runtimes=tuple(_measured(context, row, one, trust) for one in row.runtimes))
+            told_of(
+                attrs.evolve(row, runtimes=tuple(_measured(context, row, one, trust) for one in row.runtimes)), here
+            )
             for row in record.results
         )
     asked = attrs.evolve(record.settings, run_profiling=True, profiler_config=config)
@@ -56,14 +60,14 @@ def _measured(context: RunContext, row: FormatResult, runtime: RuntimeResult, tr
         return runtime
     why = _why_not(context, row, runtime, trust)
     if why:
-        return attrs.evolve(runtime, notes=(*_without(runtime.notes, _KEPT), f"{_KEPT} {why}"))
+        return attrs.evolve(runtime, notes=(*without(runtime.notes, _KEPT), f"{_KEPT} {why}"))
     signature = row.signature or context.samples.signature
     if row.live:
         artifact = context.source_artifact()
     else:
         assert row.path is not None
         known = context.registry.format(row.format.name)
-        artifact = Artifact(known, signature, context.workspace.root / row.path, None, row.calling, row.facts)
+        artifact = Artifact(known, signature, context.workspace.file(row.path), None, row.calling, row.facts)
     route = context.registry.route(runtime.route)
     fresh = measure_runtime(context, artifact, Check(row.format, runtime.runtime, route))
     return attrs.evolve(
@@ -71,19 +75,15 @@ def _measured(context: RunContext, row: FormatResult, runtime: RuntimeResult, tr
         performance=fresh.performance,
         profiling=fresh.profiling,
         threads=fresh.threads,
-        notes=_without(runtime.notes, _KEPT),
+        notes=without(runtime.notes, _KEPT),
     )
-
-
-def _without(notes: tuple[str, ...], beginning: str) -> tuple[str, ...]:
-    return tuple(note for note in notes if not note.startswith(beginning))
 
 
 def _why_not(context: RunContext, row: FormatResult, runtime: RuntimeResult, trust: bool) -> str:
     routes = {route.id: route for route in context.registry.routes}
     if row.live and context.source.model is None:
         return "the source model is not in the package"
-    if not row.live and (row.path is None or not (context.workspace.root / row.path).exists()):
+    if not row.live and (row.path is None or not context.workspace.file(row.path).exists()):
         return "its file is not in the workspace"
     if not (row.live or trust or context.registry.is_data(row.format)):
         return "loading it can execute code: needs trust=True"

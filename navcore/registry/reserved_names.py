@@ -24,6 +24,7 @@ WORDS = frozenset(
     {
         "converter",
         "exporter",
+        "harmless",
         "hookimpl",
         "load",
         "plan",

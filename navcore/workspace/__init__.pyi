@@ -6,6 +6,7 @@ from .atomic_files import (
     size_of as size_of,
     size_of_model as size_of_model,
     write_json as write_json,
+    write_text as write_text,
 )
 from .digests import (
     digest as digest,
@@ -23,6 +24,10 @@ from .failures import (
     describe as describe,
     died as died,
 )
+from .fingerprints import (
+    Fingerprint as Fingerprint,
+    fingerprint as fingerprint,
+)
 from .folder import (
     PRIVATE as PRIVATE,
     Workspace as Workspace,
@@ -36,6 +41,15 @@ from .folder import (
     workspace_path as workspace_path,
 )
 from .journal import Journal as Journal
+from .kinds import (
+    ASSETS as ASSETS,
+    INPUTS as INPUTS,
+    MEASUREMENTS as MEASUREMENTS,
+    OUTPUTS as OUTPUTS,
+    PROBES as PROBES,
+    Kind as Kind,
+    kind_of as kind_of,
+)
 from .logfile import logged as logged
 from .plain_data import (
     from_data as from_data,

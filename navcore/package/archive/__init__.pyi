@@ -7,7 +7,10 @@ from .reading import (
     read_manifest as read_manifest,
     read_member as read_member,
 )
-from .refusals import Refusal as Refusal
+from .refusals import (
+    Refusal as Refusal,
+    refusal as refusal,
+)
 from .size_limits import SizeLimits as SizeLimits
 from .writing import (
     Member as Member,

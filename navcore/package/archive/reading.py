@@ -83,9 +83,10 @@ def extract_archive(path: Path, target: Path, *, limits: SizeLimits = DEFAULT_SI
             _make_folders(folder, package.manifest)
             for entry in package.manifest.stored:
                 _extract(package, entry, folder)
+            places = {entry.name: entry.place for entry in package.manifest.stored}
             for entry in package.manifest.files:
                 if entry.same_as is not None:
-                    _duplicate(folder / entry.same_as, folder / entry.name, entry.size)
+                    _duplicate(folder / places[entry.same_as], folder / entry.place, entry.size)
         return package.manifest
 
 
@@ -158,14 +159,14 @@ def _refuse_other_content(checks: Sums, entry: FileEntry, member: ZipMember) -> 
 
 def _make_folders(folder: Path, manifest: Manifest) -> None:
     """Create each folder once, parents first; the names are proven, the place is new and private."""
-    inner = {parent for entry in manifest.files for parent in Path(entry.name).parents}
+    inner = {parent for entry in manifest.files for parent in Path(entry.place).parents}
     for path in sorted(inner - {Path()}, key=lambda path: len(path.parts)):
         (folder / path).mkdir()
 
 
 def _extract(package: _Package, entry: FileEntry, folder: Path) -> None:
     member = package.member(entry)
-    with _created(folder / entry.name) as sink:
+    with _created(folder / entry.place) as sink:
         checks = copy_and_digest(package.descriptor, member.data_offset, member.size, sink)
         _refuse_other_content(checks, entry, member)
         os.fsync(sink)

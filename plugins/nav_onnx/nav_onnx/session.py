@@ -12,6 +12,7 @@ import attrs
 
 from nav_onnx.complaints import refused_model
 from nav_onnx.model_file import check_model
+from navcore import harmless
 from navcore.contract.formats import RuntimeProvider
 from navcore.errors import OptionError, Unavailable
 
@@ -39,7 +40,7 @@ class RuntimeOptions:
     """
 
     graph_optimization: Literal["all", "extended", "basic", "disabled"] | None = None
-    intra_op_threads: int | None = None
+    intra_op_threads: int | None = attrs.field(default=None, metadata=harmless(1, 64))
     execution_mode: Literal["sequential", "parallel"] = "sequential"
     provider_options: Mapping[str, Any] = attrs.field(factory=dict)
 

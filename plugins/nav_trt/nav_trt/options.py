@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from navcore import harmless
 from navcore.errors import OptionError
 
 
@@ -13,8 +14,8 @@ class EngineOptions:
     default all of the device's. ``optimization_level`` is how long the builder may search, from 0 (fast to build) to 5
     (fast to run), by default the builder's own choice (3)."""
 
-    max_workspace_size: int | None = None
-    optimization_level: int | None = None
+    max_workspace_size: int | None = attrs.field(default=None, metadata=harmless(1, 64 * 2**30))
+    optimization_level: int | None = attrs.field(default=None, metadata=harmless(0, 5))
 
     def __attrs_post_init__(self) -> None:
         if self.max_workspace_size is not None and self.max_workspace_size < 1:

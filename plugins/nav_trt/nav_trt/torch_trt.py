@@ -15,6 +15,7 @@ from nav_trt.formats import (
 )
 from nav_trt.torch_compiling import write_exported, write_scripted, write_traced
 from nav_trt.torch_running import load, release, run_torch_trt, torch_tensorrt_version, why_no_torch_trt
+from navcore import harmless
 from navcore.contract.jobs import ConvertJob, Made
 from navcore.contract.routes import converter
 from navcore.errors import OptionError, Unavailable
@@ -44,8 +45,8 @@ class TorchTrtOptions:
     ``min_block_size`` the smallest number of connected operators worth an engine. ``precision_mode`` is ``"single"``
     (the format's type only) or ``"hierarchy"`` (wider ones too): only ``torch-trt-script-fp16`` can tell them apart."""
 
-    max_workspace_size: int | None = None
-    min_block_size: int = 5
+    max_workspace_size: int | None = attrs.field(default=None, metadata=harmless(1, 64 * 2**30))
+    min_block_size: int = attrs.field(default=5, metadata=harmless(1, 1000))
     precision_mode: str = "single"
 
     def __attrs_post_init__(self) -> None:

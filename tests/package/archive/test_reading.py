@@ -155,7 +155,9 @@ def _agreeable(names: list[str]) -> bool:
     return True
 
 
-names = st.lists(st.text("aB0-_. é模", min_size=1, max_size=6), min_size=1, max_size=3).map("/".join)
+names = st.lists(st.text("aB0-_. é模", min_size=1, max_size=6), min_size=1, max_size=3).map(
+    lambda parts: "onnx/assets/" + "/".join(parts)
+)
 folders = st.dictionaries(names, st.binary(max_size=40) | st.just(b"shared"), max_size=8).filter(
     lambda contents: _agreeable(list(contents))
 )
