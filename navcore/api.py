@@ -243,10 +243,11 @@ def load(
             ``False`` takes over what was recorded.
         run_profiling: ``None`` means: as ``retest_conversions``.
         profiler_config: another measurement than the recorded one.
-        trust: obey the package: allow what can execute code (TorchScript, ``.pt2``, engines, SavedModel) and use what it
-            recorded of options, device, limits and profiler. Without trust everything is extracted and checked, formats
-            that are data work at once, the others say that they need it, and what was recorded is shown on its row; of
-            options only numbers that a route declares harmless are used. :class:`SignedBy` trusts the holder of a key.
+        trust: obey the package: allow what can execute code (TorchScript, ``.pt2``, engines, SavedModel) and use
+            what it recorded of options, device, limits and profiler. Without trust everything is extracted and checked,
+            formats that are data work at once, the others say that they need it, and what was recorded is shown on its
+            row; of options only numbers that a route declares harmless are used. :class:`SignedBy` trusts the holder
+            of a key.
         timeout: seconds that one step may take; by default what was recorded, and without trust 300 and the time of the
             measurement.
         memory_limit: bytes of resident memory that one step may use; by default what was recorded, and without trust
@@ -256,8 +257,8 @@ def load(
 
     Raises:
         PackageError: the file is damaged, tampered with or hostile; nothing is written then.
-        OptionError: ``run_profiling=True`` with ``retest_conversions=False``, a limit that limits nothing, a key that is
-            none.
+        OptionError: ``run_profiling=True`` with ``retest_conversions=False``, a limit that limits nothing, a key
+            that is none.
         WorkspaceError: the target workspace exists and ``override_workdir`` was not given.
     """
     from navcore.package import limits_from, load_package, refuse_no_trust

@@ -115,6 +115,8 @@ def tell(sentence: str) -> None:
 
 def shown(text: str) -> str:
     """``text`` with a visible escape in place of what a terminal would obey or hide: it may be a stranger's."""
+    if text.isprintable():
+        return text
     return "".join(
         character if character.isprintable() or character == "\n" else character.encode("unicode_escape").decode()
         for character in text
@@ -127,11 +129,12 @@ def print_json(value: Any) -> None:
     What cannot be seen is escaped: JSON has an escape for every character, and means the same with it.
     """
     text = json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
-    click.echo("".join(one if one.isprintable() or one == "\n" else _json_escape(one) for one in text))
+    lines = (line if line.isprintable() else "".join(map(_json_escape, line)) for line in text.split("\n"))
+    click.echo("\n".join(lines))
 
 
 def _json_escape(character: str) -> str:
-    return json.dumps(character)[1:-1]
+    return character if character.isprintable() else json.dumps(character)[1:-1]
 
 
 def _finite(value: Any) -> Any:

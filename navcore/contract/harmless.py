@@ -22,8 +22,8 @@ def harmless(minimum: float, maximum: float) -> Mapping[str, Any]:
             optimization_level: int = attrs.field(default=3, metadata=navcore.harmless(0, 5))
 
     Between ``minimum`` and ``maximum``, both included, the number may change how well or how fast a model comes out: it
-    must not choose code or files, and must not make a step run or grow without end. What a package recorded for an option
-    without this metadata, or beyond the bounds, is shown and not used unless the package is trusted.
+    must not choose code or files, and must not make a step run or grow without end. What a package recorded for an
+    option without this metadata, or beyond the bounds, is shown and not used unless the package is trusted.
     """
     return MappingProxyType({_KEY: (minimum, maximum)})
 

@@ -1,7 +1,7 @@
 """Text that is a name, and cannot be anything else: every path and every lookup is built from such values alone.
 
-A name may come from a user, a plugin or a stranger's file. Where it becomes one of these values it is checked, once; whoever
-holds one need not ask again. They are text in every other respect.
+A name may come from a user, a plugin or a stranger's file. Where it becomes one of these values it is checked, once;
+whoever holds one need not ask again. They are text in every other respect.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 
 from navcore.errors import OptionError, PackageError
-from navcore.package.archive import Manifest, Refusal, read_manifest, read_member
+from navcore.package.archive import Manifest, Refusal, read_manifest_with
 from navcore.workspace import INPUTS, OUTPUTS, FormatResult, Kind, Record, Samples, read_status, valid_model_name
 
 STATUS = "status.yaml"
@@ -43,9 +43,9 @@ def read_told(path: Path) -> Told:
 
     Raises :class:`PackageError` with the code of the failed check.
     """
-    manifest = read_manifest(path)
+    manifest, content = read_manifest_with(path, STATUS)
     name = _model_name(path, manifest)
-    text = read_member(path, manifest, STATUS).decode("utf-8", "replace")
+    text = content.decode("utf-8", "replace")
     try:
         record = read_status(text)
     except PackageError as error:

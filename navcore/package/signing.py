@@ -30,8 +30,8 @@ def sign_package(
 ) -> Path:
     """Sign the package at ``path`` and return the file with the signature, by default ``<path>.sig``.
 
-    ``key`` is a private elliptic-curve key as PEM, without a password. With ``certificate``, that key's own, the signature
-    carries it and the certificates in ``chain``, up to an authority that a verifier knows.
+    ``key`` is a private elliptic-curve key as PEM, without a password. With ``certificate``, that key's own, the
+    signature carries it and the certificates in ``chain``, up to an authority that a verifier knows.
 
     Raises :class:`PackageError` for a damaged package, :class:`PackageExists` for a signature that is there already,
     :class:`OptionError` for a key that cannot sign, and :class:`Unavailable` without the extra ``signing``.
@@ -66,7 +66,8 @@ def sign_package(
 def refuse_unsigned(path: Path, manifest: Manifest, by: SignedBy) -> None:
     """Raise :class:`PackageError` (code ``signature``) unless the package's manifest is signed as ``by`` demands.
 
-    Raises :class:`OptionError` for a key or certificate that is none, :class:`Unavailable` without the extra ``signing``.
+    Raises :class:`OptionError` for a key or certificate that is none, :class:`Unavailable` without the extra
+    ``signing``.
     """
     verifying = _library().verifying
     signature = by.signature or signature_of(path)

@@ -1,4 +1,4 @@
-"""Whether a package's word counts: never by itself, only by the user's, or by a signature of a key that the user names."""
+"""Whether a package's word counts: only by the user's own, or by a signature of a key that the user names."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class SignedBy:
     """Trust a package that was signed: ``nav.load("model.nav", trust=nav.SignedBy(key="team.pub"))``.
 
     ``key`` is a public elliptic-curve key as PEM. ``certificate`` is a PEM file of the certificate authorities that the
-    signer's certificate has to come from. Exactly one of the two is given. ``signature`` is the file with the signature, by
-    default ``<package>.sig``. A signature covers the name and the content of every file of the package; it is in the format
-    of OpenSSF model signing, and needs ``pip install "navcore[signing]"``.
+    signer's certificate has to come from. Exactly one of the two is given. ``signature`` is the file with the
+    signature, by default ``<package>.sig``. A signature covers the name and the content of every file of the package;
+    it is in the format of OpenSSF model signing, and needs ``pip install "navcore[signing]"``.
 
     Loading raises :class:`PackageError` (code ``signature``) when the signature does not fit: a package that should be
     signed and is not is never loaded without trust instead.

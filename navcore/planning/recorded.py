@@ -27,7 +27,7 @@ _MOST_CALLS = 1000
 
 @attrs.frozen
 class Limits:
-    """What one step may take: ``seconds`` of wall time and ``memory`` in bytes; ``None``: as recorded, else no limit."""
+    """What one step may take: ``seconds`` of wall time, ``memory`` in bytes; ``None``: as recorded, else no limit."""
 
     seconds: float | None = None
     memory: int | None = None
@@ -38,7 +38,8 @@ class Obeyed:
     """The part of a record's settings that this machine goes by.
 
     ``settings`` and ``options`` (by the id of each installed route) may be acted upon. The rest is to be shown:
-    ``set_aside`` concerns every row, ``options_set_aside`` the rows of the format or ``format/runtime`` that it is kept by.
+    ``set_aside`` concerns every row, ``options_set_aside`` the rows of the format or ``format/runtime`` that is the
+    key.
     """
 
     settings: Settings
@@ -68,8 +69,8 @@ def obeyed(
     ``measurement`` is the user's own, and stands in place of what was recorded of one.
 
     With ``trust`` everything that can be had here. Without, numbers that the routes declare harmless, the choice among
-    installed plugins and runtimes, and a measurement that asks for no more than navcore's own would; steps then have limits
-    of their own where ``limits`` gives none.
+    installed plugins and runtimes, and a measurement that asks for no more than navcore's own would; steps then have
+    limits of their own where ``limits`` gives none.
     """
     if trust:
         here = settings_here(settings, registry)

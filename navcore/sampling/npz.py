@@ -46,8 +46,8 @@ def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
 def read_arrays(path: Path) -> dict[str, Array]:
     """The arrays of an npz file as they are stored; raises :class:`WorkspaceError` when it cannot be read.
 
-    The file may be a stranger's. Its arrays are what :func:`write_arrays` writes: not compressed, together no larger than
-    the file, each as large as its header says. So reading costs what the file has cost already.
+    The file may be a stranger's. Its arrays are what :func:`write_arrays` writes: not compressed, together no larger
+    than the file, each as large as its header says. So reading costs what the file has cost already.
     """
     try:
         with zipfile.ZipFile(path) as archive:

@@ -111,8 +111,8 @@ GAMMA = Format("toy-gamma", family=_FAMILY, filename="model.gamma", summary="toy
 
 @attrs.frozen
 class Options:
-    """``mischief`` goes wrong on purpose; ``scale`` shows that an option arrives (it must stay 1 to be right); a stranger
-    may set it within bounds."""
+    """``mischief`` goes wrong on purpose; ``scale`` shows that an option arrives (it must stay 1 to be right); a
+    stranger may set it within bounds."""
 
     mischief: str = ""
     scale: float = attrs.field(

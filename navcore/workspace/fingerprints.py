@@ -16,8 +16,8 @@ from navcore.workspace.digests import digest_of_file
 class Fingerprint:
     """A file or folder: ``digest`` is SHA-256 of its content, ``seen`` of how it lay on the disk when that was taken.
 
-    ``seen`` covers names, sizes, times of the last change and inode numbers. Where it is the same, the content is taken to be
-    the same; where it is not (the workspace was copied, say), the content is read and compared.
+    ``seen`` covers names, sizes, times of the last change and inode numbers. Where it is the same, the content is taken
+    to be the same; where it is not (the workspace was copied, say), the content is read and compared.
     """
 
     digest: str

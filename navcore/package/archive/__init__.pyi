@@ -5,6 +5,7 @@ from .manifest import (
 from .reading import (
     extract_archive as extract_archive,
     read_manifest as read_manifest,
+    read_manifest_with as read_manifest_with,
     read_member as read_member,
 )
 from .refusals import (

@@ -11,8 +11,8 @@
     }
 
 ``files`` lists the stored members in the order of the archive. A file whose content is stored already is not a member:
-its entry says ``same_as`` and names the stored one. Version 1 has no kinds, and keeps the probes under ``.navcore``: there
-the kind of a file is the one of its place in a workspace of today.
+its entry says ``same_as`` and names the stored one. Version 1 has no kinds, and keeps the probes under ``.navcore``:
+there the kind of a file is the one of its place in a workspace of today.
 """
 
 from __future__ import annotations

@@ -54,15 +54,28 @@ def read_member(path: Path, manifest: Manifest, name: str, *, largest: int = LAR
     with _opened(Path(path), DEFAULT_SIZE_LIMITS) as package:
         if package.manifest.digest != manifest.digest:
             raise refusal(Refusal.CHANGED, "there is another package at this path meanwhile.")
-        entry = manifest.file(name)
-        if entry.size > largest:
-            what = f"{name!a} has {entry.size} bytes, more than the {largest} that may be read into memory."
-            raise refusal(Refusal.MEMBER_TOO_LARGE, what)
-        member = package.member(entry)
-        prove_local_header(package.descriptor, member)
-        checks = copy_and_digest(package.descriptor, member.data_offset, member.size, None)
-        _refuse_other_content(checks, entry, member)
-        return read_exactly(package.descriptor, member.data_offset, member.size)
+        return _content(package, name, largest)
+
+
+def read_manifest_with(path: Path, name: str, *, largest: int = LARGEST_READ) -> tuple[Manifest, bytes]:
+    """The manifest of the package at ``path`` and the verified content of one of its files, by one look at the package.
+
+    Raises ``PackageError`` as :func:`read_manifest` and :func:`read_member` do.
+    """
+    with _opened(Path(path), DEFAULT_SIZE_LIMITS) as package:
+        return package.manifest, _content(package, name, largest)
+
+
+def _content(package: _Package, name: str, largest: int) -> bytes:
+    entry = package.manifest.file(name)
+    if entry.size > largest:
+        what = f"{name!a} has {entry.size} bytes, more than the {largest} that may be read into memory."
+        raise refusal(Refusal.MEMBER_TOO_LARGE, what)
+    member = package.member(entry)
+    prove_local_header(package.descriptor, member)
+    checks = copy_and_digest(package.descriptor, member.data_offset, member.size, None)
+    _refuse_other_content(checks, entry, member)
+    return read_exactly(package.descriptor, member.data_offset, member.size)
 
 
 def extract_archive(path: Path, target: Path, *, limits: SizeLimits = DEFAULT_SIZE_LIMITS) -> Manifest:

@@ -16,7 +16,7 @@ from navcore.package.archive.refusals import Refusal, refusal
 LONGEST_NAME = 1024  # bytes of UTF-8: a quarter of Linux's PATH_MAX, the rest is for the folder
 LONGEST_PART = 255  # bytes of UTF-8: NAME_MAX of the usual file systems
 DEEPEST_NAME = 32
-MOST_PLACES = 60_000
+MOST_PLACES = 30_000
 _ROOT = 0
 
 # Control, format (bidirectional and zero-width), surrogate, line and paragraph separator.
@@ -63,7 +63,7 @@ def refuse_unsafe_names(names: Iterable[str]) -> None:
     """Refuse names that are unsafe alone (``refuse_unsafe_name``) or that get into each other's way.
 
     Every name and every folder on the way to it is compared with what stands beside it by case-folded, decomposed form
-    (canonical caseless matching, Unicode standard 3.13). The cost grows with the length of the names, not with their depth.
+    (canonical caseless matching, Unicode standard 3.13). The cost grows with the length of the names, not with depth.
     """
     places: dict[tuple[int, str], _Place] = {}
     for name in names:

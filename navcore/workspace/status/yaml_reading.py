@@ -1,7 +1,8 @@
 """YAML text of anybody's → plain data, in time and memory that its length bounds.
 
-The text is read as a stream of events, and everything that makes YAML costly is left out or counted: no objects and no tags,
-no merge keys, no numbers in base 60 or of more than 400 digits, and a limit on depth, on values and on what aliases unfold to.
+The text is read as a stream of events, and everything that makes YAML costly is left out or counted: no objects and no
+tags, no merge keys, no numbers in base 60 or of more than 400 digits, and a limit on depth, on values and on what
+aliases unfold to.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import yaml
 from navcore.errors import PackageError, WorkspaceError
 
 LARGEST_FILE = 4 << 20
-LARGEST_VALUE = 200_000
+LARGEST_VALUE = 150_000
 DEEPEST = 200
 MOST_DIGITS = 400
 _INTEGER = re.compile(r"[-+]?(0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|0[0-7_]*|[1-9][0-9_]*)\Z")
@@ -51,9 +52,9 @@ def read_text(path: Path) -> str:
 def from_yaml(text: str) -> dict[str, Any]:
     """The mapping that ``text`` holds. Nothing but plain data is ever built; aliases share what they repeat.
 
-    Raises :class:`PackageError` (code ``yaml``) for text that is no YAML mapping, is larger than 4 MiB, has a key twice, a
-    merge key, a tag or an integer of more than 400 digits, is nested deeper than 200 levels, or unfolds by its aliases to
-    more than 200 000 values.
+    Raises :class:`PackageError` (code ``yaml``) for text that is no YAML mapping, is larger than 4 MiB, has a key
+    twice, a merge key, a tag or an integer of more than 400 digits, is nested deeper than 200 levels, or unfolds by its
+    aliases to more than 150 000 values.
     """
     if len(text) > LARGEST_FILE:
         raise _refused(f"it is larger than {LARGEST_FILE >> 20} MiB")
@@ -127,7 +128,7 @@ class _Reading:
         while not isinstance(event := next(events), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent) or event.tag not in (None, "!"):
                 raise _refused(f"it has a key that is no plain one{_line(event)}")
-            if event.value == "<<" and event.style is None:
+            if event.value == "<<" and event.implicit[0]:
                 raise _refused(f"it has a merge key{_line(event)}")
             key = self._value(event, events, depth)
             if key in found:

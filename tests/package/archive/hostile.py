@@ -396,12 +396,51 @@ def _listing_cases() -> list[Case]:
         Case("same as itself", "same-as", _document(files=[*good, alias | {"same_as": "onnx/copy.yaml"}])),
         Case("same as the manifest", "same-as", _document(files=[*good, alias | {"same_as": "manifest.json"}])),
         Case("same in a circle", "same-as",
-             _document(files=[*good, alias | {"same_as": "onnx/b"}, alias | {"name": "onnx/b", "same_as": "onnx/copy.yaml"}])),
+             _document(files=[*good, alias | {"same_as": "onnx/b"},
+                              alias | {"name": "onnx/b", "same_as": "onnx/copy.yaml"}])),
         Case("same as a copy", "same-as",
              _document(files=[*good, alias, alias | {"name": "onnx/b", "same_as": "onnx/copy.yaml"}])),
         Case("same with another size", "same-as", _document(files=[*good, alias | {"size": 1 << 40}])),
         Case("same with another digest", "same-as", _document(files=[*good, alias | {"sha256": "0" * 64}])),
     ]  # fmt: skip
+
+
+def _kind_of_file_cases() -> list[Case]:
+    """What a package may not hold, whatever its manifest calls it; nothing below .navcore ever comes out of one."""
+    places = (
+        ".navcore/journal.jsonl", ".navcore/marker.json", ".navcore/marker.json/x", ".navcore/checking",
+        ".navcore/checking/onnx-x/a", ".navcore/probes/0.npz", ".navcore/samples-unfinished", "onnx/.navcore/x.log",
+        "secret.txt", "onnx", "Torch/model.pt", "model_input/0.npz", "model_input/other/0.npz",
+        "model_input/correctness/00.npz", "model_input/correctness/0.pkl", "model_output/profiling/x.npz",
+        "probes/x.npz", "probes/a/0.npz", "status.yml", ".onnx/model.onnx", "onnx/.hidden",
+    )  # fmt: skip
+    old = ("journal.jsonl", "probes/x.npz", "probes/a/0.npz", "marker.json", "probes")
+
+    def version_1(name: str) -> bytes:
+        files = {**FILES, name: b"x"}
+        listed = [{key: part for key, part in one.items() if key != "kind"} for one in manifest(files)["files"]]
+        return package(files, manifest(files, manifest_version=1, files=listed))
+
+    def declared(kind: Any) -> bytes:
+        return _entries(lambda files: files[1].update(kind=kind))
+
+    return [
+        *(Case(f"declared a model: {name}", "kind", package({**FILES, name: b"x"}, manifest(
+            files=[*manifest()["files"], entry(name, b"x") | {"kind": "model"}]))) for name in places
+          if not name.startswith("onnx") or name in ("onnx/.navcore/x.log", "onnx/.hidden")),
+        *(Case(f"of version 1: .navcore/{name}", "kind", version_1(f".navcore/{name}")) for name in old),
+        *(Case(f"declared as {kind!a}", "kind", declared(kind))
+          for kind in ("code", "", "MODEL", 7, None, [], "record")),
+        Case("no kind", "manifest-shape", _entries(lambda files: files[1].pop("kind"))),
+        Case("a kind in version 1", "manifest-shape", _document(manifest_version=1)),
+        Case("two places of version 1 that are one", "name-duplicate", _both_probes()),
+    ]  # fmt: skip
+
+
+def _both_probes() -> bytes:
+    files = {**FILES, ".navcore/probes/0.npz": b"a", "probes/0.npz": b"b"}
+    listed = [{key: part for key, part in one.items() if key != "kind"} for one in manifest(files)["files"]]
+    return package(files, manifest(files, manifest_version=1, files=listed))
 
 
 def _limit_cases() -> list[Case]:
@@ -415,6 +454,12 @@ def _limit_cases() -> list[Case]:
         Case("too many members", "too-many-members", good, SizeLimits(members=1)),
         Case("too many copies", "too-many-members", copy_bomb, SizeLimits(members=100)),
         Case("manifest too large", "manifest-too-large", good, SizeLimits(manifest_bytes=100)),
+        Case("manifest of many objects", "manifest-too-large", _document(meta={"a": [{}] * 30_000})),
+        Case("manifest of many values", "manifest-too-large", _document(meta={"a": [0] * 300_000})),
+        Case("a key twice among many", "manifest-duplicate-key",
+             _text('"model"', ", ".join(f'"k{n}": 0' for n in range(100_000)) + ', "k9": 0, "model"')),
+        Case("many deep names", "too-many-members",
+             package({"onnx/" + "/".join([f"{n:04d}"] * 20): b"" for n in range(1700)})),
         Case("manifest of 17 MiB", "manifest-too-large", _document(meta={"a": "x" * (17 << 20)})),
         Case("too much in all", "expansion", good, SizeLimits(total_bytes=100)),
         Case("copies of one member fill the disk", "expansion", copy_bomb),
@@ -431,5 +476,6 @@ CASES = [
     *_layout_cases(),
     *_manifest_cases(),
     *_listing_cases(),
+    *_kind_of_file_cases(),
     *_limit_cases(),
 ]

@@ -109,7 +109,8 @@ def listed(name: str, kind: str | None = None, version: int = 2) -> bytes:
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("status.yaml", "record"), ("navigator.log", "record"), ("onnx/config.yaml", "record"), ("onnx/x.log", "record"),
+        ("status.yaml", "record"), ("navigator.log", "record"), ("onnx/config.yaml", "record"),
+        ("onnx/x.log", "record"),
         ("onnx/model.onnx", "model"), ("tf-savedmodel/model.savedmodel/variables/x.index", "model"),
         ("model_input/correctness/0.npz", "sample"), ("probes/0.npz", "sample"), ("probes/index.json", "sample"),
         ("model_output/profiling/12.npz", "output"),

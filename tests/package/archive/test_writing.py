@@ -80,8 +80,8 @@ def test_equal_contents_are_stored_once_and_extracted_as_separate_files(tmp_path
         "onnx/a": None, "onnx/b": None, "onnx/c": "onnx/a", "onnx/d": None, "onnx/e": "onnx/d", "onnx/f": "onnx/a",
     }  # fmt: skip
     assert path.stat().st_size < 2 * len(big) + 4096
-    assert {name: (tmp_path / "out" / name).read_bytes() for name in contents} == contents
-    assert {(tmp_path / "out" / name).stat().st_nlink for name in contents} == {1}
+    assert {name: (tmp_path / "out" / "onnx" / name).read_bytes() for name in contents} == contents
+    assert {(tmp_path / "out" / "onnx" / name).stat().st_nlink for name in contents} == {1}
 
 
 def test_nothing_to_pack_is_a_package_too(tmp_path: Path) -> None:
@@ -194,7 +194,8 @@ folder = Path(sys.argv[1])
 print("ready", flush=True)
 while True:
     for version in "ab":
-        write_archive(folder / "x.nav", [Member("onnx/weights", folder / version)], meta={"version": version}, override=True)
+        members = [Member("onnx/weights", folder / version)]
+        write_archive(folder / "x.nav", members, meta={"version": version}, override=True)
 """
 
 

@@ -298,7 +298,7 @@ def test_what_is_not_ours_is_refused(text: str, code: str, told: str) -> None:
 def test_aliases_cannot_unfold_to_more_than_memory_holds() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 30)]
-    with pytest.raises(PackageError, match="more than 200000 values"):
+    with pytest.raises(PackageError, match="more than 150000 values"):
         read_status("\n".join(lines))
 
 
