@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import navcore as nav
-from navcore.package.load import elsewhere, merged
+from navcore.package.retest import elsewhere, merged
 from navcore.workspace.results import Failure, FormatResult, RuntimeResult, Status
 from navcore.workspace.status.file import read_status
 
@@ -174,10 +174,10 @@ def test_a_kill_while_loading_leaves_what_can_be_loaded_again(
     def killed(*_: object, **__: object) -> None:
         raise Killed
 
-    for where in ("extract_archive", "replace_whole", "_retest", "publish"):
+    for where in ("extract_archive", "replace_whole", "retest", "publish"):
         monkeypatch.setattr(f"navcore.package.load.{where}", killed)
         with pytest.raises(Killed):
-            nav.load(packed, workdir=tmp_path / where, retest_conversions=where == "_retest")
+            nav.load(packed, workdir=tmp_path / where, retest_conversions=where == "retest")
         monkeypatch.undo()
         monkeypatch.setenv("NAVCORE_EXTRA_PLUGINS", "toy=navcore.testing.toy")
         package = nav.load(packed, workdir=tmp_path / where, override_workdir=True, retest_conversions=False)
