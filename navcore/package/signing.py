@@ -52,7 +52,7 @@ def sign_package(
                 config.use_elliptic_key_signer(private_key=key)
             else:
                 config.use_certificate_signer(
-                    private_key=key, signing_certificate=certificate, certificate_chain=list(chain)
+                    private_key=key, signing_certificate=certificate, certificate_chain=list(chain) or [certificate]
                 )
         config.sign(path, private)
         write_text(target, private.read_text("utf-8"))
@@ -80,8 +80,7 @@ def refuse_unsigned(path: Path, manifest: Manifest, by: SignedBy) -> None:
     try:
         config.verify(path, signature)
     except Exception as error:  # of its own, of its parsers, of the cryptography below: each means that it does not fit
-        reason = str(error).partition("\n")[0][:200] or type(error).__name__
-        raise _refused(path, f"it is not signed by that key: {ascii(reason)[1:-1]}.") from error
+        raise _refused(path, f"it is not signed as it has to be: {_reason(error)}.") from error
 
 
 def settle_trust(path: Path, manifest: Manifest, trust: bool | SignedBy) -> bool:
@@ -130,11 +129,20 @@ def _wrong_key() -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error).partition("\n")[0][:200]
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else _reason(error)
         raise OptionError(
-            f"The key or certificate cannot be used: {reason or type(error).__name__}.",
+            f"The key or certificate cannot be used: {reason}.",
             hint="Give PEM files; keys are elliptic-curve keys (secp256r1, secp384r1, secp521r1) without a password.",
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """The first sentence of an error, on one line; of a file that differs its name, without the two digests."""
+    if isinstance(error, AttributeError | TypeError | KeyError | IndexError | UnicodeError):
+        return "it holds nothing of that kind"
+    text = str(error).partition("\n")[0].partition(". ")[0].partition(": Expected")[0]
+    line = "".join(character for character in text[:200] if character.isprintable())
+    return line.replace("\\", "").strip(" .[]\"'") or type(error).__name__
 
 
 def _library() -> Any:
@@ -143,7 +151,8 @@ def _library() -> Any:
         import model_signing.verifying
     except ImportError as error:
         raise Unavailable(
-            f"Signatures need a package that is not installed: {error}.", hint='pip install "navcore[signing]"'
+            f"Signatures need a package that is not installed: {error}.",
+            hint='Install it with: pip install "navcore[signing]"',
         ) from error
     return model_signing
 
