@@ -11,8 +11,7 @@ import pytest
 import navcore as nav
 from navcore.errors import OptionError, PackageError, PackageExists
 from navcore.package.reading import read_told
-from navcore.package.signing import sign_package
-from navcore.package.trust import settle_trust
+from navcore.package.signing import settle_trust, sign_package
 
 from .hostile_records import FILES, good, told
 
