@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 import tempfile
 import tomllib
@@ -60,6 +61,7 @@ nox.options.sessions = [
     "core",
     "processes",
     "minimums(core)",
+    "fuzz",
     "examples",
     "types",
     "wheels",
@@ -105,6 +107,15 @@ def processes(session: nox.Session) -> None:
     session.run(
         str(CORE_PYTHON), *CORE_TESTS, "processes and not slow", *session.posargs, external=True, env=COMPILE_ONCE
     )
+
+
+@nox.session(venv_backend="none", requires=["core"])
+def fuzz(session: nox.Session) -> None:
+    """A minute of packages, manifests, records, configs and samples changed at random; another seed each day."""
+    seed = datetime.date.today().isoformat().replace("-", "")
+    for file in ("tests/package/archive/test_fuzz.py", "tests/package/test_record_fuzz.py"):
+        environment = {"NAVCORE_FUZZ_SECONDS": "30", "NAVCORE_FUZZ_SEED": seed}
+        session.run(str(CORE_PYTHON), "-m", "pytest", file, *session.posargs, external=True, env=environment)
 
 
 @nox.session

@@ -40,6 +40,7 @@ from .contract import (
     fill_call as fill_call,
     flatten_call as flatten_call,
     flatten_result as flatten_result,
+    harmless as harmless,
     hookimpl as hookimpl,
     profiler as profiler,
     rename_tensors as rename_tensors,
@@ -85,6 +86,7 @@ from .package import (
     Console as Console,
     MetricValue as MetricValue,
     PackageDescriptor as PackageDescriptor,
+    SignedBy as SignedBy,
 )
 from .planning import (
     Plan as Plan,

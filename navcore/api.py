@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from navcore.contract import Format, ProfilerConfig, resolve_batch_sizes
 from navcore.errors import OptionError, Unavailable, UnknownFormat
 from navcore.planning import (
+    Limits,
     Plan,
     PlanSettings,
     Source,
@@ -23,7 +24,7 @@ from navcore.registry import Registry, load_registry, resolve_options
 from navcore.workspace import Settings, shown
 
 if TYPE_CHECKING:
-    from navcore.package import PackageDescriptor
+    from navcore.package import PackageDescriptor, SignedBy
     from navcore.workspace import Observer, RunArguments
 
 
@@ -79,7 +80,7 @@ def plan(model: Any, dataloader: Any = None, **arguments: Unpack[RunArguments]) 
 
 
 def _planned_source(model: Any, registry: Registry) -> Source:
-    names = {format.name: format for format in registry.formats}
+    names: dict[str, Format] = {format.name: format for format in registry.formats}
     if isinstance(model, Format | str) and str(model) in names:
         return Source(names[str(model)])
     return identify(model, registry)
@@ -136,7 +137,9 @@ def load(
     run_profiling: bool | None = None,
     profiler_config: ProfilerConfig | None = None,
     *,
-    trust: bool = False,
+    trust: bool | SignedBy = False,
+    timeout: float | None = None,
+    memory_limit: int | None = None,
     executor: Executor | None = None,
     progress: Observer | None = None,
 ) -> PackageDescriptor:
@@ -150,29 +153,39 @@ def load(
             ``False`` takes over what was recorded.
         run_profiling: ``None`` means: as ``retest_conversions``.
         profiler_config: another measurement than the recorded one.
-        trust: allow what can execute code (TorchScript, ``.pt2``, engines, SavedModel). Without it everything is
-            extracted and checked, formats that are data work at once, and the others say that they need it.
+        trust: obey the package: allow what can execute code (TorchScript, ``.pt2``, engines, SavedModel) and use
+            what it recorded of options, device, limits and profiler. Without trust everything is extracted and checked,
+            formats that are data work at once, the others say that they need it, and what was recorded is shown on its
+            row; of options only numbers that a route declares harmless are used. :class:`SignedBy` trusts the holder
+            of a key.
+        timeout: seconds that one step may take; by default what was recorded, and without trust 300 and the time of the
+            measurement.
+        memory_limit: bytes of resident memory that one step may use; by default what was recorded, and without trust
+            2 GiB and eight times the size of the models.
         executor: where the steps run.
         progress: receives an event whenever something begins or ends.
 
     Raises:
         PackageError: the file is damaged, tampered with or hostile; nothing is written then.
-        OptionError: ``run_profiling=True`` with ``retest_conversions=False``.
+        OptionError: ``run_profiling=True`` with ``retest_conversions=False``, a limit that limits nothing, a key
+            that is none.
         WorkspaceError: the target workspace exists and ``override_workdir`` was not given.
     """
-    from navcore.package import load_package
+    from navcore.package import SignedBy, load_package
 
     given = settled_for_package(
         path=path, workdir=workdir, override_workdir=override_workdir, retest_conversions=retest_conversions,
-        run_profiling=run_profiling, profiler_config=profiler_config, trust=trust, executor=executor, progress=progress,
+        run_profiling=run_profiling, profiler_config=profiler_config, timeout=timeout, memory_limit=memory_limit,
+        executor=executor, progress=progress,
     )  # fmt: skip
+    trusted = trust if isinstance(trust, SignedBy) else settled_for_package(trust=trust)["trust"]
     retest, measure = given["retest_conversions"], given["run_profiling"]
     if measure and not retest:
         raise OptionError("run_profiling=True needs retest_conversions=True: only what was tested here is measured.")
     return load_package(
-        given["path"], workdir=given["workdir"], override=given["override_workdir"], retest=retest,
-        run_profiling=retest if measure is None else measure,
-        profiler_config=profiler_config, trust=given["trust"], executor=executor, observer=progress,
+        given["path"], workdir=given["workdir"], override=given["override_workdir"], retest_conversions=retest,
+        run_profiling=retest if measure is None else measure, profiler_config=profiler_config, trust=trusted,
+        limits=Limits(given["timeout"], given["memory_limit"]), executor=executor, observer=progress,
     )  # fmt: skip
 
 

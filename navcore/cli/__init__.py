@@ -19,6 +19,7 @@ COMMANDS = {
     "inspect": ("packages", "Show what a package or workspace holds, without reading a byte of its models."),
     "report": ("packages", "Print the table of a package or workspace, or its results as JSON."),
     "verify": ("packages", "Test a package on this machine, against the samples it carries."),
+    "sign": ("packages", "Sign a package with a key, so that others can tell whom it comes from."),
     "profile": ("packages", "Measure the models of a package or workspace again."),
     "doctor": ("listings", "Examine this machine: Python, plugins, and every runtime with the reason why not."),
     "self-check": ("selfcheck", "Take small models to every format that is installed, and report what works here."),

@@ -101,7 +101,7 @@ def _told(error: Exception) -> Refused:
         sentence = str(error)
         for argument, option in _SPELLED.items():
             sentence = sentence.replace(argument, option)
-        return (Misused if isinstance(error, OptionError | UnknownFormat) else Refused)(sentence)
+        return (Misused if isinstance(error, OptionError | UnknownFormat) else Refused)(shown(sentence))
     if isinstance(error, OSError) and error.errno in _DISK_TROUBLE:
         place = f" at {error.filename}" if error.filename else ""
         return Refused(f"The disk cannot be written{place}: {error.strerror}. Free space, or give another --workdir.")
@@ -110,12 +110,31 @@ def _told(error: Exception) -> Refused:
 
 def tell(sentence: str) -> None:
     """A line for people, on standard error."""
-    click.echo(sentence, err=True)
+    click.echo(shown(sentence), err=True)
+
+
+def shown(text: str) -> str:
+    """``text`` with a visible escape in place of what a terminal would obey or hide: it may be a stranger's."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() or character == "\n" else character.encode("unicode_escape").decode()
+        for character in text
+    )
 
 
 def print_json(value: Any) -> None:
-    """``value`` as indented JSON. A number that JSON has no word for (NaN, infinity) is ``null``."""
-    click.echo(json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False))
+    """``value`` as indented JSON. A number that JSON has no word for (NaN, infinity) is ``null``.
+
+    What cannot be seen is escaped: JSON has an escape for every character, and means the same with it.
+    """
+    text = json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
+    lines = (line if line.isprintable() else "".join(map(_json_escape, line)) for line in text.split("\n"))
+    click.echo("\n".join(lines))
+
+
+def _json_escape(character: str) -> str:
+    return character if character.isprintable() else json.dumps(character)[1:-1]
 
 
 def _finite(value: Any) -> Any:
@@ -137,6 +156,6 @@ def print_results(results: Sequence[FormatResult]) -> None:
 
 def print_columns(rows: Sequence[Sequence[str]]) -> None:
     """Rows as left-aligned columns, the first row in front as their heads."""
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    widths = [max(len(shown(cell)) for cell in column) for column in zip(*rows, strict=True)]
     for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        click.echo(shown("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()))

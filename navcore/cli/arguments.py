@@ -192,6 +192,11 @@ def workspace_options(function: Function) -> Function:
     return _decorated(function, _WORKSPACE)
 
 
+def limit_options(function: Function) -> Function:
+    """Decorate a command with the limits of one step."""
+    return _decorated(function, (*_RUN["timeout"], *_RUN["memory_limit"]))
+
+
 def _decorated(function: Function, options: Iterable[Callable[[Function], Function]]) -> Function:
     for option in reversed(tuple(options)):
         function = option(function)

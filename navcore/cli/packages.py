@@ -1,4 +1,4 @@
-"""``navcore inspect``, ``report``, ``verify`` and ``profile``: what is done with a package or a workspace."""
+"""``navcore inspect``, ``report``, ``verify``, ``sign`` and ``profile``: what is done with a package or a workspace."""
 
 from __future__ import annotations
 
@@ -11,16 +11,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from navcore.cli import COMMANDS
-from navcore.cli.answers import NOT_OK, Command, json_option, print_columns, print_json, print_results, tell
-from navcore.cli.arguments import measuring_options, profiler_config, workspace_options
+from navcore.cli.answers import NOT_OK, Command, json_option, print_columns, print_json, print_results, shown, tell
+from navcore.cli.arguments import limit_options, measuring_options, profiler_config, workspace_options
 
 if TYPE_CHECKING:
-    from navcore.package import FileEntry, PackageDescriptor
+    from navcore.package import FileEntry, PackageDescriptor, SignedBy
     from navcore.workspace import FormatResult, Record
 
 _where = click.argument("where", metavar="PACKAGE", type=click.Path(path_type=Path, exists=True))
 _file = click.argument("package", metavar="FILE", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-_trust = click.option("--trust", is_flag=True, help="Allow formats whose loading can execute code.")
+_trust = click.option(
+    "--trust",
+    is_flag=True,
+    help="Obey the package: allow formats whose loading can execute code, and what it recorded.",
+)
+_existing = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 @click.command("inspect", cls=Command, short_help=COMMANDS["inspect"][1])
@@ -37,17 +42,17 @@ def inspect(where: Path, as_json: bool) -> None:
         return
     for key, value in _identity(where, record).items():
         if not isinstance(value, list):
-            click.echo(f"{key.replace('_', ' '):<16}  {'–' if value is None else value}")
+            click.echo(shown(f"{key.replace('_', ' '):<16}  {'–' if value is None else value}"))
     for side in ("inputs", "outputs"):
         for tensor in _identity(where, record)[side]:
             shape = ", ".join(str(size) for size in tensor["shape"])
-            click.echo(f"{side[:-1]:<16}  {tensor['name']}  {tensor['dtype']}  ({shape})")
+            click.echo(shown(f"{side[:-1]:<16}  {tensor['name']}  {tensor['dtype']}  ({shape})"))
     click.echo()
     if files:
         from navcore.package import size_text
 
-        rows = [(one.name, size_text(one.size), one.sha256[:12], one.same_as or "") for one in files]
-        print_columns([("file", "size", "sha256", "same as"), *rows])
+        rows = [(one.name, str(one.kind), size_text(one.size), one.sha256[:12], one.same_as or "") for one in files]
+        print_columns([("file", "kind", "size", "sha256", "same as"), *rows])
         click.echo()
     print_results(record.results)
 
@@ -67,6 +72,14 @@ def report(where: Path, as_json: bool) -> None:
 @click.command("verify", cls=Command, short_help=COMMANDS["verify"][1])
 @_file
 @_trust
+@click.option("--key", type=_existing, metavar="PEM", help="Trust it if the holder of this public key signed it.")
+@click.option(
+    "--certificate", type=_existing, metavar="PEM", help="Trust it if a signer that these authorities know signed it."
+)
+@click.option(
+    "--signature", type=_existing, metavar="FILE", help="The signature. Default: beside FILE, with .sig added."
+)
+@limit_options
 @click.option(
     "--workdir",
     type=click.Path(path_type=Path, file_okay=False),
@@ -75,10 +88,22 @@ def report(where: Path, as_json: bool) -> None:
 )
 @click.option("--override-workdir", is_flag=True, help="Replace a workspace that is there already.")
 @json_option
-def verify(package: Path, trust: bool, workdir: Path | None, override_workdir: bool, as_json: bool) -> None:
+def verify(
+    package: Path,
+    trust: bool,
+    key: Path | None,
+    certificate: Path | None,
+    signature: Path | None,
+    timeout: float | None,
+    memory_limit: int | None,
+    workdir: Path | None,
+    override_workdir: bool,
+    as_json: bool,
+) -> None:
     """Test the package FILE on this machine, against the samples it carries; nothing is measured.
 
-    The exit code is 1 when a row that was ok is not ok here, and when no row could be tested here at all.
+    The exit code is 1 when a row that was ok is not ok here, when no row could be tested here at all, and when the
+    signature that --key or --certificate asks for does not fit. A package that is not trusted has limits of its own.
     """  # fmt: skip
     from navcore.api import load
     from navcore.package import Console
@@ -87,7 +112,10 @@ def verify(package: Path, trust: bool, workdir: Path | None, override_workdir: b
     folder = Path(tempfile.mkdtemp(prefix="navcore-verify-")) if workdir is None else workdir
     worth_keeping = workdir is not None
     try:
-        found = load(package, folder, override_workdir, run_profiling=False, trust=trust, progress=Console())
+        found = load(
+            package, folder, override_workdir, run_profiling=False, trust=_trusted(trust, key, certificate, signature),
+            timeout=timeout, memory_limit=memory_limit, progress=Console(),
+        )  # fmt: skip
         tested, lost = _compared(recorded.results, found.results)
         ok = bool(tested) and not lost
         worth_keeping = worth_keeping or not ok
@@ -105,10 +133,44 @@ def verify(package: Path, trust: bool, workdir: Path | None, override_workdir: b
         raise click.exceptions.Exit(NOT_OK)
 
 
+@click.command("sign", cls=Command, short_help=COMMANDS["sign"][1])
+@_file
+@click.option(
+    "--key", type=_existing, required=True, metavar="PEM", help="The private key: an elliptic-curve key as PEM."
+)
+@click.option("--certificate", type=_existing, metavar="PEM", help="The certificate of that key.")
+@click.option(
+    "--chain",
+    type=_existing,
+    multiple=True,
+    metavar="PEM",
+    help="A certificate between that one and an authority that a verifier knows; may be repeated.",
+)
+@click.option(
+    "--signature",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Where to write the signature. Default: beside FILE, with .sig added.",
+)
+@click.option("--override", is_flag=True, help="Replace a signature that is there already.")
+def sign(
+    package: Path, key: Path, certificate: Path | None, chain: tuple[Path, ...], signature: Path | None, override: bool
+) -> None:
+    """Sign the package FILE: the names and contents of all its files, in the format of OpenSSF model signing.
+
+    Needs pip install "navcore[signing]".
+    """  # fmt: skip
+    from navcore.package import sign_package
+
+    written = sign_package(package, key, certificate=certificate, chain=chain, signature=signature, override=override)
+    tell(f"Signed: {written}")
+
+
 @click.command("profile", cls=Command, short_help=COMMANDS["profile"][1])
 @_where
 @measuring_options
 @_trust
+@limit_options
 @workspace_options
 @json_option
 def profile(
@@ -116,6 +178,8 @@ def profile(
     batch_sizes: tuple[int, ...],
     measurement_interval: float | None,
     trust: bool,
+    timeout: float | None,
+    memory_limit: int | None,
     workdir: Path | None,
     override_workdir: bool,
     as_json: bool,
@@ -123,7 +187,7 @@ def profile(
     """Measure the models of PACKAGE again, and keep the numbers in its workspace.
 
     A .nav file is extracted into a workspace under --workdir first. A format whose loading can execute code needs
-    --trust.
+    --trust, and so does what was recorded of options, device and profiler.
     """
     from navcore.api import load
 
@@ -131,7 +195,8 @@ def profile(
         package = _package_at(where, trust)
     else:
         package = load(where, workdir, override_workdir, retest_conversions=False, trust=trust)
-    package.profile(profiler_config(batch_sizes, measurement_interval))
+    asked = profiler_config(batch_sizes, measurement_interval)
+    package.profile(asked, timeout=timeout, memory_limit=memory_limit)
     if as_json:
         print_json(_results_data(package.results))
     else:
@@ -145,11 +210,20 @@ def _opened(where: Path) -> tuple[Record, tuple[FileEntry, ...]]:
 
     if where.is_dir():
         return read_status(_workspace_at(where) / "status.yaml"), ()
-    from navcore.package import read_manifest, read_member
+    from navcore.package import read_record
 
-    manifest = read_manifest(where)
-    text = read_member(where, manifest, "status.yaml").decode("utf-8", "replace")
-    return read_status(text), manifest.files
+    record, manifest = read_record(where)
+    return record, manifest.files
+
+
+def _trusted(trust: bool, key: Path | None, certificate: Path | None, signature: Path | None) -> bool | SignedBy:
+    from navcore.package import SignedBy
+
+    if key is None and certificate is None:
+        if signature is not None:
+            raise click.UsageError("--signature needs --key or --certificate, to know who may have signed.")
+        return trust
+    return SignedBy(key, certificate, signature)
 
 
 def _workspace_at(where: Path) -> Path:
@@ -189,7 +263,10 @@ def _identity(where: Path, record: Record) -> dict[str, Any]:
 
 
 def _files_data(files: Sequence[FileEntry]) -> list[dict[str, Any]]:
-    return [{"name": one.name, "size": one.size, "sha256": one.sha256, "same_as": one.same_as} for one in files]
+    return [
+        {"name": one.name, "kind": one.kind, "size": one.size, "sha256": one.sha256, "same_as": one.same_as}
+        for one in files
+    ]
 
 
 def _results_data(results: Sequence[FormatResult]) -> list[dict[str, Any]]:

@@ -19,6 +19,10 @@ from .formats import (
     matching as matching,
     the_one as the_one,
 )
+from .harmless_options import (
+    harmless as harmless,
+    is_harmless as is_harmless,
+)
 from .hookspecs import (
     hookimpl as hookimpl,
 )
@@ -32,7 +36,16 @@ from .jobs import (
     Runner as Runner,
     RunnerJob as RunnerJob,
 )
-from .precision import Precision as Precision
+from .names import (
+    InnerPath as InnerPath,
+    Name as Name,
+    TensorName as TensorName,
+    name_or_none as name_or_none,
+    path_or_none as path_or_none,
+)
+from .precision import (
+    Precision as Precision,
+)
 from .profiler_config import (
     WARM_UP_BLOCKS as WARM_UP_BLOCKS,
     WARM_UP_SECONDS as WARM_UP_SECONDS,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
+from navcore.contract.names import Name, name_or_none
 from navcore.errors import InputError, UnknownFormat
 
 if TYPE_CHECKING:
@@ -91,12 +92,13 @@ class Live:
         return any(f"{kind.__module__}.{kind.__qualname__}" in self.types for kind in type(model).__mro__)
 
 
-def _check_name(_format: Format, _attribute: attrs.Attribute[str], name: str) -> None:
-    if not _NAME.fullmatch(name):
+def _format_name(name: str) -> Name:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InputError(
             f"{name!r} cannot name a format: a name is also a folder,",
             hint="so use lower-case letters, digits, '.', '_' and '-'.",
         )
+    return Name(name)
 
 
 @attrs.frozen(repr=False)
@@ -114,11 +116,11 @@ class Format:
     ``trust=True`` before it is used. ``suffixes`` are the file endings by which a source on disk is recognised.
     """
 
-    name: str = attrs.field(validator=_check_name)
-    family: str = attrs.field(eq=False, default=attrs.Factory(lambda self: self.name, takes_self=True))
-    filename: str = attrs.field(eq=False, default="model")
+    name: Name = attrs.field(converter=_format_name)
+    family: Name = attrs.field(eq=False, converter=Name, default=attrs.Factory(lambda self: self.name, takes_self=True))
+    filename: Name = attrs.field(eq=False, converter=Name, default=Name("model"))
     jit_type: JitType | None = attrs.field(eq=False, default=None)
-    precision: str | None = attrs.field(eq=False, default=None)
+    precision: Name | None = attrs.field(eq=False, converter=name_or_none, default=None)
     data_only: bool = attrs.field(eq=False, default=False)
     suffixes: tuple[str, ...] = attrs.field(eq=False, default=())
     summary: str = attrs.field(eq=False, default="")

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from navcore.contract.names import TensorName
 from navcore.contract.pytree import Parts, Template, fill_call, flatten_result, no_parts
-from navcore.errors import PluginError
+from navcore.errors import InputError, PluginError
 
 if TYPE_CHECKING:
     import numpy as np
 
 Feeds = Mapping[str, "np.ndarray"]
 """The inputs of one call: input name → host array, the batch axis in place."""
+LARGEST_SIZE = (1 << 63) - 1
+_DTYPE_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}(\[[a-z0-9]{1,8}\])?")
 
 
 def dtype_named(name: str) -> np.dtype[Any]:
@@ -28,6 +33,27 @@ def dtype_named(name: str) -> np.dtype[Any]:
     return np.dtype(name)
 
 
+def _tensor_name(name: str) -> str:
+    """A checked name, declared as the text that it is: plugins go on to handle it as text."""
+    return TensorName(name)
+
+
+def _dtype_name(_spec: TensorSpec, _attribute: attrs.Attribute[str], name: str) -> None:
+    """Numpy takes much more for a dtype than its name, such as the layout of a record of any size."""
+    if not _DTYPE_NAME.fullmatch(name):
+        raise InputError(f"{ascii(name)[:80]} is not the name of a dtype.")
+
+
+def _sizes(shape: Iterable[int | str]) -> tuple[int | str, ...]:
+    return tuple(TensorName(size) if isinstance(size, str) else _size(size) for size in shape)
+
+
+def _size(size: object) -> int:
+    if isinstance(size, bool) or not isinstance(size, Integral) or not 0 <= int(size) <= LARGEST_SIZE:
+        raise InputError(f"{ascii(size)[:80]} is not the size of an axis.")
+    return int(size)
+
+
 @attrs.frozen
 class Axis:
     """A dynamic axis: its symbol, and the smallest, typical and largest size, all inclusive.
@@ -36,7 +62,7 @@ class Axis:
     only seen to vary in the data may turn out to be fixed by the model.
     """
 
-    symbol: str
+    symbol: str = attrs.field(converter=_tensor_name)
     minimum: int
     typical: int
     maximum: int
@@ -56,9 +82,9 @@ class Axis:
 class TensorSpec:
     """One input or output. ``shape`` holds a size per fixed axis and a symbol per dynamic axis, batch axis included."""
 
-    name: str
-    dtype: str
-    shape: tuple[int | str, ...]
+    name: str = attrs.field(converter=_tensor_name)
+    dtype: str = attrs.field(validator=_dtype_name)
+    shape: tuple[int | str, ...] = attrs.field(converter=_sizes)
 
     @property
     def dimensions(self) -> tuple[int, ...]:

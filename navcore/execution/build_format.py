@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from navcore.contract import Artifact, ExportJob, Format, Made
+from navcore.contract import Artifact, ExportJob, Format, Made, Name
 from navcore.errors import PluginError
 from navcore.execution.artifacts import product_of
 from navcore.execution.isolation import captured_output
@@ -23,6 +23,7 @@ from navcore.execution.step_children import RunForked, RunStep, StepAnswer, run_
 from navcore.planning import Step
 from navcore.workspace import (
     Failure,
+    Fingerprint,
     Journal,
     Outcome,
     Status,
@@ -30,6 +31,7 @@ from navcore.workspace import (
     describe,
     died,
     digest,
+    fingerprint,
     fresh_folder,
     from_data,
     move_contents,
@@ -67,12 +69,12 @@ class BuildResult:
 
 @attrs.frozen
 class _Entry:
-    """What the journal remembers of a build; ``files`` are the sizes of what the product's folder held."""
+    """What the journal remembers of a build; ``files`` tell what the product's folder held."""
 
     outcome: Outcome
     made: Made | None
     product: str
-    files: Mapping[str, int]
+    files: Mapping[str, Fingerprint]
     limits: StepLimits
 
 
@@ -107,7 +109,7 @@ def recall(context: RunContext, step: Step, key: str) -> BuildResult | None:
     present = (
         placed is not None
         and placed["product"] == entry.product
-        and all(_has_size(folder / name, size) for name, size in entry.files.items())
+        and all(told.fits(folder / name) for name, told in entry.files.items())
     )
     return BuildResult(outcome, key, entry.made, entry.product, reused=True, present=present)
 
@@ -137,10 +139,6 @@ def discard_product(context: RunContext, target: Format) -> None:
         _clear_product(folder)
 
 
-def _has_size(path: Path, size: int) -> bool:
-    return path.exists() and size_of(path) == size
-
-
 def make(
     context: RunContext,
     step: Step,
@@ -156,10 +154,10 @@ def make(
     """
     folder = context.workspace.format_folder(step.target.name)
     folder.mkdir(exist_ok=True)
-    private = fresh_folder(context.workspace.private / "making" / f"{step.target.name}-{step.route.name}")
+    private = fresh_folder(context.workspace.unfinished(Name("making"), step.target.name, Name(step.route.name)))
     product = private / "product"
     product.mkdir()
-    log = folder / f"{step.route.name}.log"
+    log = context.workspace.log_of(step.target.name, Name(step.route.name))
     place = StepPlace(private, log, step.route.who, context.limits)
     output = product / step.target.filename
     if step.route.hook == "convert":
@@ -265,17 +263,18 @@ def _accept(context: RunContext, step: Step, key: str, answer: StepAnswer, writt
     if outcome.log:
         outcome = attrs.evolve(outcome, log=context.workspace.relative(Path(outcome.log)))
     made, product = None, ""
-    files: dict[str, int] = {}
+    files: dict[str, Fingerprint] = {}
     if outcome.status == Status.OK:
         if not (written / step.target.filename).exists() or not size_of(written / step.target.filename):
             outcome = attrs.evolve(outcome, status=Status.FAILED, failure=_wrote_nothing(step))
         else:
             made = answer.made
-            files = {entry.name: size_of(entry) for entry in sorted(written.iterdir())}
+            names = sorted(entry.name for entry in written.iterdir())
             product = announce_placing(context.journal, step.target.name)
             folder = context.workspace.format_folder(step.target.name)
             _clear_product(folder)
             move_contents(written, folder)
+            files = {name: fingerprint(folder / name) for name in names}
     context.journal.append("made", key, to_data(_Entry(outcome, made, product, files, context.limits)))
     return BuildResult(outcome, key, made, product)
 

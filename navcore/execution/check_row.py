@@ -7,7 +7,7 @@ from pathlib import Path
 
 import attrs
 
-from navcore.contract import Artifact
+from navcore.contract import Artifact, Name
 from navcore.evaluation import Evaluation, MeasureSettings, VerifySettings, evaluate
 from navcore.execution.check_settings import check_limits
 from navcore.execution.resources import processors
@@ -34,12 +34,14 @@ def check_stored(
     ``threads`` are the compute threads of a check that only verifies; ``None`` means all.
     """
     folder = context.workspace.format_folder(artifact.format.name)
-    private = fresh_folder(context.workspace.private / "checking" / f"{artifact.format.name}-{planned.runtime}")
+    runtime = Name(planned.runtime)
+    private = fresh_folder(context.workspace.unfinished(Name("checking"), artifact.format.name, runtime))
+    log = context.workspace.log_of(artifact.format.name, runtime)
     threads = processors() if threads is None or measuring is not None else threads
     call = context.call(planned.route, artifact, threads, folder)
     step = CheckStep(call, context.samples.signature, context.workspace.root, verifying, measuring)
     limits = check_limits(context, planned)
-    answer = run(step, StepPlace(private, folder / f"{planned.runtime}.log", planned.route.who, limits))
+    answer = run(step, StepPlace(private, log, planned.route.who, limits))
     return _placed(answer, _spotted(planned, _row(context, planned, answer)))
 
 

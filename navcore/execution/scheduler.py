@@ -80,7 +80,8 @@ def _made(
     context: RunContext, pool: StepPool, state: ScheduleState, steps: Sequence[Step]
 ) -> Iterable[tuple[Step, BuildResult]]:
     """Make a wave, less what an earlier run has finished."""
-    tasks, known = [], {}
+    tasks: list[Task] = []
+    known: dict[str, BuildResult] = {}
     for step in steps:
         origin = state.foundations[step.source.name]
         task = Task(step, origin.artifact, build_key(context, step, origin.key), state.plan.checks_of(step.target))

@@ -3,11 +3,18 @@ from .archive import (
     read_manifest as read_manifest,
     read_member as read_member,
 )
-from .descriptor import PackageDescriptor as PackageDescriptor
-from .load import load_package as load_package
+from .descriptor import (
+    PackageDescriptor as PackageDescriptor,
+)
+from .load import (
+    load_package as load_package,
+)
 from .metrics import (
     Metric as Metric,
     MetricValue as MetricValue,
+)
+from .reading import (
+    read_record as read_record,
 )
 from .report import (
     Console as Console,
@@ -15,4 +22,10 @@ from .report import (
     results_data as results_data,
     size_text as size_text,
     table_lines as table_lines,
+)
+from .signing import (
+    sign_package as sign_package,
+)
+from .trust import (
+    SignedBy as SignedBy,
 )

@@ -14,8 +14,8 @@ from navcore.errors import InputError, PackageIncomplete, TrustRequired, Unavail
 from navcore.evaluation import Choice, MinLatency, Strategy, candidates_of, fastest_runtime, is_measured, median_latency
 from navcore.execution import artifact_of
 from navcore.package.input_errors import explaining
-from navcore.planning import Source, settings_here, settled_for_package, unknown_target
-from navcore.registry import Registry, resolve_options
+from navcore.planning import Limits, Obeyed, Source, harmless_part, obeyed, settled_for_package, unknown_target
+from navcore.registry import Registry
 from navcore.workspace import FormatResult, Record, RuntimeResult, Status, Workspace, opened, read_status
 
 if TYPE_CHECKING:
@@ -252,15 +252,24 @@ class PackageDescriptor:
             samples=given["save_data"],
         )
 
-    def profile(self, config: ProfilerConfig | None = None) -> None:
-        """See :func:`navcore.profile`."""
+    def profile(
+        self,
+        config: ProfilerConfig | None = None,
+        *,
+        timeout: float | None = None,
+        memory_limit: int | None = None,
+    ) -> None:
+        """See :func:`navcore.profile`. ``timeout`` and ``memory_limit`` are as for :func:`navcore.load`."""
         from navcore.package.remeasure import reprofile
 
-        settled_for_package(profiler_config=config)
+        given = settled_for_package(profiler_config=config, timeout=timeout, memory_limit=memory_limit)
+        limits = Limits(given["timeout"], given["memory_limit"])
         self._current()
         with opened(self._workspace.root):
-            record = self._current()
-            self._keep(reprofile(self._workspace, record, self._registry, self._source, config, trust=self._trust))
+            self._record = self._current()
+            here = self._obeyed(config, limits)
+            record = reprofile(self._workspace, self._record, self._registry, self._source, here, trust=self._trust)
+            self._keep(record)
 
     def _current(self) -> Record:
         """The record as it is on disk: another process may have added to it."""
@@ -271,7 +280,8 @@ class PackageDescriptor:
     def _keep(self, record: Record) -> None:
         from navcore.workspace import publish
 
-        publish(self._workspace, record)
+        asked = None if self._trust else harmless_part(record.settings, self._registry)
+        publish(self._workspace, record, asked)
         self._record = record
 
     def _stored(self) -> list[FormatResult]:
@@ -289,7 +299,7 @@ class PackageDescriptor:
         return next(row for row in self.results if row.format == found)
 
     def _file(self, row: FormatResult) -> Path:
-        if row.path is None or not (self.workspace / row.path).exists():
+        if row.path is None or not self._workspace.file(row.path).exists():
             why = row.failure.cause if row.failure else "its file is not in the workspace"
             raise PackageIncomplete(f"There is no {row.format.name} model: {why}")
         if not (self._trust or self._registry.is_data(row.format)):
@@ -298,7 +308,7 @@ class PackageDescriptor:
                 code="trust",
                 hint="If you know where it comes from: nav.load(path, trust=True).",
             )
-        return self.workspace / row.path
+        return self._workspace.file(row.path)
 
     def _loadable(
         self, format: Format | str, jit_type: str | None, precision: str | None, runtime: str | None
@@ -335,12 +345,25 @@ class PackageDescriptor:
         return route
 
     def _open(self, artifact: Artifact, route: Route, threads: int | None) -> Runner:
-        settings = settings_here(self._record.settings, self._registry)
-        options = resolve_options(settings.options, self._registry.routes, self._registry.formats)
-        device = settings.device
-        job: RunnerJob[Any] = RunnerJob(artifact, route.runtime, options[route.id], device, threads, self.workspace)
+        here = self._obeyed(None, Limits())
+        device = here.settings.device
+        job: RunnerJob[Any] = RunnerJob(
+            artifact, route.runtime, here.options[route.id], device, threads, self.workspace
+        )
         runner: Runner = self._registry.ask("make_runner", job, route)
         return runner
+
+    def _obeyed(self, measurement: ProfilerConfig | None, limits: Limits) -> Obeyed:
+        """What of the record may be acted upon: all of it for a run's own package and for one that is trusted."""
+        weights = sum(row.size or 0 for row in self._record.results if not row.live)
+        return obeyed(
+            self._record.settings,
+            self._registry,
+            trust=self._trust,
+            limits=limits,
+            weights=weights,
+            measurement=measurement,
+        )
 
     def _combination(
         self, format: Format | str, runtime: str, jit_type: str | None, precision: str | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from navcore.contract import ProfilerConfig, resolve_batch_sizes
+from navcore.contract import resolve_batch_sizes
 from navcore.errors import PackageIncomplete
 from navcore.execution import (
     RunContext,
@@ -14,7 +14,8 @@ from navcore.execution import (
     new_context,
     refuse_batch_beyond_memory,
 )
-from navcore.planning import Check, Source, settings_here
+from navcore.package.retest import bounded, told_of, without
+from navcore.planning import Check, Obeyed, Source
 from navcore.registry import Registry
 from navcore.workspace import FormatResult, Record, RuntimeResult, Status, Workspace, logged
 
@@ -26,26 +27,30 @@ def reprofile(
     record: Record,
     registry: Registry,
     source: Source | None,
-    config: ProfilerConfig | None,
+    here: Obeyed,
     *,
     trust: bool,
 ) -> Record:
     """The record with new performances; a row that cannot be measured here keeps what it had, and says so.
 
+    ``here`` is what of the record's settings is obeyed, with the measurement that is asked for.
     The caller holds the workspace's lock. Raises :class:`PackageIncomplete` when the package holds no samples, and
     :class:`OptionError` for batch sizes of a model that does not batch.
     """
     if record.samples is None or not (workspace.root / "model_input").is_dir():
         raise PackageIncomplete("The package holds no samples, so there is nothing to measure with.")
-    config = config or record.settings.profiler_config
+    config = here.settings.profiler_config
     resolve_batch_sizes(config, batch_dim=record.settings.batch_dim, dataloader_batch=1)
     refuse_batch_beyond_memory(config, record.samples.signature, available_memory())
-    settings = attrs.evolve(settings_here(record.settings, registry), run_profiling=True, profiler_config=config)
+    settings = attrs.evolve(here.settings, run_profiling=True)
+    samples = record.samples if trust else bounded(record.samples)
     source = source or Source(record.source)
-    context = new_context(registry, workspace, settings, source, record.source_key, record.samples)
+    context = new_context(registry, workspace, settings, source, record.source_key, samples)
     with logged(workspace.log_file):
         rows = tuple(
-            attrs.evolve(row, runtimes=tuple(_measured(context, row, one, trust) for one in row.runtimes))
+            told_of(
+                attrs.evolve(row, runtimes=tuple(_measured(context, row, one, trust) for one in row.runtimes)), here
+            )
             for row in record.results
         )
     asked = attrs.evolve(record.settings, run_profiling=True, profiler_config=config)
@@ -57,7 +62,7 @@ def _measured(context: RunContext, row: FormatResult, runtime: RuntimeResult, tr
         return runtime
     why = _why_not(context, row, runtime, trust)
     if why:
-        return attrs.evolve(runtime, notes=(*_without(runtime.notes, _KEPT), f"{_KEPT} {why}"))
+        return attrs.evolve(runtime, notes=(*without(runtime.notes, _KEPT), f"{_KEPT} {why}"))
     artifact = artifact_of(
         row, context.samples.signature, context.workspace.root, context.registry, context.source.model
     )
@@ -68,19 +73,15 @@ def _measured(context: RunContext, row: FormatResult, runtime: RuntimeResult, tr
         performance=fresh.performance,
         profiling=fresh.profiling,
         threads=fresh.threads,
-        notes=_without(runtime.notes, _KEPT),
+        notes=without(runtime.notes, _KEPT),
     )
-
-
-def _without(notes: tuple[str, ...], beginning: str) -> tuple[str, ...]:
-    return tuple(note for note in notes if not note.startswith(beginning))
 
 
 def _why_not(context: RunContext, row: FormatResult, runtime: RuntimeResult, trust: bool) -> str:
     routes = {route.id: route for route in context.registry.routes}
     if row.live and context.source.model is None:
         return "the source model is not in the package"
-    if not row.live and (row.path is None or not (context.workspace.root / row.path).exists()):
+    if not row.live and (row.path is None or not context.workspace.file(row.path).exists()):
         return "its file is not in the workspace"
     if not (row.live or trust or context.registry.is_data(row.format)):
         return "loading it can execute code: needs trust=True"

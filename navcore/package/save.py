@@ -8,7 +8,20 @@ from pathlib import Path
 
 from navcore.errors import OptionError, PackageExists, PackageIncomplete
 from navcore.package.archive import Member, write_archive
-from navcore.workspace import PRIVATE, FormatResult, Record, Status, Workspace, delete, is_ours, is_private, opened
+from navcore.workspace import (
+    INPUTS,
+    OUTPUTS,
+    PROBES,
+    FormatResult,
+    Record,
+    Status,
+    Workspace,
+    delete,
+    is_ours,
+    is_private,
+    kind_of,
+    opened,
+)
 
 log = logging.getLogger("navcore")
 
@@ -50,7 +63,7 @@ def _members(workspace: Workspace, record: Record, samples: bool) -> Iterator[Me
     for row in record.results:
         yield from _files(workspace, workspace.format_folder(row.format.name), row)
     if samples:
-        for folder in ("model_input", "model_output", f"{PRIVATE}/probes"):
+        for folder in (INPUTS, OUTPUTS, PROBES):
             yield from _tree(workspace, workspace.root / folder)
 
 
@@ -67,5 +80,6 @@ def _files(workspace: Workspace, folder: Path, row: FormatResult) -> Iterator[Me
 def _tree(workspace: Workspace, folder: Path) -> Iterator[Member]:
     if folder.is_dir():
         for path in sorted(folder.rglob("*")):
-            if path.is_file() and not path.is_symlink() and not is_private(path):
-                yield Member(workspace.relative(path), path)
+            name = workspace.relative(path)
+            if path.is_file() and not path.is_symlink() and not is_private(path) and kind_of(name) is not None:
+                yield Member(name, path)

@@ -18,6 +18,14 @@ from .planner import (
     make_plan as make_plan,
     unknown_target as unknown_target,
 )
+from .recorded import (
+    NOT_USED as NOT_USED,
+    Limits as Limits,
+    Obeyed as Obeyed,
+    bounded_batch as bounded_batch,
+    harmless_part as harmless_part,
+    obeyed as obeyed,
+)
 from .reference_api import (
     SizedDataLoader as SizedDataLoader,
     reference_arguments as reference_arguments,

@@ -41,7 +41,7 @@ def make_plan(
         _refuse_unknown_keys(settings.runtimes, (*formats, *REFERENCE_FORMATS, source))
         _refuse_unknown_runtimes(routes, settings.runtimes, (*formats, *REFERENCE_FORMATS, source))
     edges = _preferred(edges, settings.prefer)
-    by_name = {format.name: format for format in (*kept, source, *formats)}
+    by_name: dict[str, Format] = {format.name: format for format in (*kept, source, *formats)}
     wanted = _wanted(edges, formats, source, settings.targets, kept)
     asked = {format.name for format in wanted} if settings.targets is not None else set()
     edges, detours = _parted(edges, asked)

@@ -30,6 +30,7 @@ WORDS = frozenset(
         "first_line",
         "flatten_call",
         "flatten_result",
+        "harmless",
         "hookimpl",
         "load",
         "load_registry",

@@ -56,7 +56,9 @@ def _concerned(key: str, routes: Sequence[Route], formats: Sequence[Format]) -> 
         found = [route for route in routes if route.target is not None and route.goal.name in meant]
     if found:
         return found
-    keys = {name for route in routes if route.target is not None for name in (route.goal.name, route.goal.family)}
+    keys: set[str] = {
+        name for route in routes if route.target is not None for name in (route.goal.name, route.goal.family)
+    }
     keys |= {f"{route.source}/{route.runtime}" for route in routes if route.hook == "make_runner"}
     near = difflib.get_close_matches(key, sorted(keys), n=1)
     hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(keys))}."

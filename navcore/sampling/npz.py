@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ _SUFFIX = ".npy"
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same arrays give the same bytes
 _REGISTERED_BY_A_PACKAGE = 2
 _BITS = {1: np.uint8, 2: np.uint16, 4: np.uint32}
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
@@ -41,19 +43,43 @@ def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
 
 
 def read_arrays(path: Path) -> dict[str, Array]:
-    """The arrays of an npz file as they are stored; raises :class:`WorkspaceError` when it cannot be read."""
+    """The arrays of an npz file as they are stored; raises :class:`WorkspaceError` when it cannot be read.
+
+    The file may be a stranger's. Its arrays are what :func:`write_arrays` writes: not compressed, together no larger
+    than the file, each as large as its header says. So reading costs what the file has cost already.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if name.endswith(_SUFFIX)]
-            return {name.removesuffix(_SUFFIX): _member(archive, name) for name in names}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            members = [member for member in archive.infolist() if member.filename.endswith(_SUFFIX)]
+            _refuse_bomb(members, path.stat().st_size)
+            return {member.filename.removesuffix(_SUFFIX): _member(archive, member) for member in members}
+    except (OSError, ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile) as error:
         raise WorkspaceError(
             f"The samples in {path.name} cannot be read: {error}.", who=str(path.parent), hint="Take samples again."
         ) from error
 
 
-def _member(archive: zipfile.ZipFile, name: str) -> Array:
-    with archive.open(name) as file:
+def _refuse_bomb(members: Sequence[zipfile.ZipInfo], size: int) -> None:
+    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+        raise ValueError("its arrays are compressed")
+    if sum(member.file_size for member in members) > size:
+        raise ValueError("its arrays are larger than the file")
+    if len({member.filename for member in members}) != len(members):
+        raise ValueError("two of its arrays have one name")
+
+
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        shape, _, dtype = _HEADERS[version](file) if version in _HEADERS else ((), False, np.dtype(object))
+        if dtype.hasobject:
+            raise ValueError(f"{member.filename} holds objects, or is of an unknown version")
+        announced = math.prod(shape) * dtype.itemsize
+        if announced != member.file_size - file.tell():
+            raise ValueError(
+                f"{member.filename} announces {announced} bytes and holds {member.file_size - file.tell()}"
+            )
+        file.seek(0)
         array: Array = np.lib.format.read_array(file, allow_pickle=False)
         return array
 

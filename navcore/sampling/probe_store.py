@@ -10,18 +10,19 @@ from typing import Any, Literal
 import attrs
 import numpy as np
 
-from navcore.contract import Signature, TensorSpec
+from navcore.contract import Signature, TensorName, TensorSpec
 from navcore.errors import WorkspaceError
 from navcore.evaluation import Comparison
 from navcore.sampling.batches import repeated
 from navcore.sampling.npz import read_arrays, restored, write_arrays
-from navcore.workspace import write_text
+from navcore.workspace import PROBES, from_data, write_text
 
 Array = np.ndarray[Any, Any]
 ProbeKind = Literal["item", "stack", "axis"]
 
-FOLDER = Path(".navcore", "probes")
 INDEX = "index.json"
+LARGEST_INDEX = 1 << 20
+LARGEST_STACK = 1 << 20
 _FEEDS, _EXPECTED = "feeds/", "expected/"
 
 
@@ -57,17 +58,17 @@ def write_probe(root: Path, number: int, probe: Probe) -> None:
     """Store the arrays of a probe; it counts once it is listed."""
     arrays = {_FEEDS + name: array for name, array in probe.feeds.items()}
     arrays |= {_EXPECTED + name: array for name, array in probe.expected.items()}
-    write_arrays(root / FOLDER / f"{number}.npz", arrays)
+    write_arrays(root / PROBES / f"{number}.npz", arrays)
 
 
 def read_feeds(root: Path, number: int, specs: Sequence[TensorSpec]) -> dict[str, Array]:
     """The inputs of one stored probe, whose expected outputs may still be missing."""
-    return _part(read_arrays(root / FOLDER / f"{number}.npz"), _FEEDS, specs, number)
+    return _part(read_arrays(root / PROBES / f"{number}.npz"), _FEEDS, specs, number)
 
 
 def write_index(root: Path, probes: Sequence[Probe]) -> None:
     """Say what the stored probes are, in the order of their numbers, and remove the files of others."""
-    folder = root / FOLDER
+    folder = root / PROBES
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.glob("*.npz"):
         if path.stem.isdecimal() and int(path.stem) >= len(probes):
@@ -75,32 +76,71 @@ def write_index(root: Path, probes: Sequence[Probe]) -> None:
     write_text(folder / INDEX, json.dumps([probe.index_entry() for probe in probes], indent=1))
 
 
+def _symbol(name: str) -> str:
+    """The axis that a probe tests; the items of the dataloader test none."""
+    return TensorName(name) if name else ""
+
+
+@attrs.frozen
+class _Entry:
+    """What the index says of one probe; it may be a stranger's, so its numbers have bounds."""
+
+    kind: ProbeKind
+    label: str
+    symbol: str = attrs.field(converter=_symbol)
+    size: int = attrs.field(validator=[attrs.validators.ge(0), attrs.validators.le(LARGEST_STACK)])
+
+
 def read_probes(root: Path, signature: Signature, kind: ProbeKind | None = None) -> Iterator[Probe]:
-    """The stored probes (of one kind), read one at a time; none where samples came without probes."""
-    index = root / FOLDER / INDEX
-    if not index.is_file():
-        return
-    try:
-        entries = json.loads(index.read_text(encoding="utf-8"))
-        wanted = [(number, entry) for number, entry in enumerate(entries) if kind in (None, entry["kind"])]
-    except (ValueError, TypeError, KeyError) as error:
-        raise WorkspaceError(
-            f"{FOLDER / INDEX} cannot be read: {error}.", who=str(root), hint="Take samples again."
-        ) from error
-    for number, entry in wanted:
-        arrays = read_arrays(root / FOLDER / f"{number}.npz")
-        yield Probe(
-            kind=entry["kind"],
-            label=entry["label"],
+    """The stored probes (of one kind), read one at a time; none where samples came without probes.
+
+    Raises :class:`WorkspaceError` for an index or arrays that cannot be read, or do not fit each other.
+    """
+    for number, entry in enumerate(_index(root)):
+        if kind not in (None, entry.kind):
+            continue
+        arrays = read_arrays(root / PROBES / f"{number}.npz")
+        probe = Probe(
+            kind=entry.kind,
+            label=entry.label,
             feeds=_part(arrays, _FEEDS, signature.inputs, number),
             expected=_part(arrays, _EXPECTED, signature.outputs, number),
-            symbol=entry["symbol"],
-            size=entry["size"],
+            symbol=entry.symbol,
+            size=entry.size,
         )
+        _refuse_other_stack(signature, probe, number)
+        yield probe
+
+
+def _index(root: Path) -> tuple[_Entry, ...]:
+    index = root / PROBES / INDEX
+    if not index.is_file():
+        return ()
+    try:
+        if index.stat().st_size > LARGEST_INDEX:
+            raise ValueError(f"it is larger than {LARGEST_INDEX} bytes")
+        return from_data(json.loads(index.read_text(encoding="utf-8")), tuple[_Entry, ...])
+    except (ValueError, TypeError, KeyError, RecursionError, ExceptionGroup) as error:
+        raise WorkspaceError(
+            f"{PROBES}/{INDEX} cannot be read: {error}.", who=str(root), hint="Take samples again."
+        ) from error
+
+
+def _refuse_other_stack(signature: Signature, probe: Probe, number: int) -> None:
+    """A stack is repeated to its size: what the source returned for it shows whether it ever had that size."""
+    if probe.kind != "stack":
+        return
+    for spec in signature.outputs:
+        if signature.has_batch(spec):
+            shape = probe.expected[spec.name].shape
+            if len(shape) != len(spec.shape) or shape[signature.batch_dim or 0] != probe.size:
+                raise WorkspaceError(
+                    f"{PROBES}/{number}.npz is no stack of {probe.size} samples.", hint="Take samples again."
+                )
 
 
 def _part(arrays: Mapping[str, Array], prefix: str, specs: Sequence[TensorSpec], number: int) -> dict[str, Array]:
-    told = f"{FOLDER / str(number)}.npz"
+    told = f"{PROBES}/{number}.npz"
     missing = [spec.name for spec in specs if prefix + spec.name not in arrays]
     if missing:
         raise WorkspaceError(f"{told} does not hold {', '.join(missing)}.", hint="Take samples again with this model.")

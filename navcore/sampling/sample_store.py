@@ -18,7 +18,6 @@ from navcore.sampling.batches import repeated, stacked, stacking_key, with_batch
 from navcore.sampling.input_axes import moving_symbols, symbol_sizes
 from navcore.sampling.npz import read_arrays, restored, write_arrays
 from navcore.sampling.probe_store import (
-    FOLDER,
     INDEX,
     Probe,
     ProbeKind,
@@ -27,14 +26,14 @@ from navcore.sampling.probe_store import (
     write_index,
     write_probe,
 )
+from navcore.workspace import INPUTS, OUTPUTS, PRIVATE, PROBES
 
 Array = np.ndarray[Any, Any]
 Kind = Literal["conversion", "correctness", "profiling"]
 
 KINDS: tuple[Kind, ...] = ("conversion", "correctness", "profiling")
 COMPARED: tuple[Kind | ProbeKind, ...] = ("correctness", "conversion", "item", "stack", "axis")
-INPUTS, OUTPUTS = "model_input", "model_output"
-_UNFINISHED = "unfinished"
+_UNFINISHED = Path(PRIVATE, "samples-unfinished")
 _OLD_NAMES = {"profiling": "performance"}  # the reference page speaks of both
 
 
@@ -52,7 +51,7 @@ class SampleStore:
     def exists(self) -> bool:
         """Whether there are samples of every kind, each with its outputs, and none of a taking that was cut short."""
         try:
-            return not (self.root / FOLDER / _UNFINISHED).exists() and all(self.count(kind) > 0 for kind in KINDS)
+            return not (self.root / _UNFINISHED).exists() and all(self.count(kind) > 0 for kind in KINDS)
         except WorkspaceError:
             return False
 
@@ -92,9 +91,9 @@ class SampleStore:
 
     def begin(self) -> None:
         """Mark the samples as unfinished until :meth:`finish`: those of an earlier taking are about to be replaced."""
-        (self.root / FOLDER).mkdir(parents=True, exist_ok=True)
-        (self.root / FOLDER / _UNFINISHED).touch()
-        (self.root / FOLDER / INDEX).unlink(missing_ok=True)
+        (self.root / PRIVATE).mkdir(parents=True, exist_ok=True)
+        (self.root / _UNFINISHED).touch()
+        (self.root / PROBES / INDEX).unlink(missing_ok=True)
 
     def finish(self, counts: Mapping[str, int], probes: Sequence[Probe]) -> None:
         """List the probes that were written, and remove the files of an earlier taking that had more samples."""
@@ -104,7 +103,7 @@ class SampleStore:
                     if number >= count:
                         self._path(side, kind, number).unlink()
         write_index(self.root, probes)
-        (self.root / FOLDER / _UNFINISHED).unlink(missing_ok=True)
+        (self.root / _UNFINISHED).unlink(missing_ok=True)
 
     def inputs(self, signature: Signature, kind: str, number: int) -> dict[str, Array]:
         """The inputs of one sample as a batch of one."""

@@ -80,7 +80,8 @@ def open_source(
     An output that is called like an input gets ``_out`` behind its name. Raises :class:`SourceError` when it fails or
     returns no tensors, and :class:`InputError` when ``output_names`` does not fit what it returns.
     """
-    asked = attrs.evolve(signature, outputs=tuple(TensorSpec(name, "", ()) for name in output_names or ()))
+    # Only the names count here; dtypes and shapes are what the source will be seen to return.
+    asked = attrs.evolve(signature, outputs=tuple(TensorSpec(name, "float32", ()) for name in output_names or ()))
     try:
         found = run_source_once(source, signature, feeds, label, hint)
     except OpaqueOutput:

@@ -29,6 +29,7 @@ from navcore.contract import (
     SpotCheck,
     converter,
     exporter,
+    harmless,
     hookimpl,
     profiler,
     runner,
@@ -116,10 +117,16 @@ GAMMA = Format("toy-gamma", family=_FAMILY, filename="model.gamma", summary="toy
 
 @attrs.frozen
 class Options:
-    """``mischief`` goes wrong on purpose; ``scale`` shows that an option arrives (it must stay 1 to be right)."""
+    """What a toy route may be asked for.
+
+    ``mischief`` goes wrong on purpose; ``scale`` shows that an option arrives (it must stay 1 to be right); a stranger
+    may set it within bounds.
+    """
 
     mischief: str = ""
-    scale: float = attrs.field(default=1.0, validator=attrs.validators.instance_of((int, float)))
+    scale: float = attrs.field(
+        default=1.0, validator=attrs.validators.instance_of((int, float)), metadata=harmless(0.1, 10)
+    )
 
 
 def _raise() -> None:

@@ -48,6 +48,10 @@ from .file_trees import (
     size_of as size_of,
     size_of_model as size_of_model,
 )
+from .fingerprints import (
+    Fingerprint as Fingerprint,
+    fingerprint as fingerprint,
+)
 from .folder import (
     PRIVATE as PRIVATE,
     Workspace as Workspace,
@@ -60,8 +64,21 @@ from .folder import (
     waiting_room as waiting_room,
     workspace_path as workspace_path,
 )
-from .journal import Journal as Journal
-from .logfile import logged as logged
+from .journal import (
+    Journal as Journal,
+)
+from .kinds import (
+    ASSETS as ASSETS,
+    INPUTS as INPUTS,
+    MEASUREMENTS as MEASUREMENTS,
+    OUTPUTS as OUTPUTS,
+    PROBES as PROBES,
+    Kind as Kind,
+    kind_of as kind_of,
+)
+from .logfile import (
+    logged as logged,
+)
 from .plain_data import (
     from_data as from_data,
     to_data as to_data,
@@ -88,7 +105,9 @@ from .results import (
     Status as Status,
     Verification as Verification,
 )
-from .samples import Samples as Samples
+from .samples import (
+    Samples as Samples,
+)
 from .settings import (
     Names as Names,
     RunArguments as RunArguments,

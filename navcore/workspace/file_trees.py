@@ -36,8 +36,9 @@ def move_contents(source: Path, target: Path) -> None:
 
 
 def size_of_model(folder: Path) -> int:
-    """Bytes of everything that makes up the model in a format's folder: not its logs, not its config.yaml."""
-    parts = [part for part in folder.iterdir() if part.suffix != ".log" and part.name != "config.yaml"]
+    """Bytes of everything that makes up the model in a format's folder: not its logs, config.yaml and measurements."""
+    beside = ("config.yaml", "measurements", "assets")
+    parts = [part for part in folder.iterdir() if part.suffix != ".log" and part.name not in beside]
     return sum(size_of(part) for part in parts)
 
 

@@ -5,7 +5,7 @@
     <workdir>/<model_name>.nav.workspace/
         status.yaml  navigator.log  model_input/  model_output/
         <format>/         the model, config.yaml, and the logs of the steps that made and checked it
-        .navcore/         marker.json, journal, probes, private folders of unfinished steps
+        .navcore/         marker.json, journal, private folders of unfinished steps
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 
 import attrs
 
+from navcore.contract import InnerPath, Name
 from navcore.errors import WorkspaceError, WorkspaceLocked, WorkspaceNotOurs
 from navcore.workspace.atomic_files import is_private, sweep, sync_folder, write_json
 from navcore.workspace.file_trees import remove
@@ -54,8 +55,21 @@ class Workspace:
     def journal_file(self) -> Path:
         return self.private / "journal.jsonl"
 
-    def format_folder(self, name: str) -> Path:
-        return self.root / name
+    def format_folder(self, format: Name) -> Path:
+        """Where the model of a format is, with what belongs to it."""
+        return self.root / format
+
+    def log_of(self, format: Name, step: Name) -> Path:
+        """The log of a route that made the format, or of a runtime that it was checked in."""
+        return self.format_folder(format) / f"{step}.log"
+
+    def unfinished(self, work: Name, *names: Name) -> Path:
+        """A private folder for one piece of work that is under way."""
+        return self.private / work / "-".join(names)
+
+    def file(self, path: InnerPath) -> Path:
+        """A file at its place in the workspace."""
+        return self.root / path
 
     def relative(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()

@@ -7,12 +7,13 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from navcore.contract import Format, JitType
+from navcore.contract import Format, InnerPath, JitType, Name
 
 if TYPE_CHECKING:
     import cattrs
 
 Value = TypeVar("Value")
+LARGEST_NUMBER = (1 << 64) - 1
 
 
 @cache
@@ -26,7 +27,20 @@ def _converter() -> cattrs.Converter:
     converter.register_structure_hook(Path, lambda text, _: Path(text))
     # Sizes and symbols stand side by side in a shape; both arrive from YAML and JSON as what they are.
     converter.register_structure_hook(int | str, lambda value, _: value)
+    for checked in (Name, InnerPath):
+        converter.register_structure_hook(checked, lambda text, kind: kind(text))
+    converter.register_structure_hook(int, _whole)
     return converter
+
+
+def _whole(value: Any, _: Any) -> int:
+    """A whole number of at most 64 bits, of whoever wrote it; what computes with it need not ask how large it is."""
+    number = int(value)
+    if number != value and not isinstance(value, str):
+        raise ValueError(f"{ascii(value)[:40]} is not a whole number")
+    if abs(number) > LARGEST_NUMBER:
+        raise ValueError("a number is beyond 64 bits")
+    return number
 
 
 def to_data(value: Any) -> Any:

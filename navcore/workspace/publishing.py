@@ -9,18 +9,23 @@ from navcore.workspace.digests import digest
 from navcore.workspace.folder import Workspace
 from navcore.workspace.journal import Journal
 from navcore.workspace.results import FormatResult, RuntimeResult, Status
+from navcore.workspace.settings import Settings
 from navcore.workspace.status import Record, write_config, write_status
 
 
-def publish(workspace: Workspace, record: Record) -> None:
-    """Write the record to status.yaml, and a config.yaml beside every variant with an ok runtime."""
+def publish(workspace: Workspace, record: Record, asked: Settings | None = None) -> None:
+    """Write the record to status.yaml, and a config.yaml beside every variant with an ok runtime.
+
+    ``asked`` are the settings that each config.yaml states, where those of the record are to be shown and not obeyed.
+    """
+    configured = record if asked is None else attrs.evolve(record, settings=asked)
     write_status(workspace.status_file, record)
     for row in record.results:
         config = workspace.format_folder(row.format.name) / "config.yaml"
         if row.path is None or row.live:
             continue
         if any(one.status == Status.OK for one in row.runtimes):
-            write_config(config, record, row)
+            write_config(config, configured, row)
         else:
             config.unlink(missing_ok=True)
 

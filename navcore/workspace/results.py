@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import attrs
 
-from navcore.contract import Calling, Format, Signature
+from navcore.contract import Calling, Format, InnerPath, Name, Signature, path_or_none
 
 
 class Status(StrEnum):
@@ -132,7 +132,7 @@ class RuntimeResult:
     recorded on another machine and could not be redone here.
     """
 
-    runtime: str
+    runtime: Name = attrs.field(converter=Name)
     status: Status
     route: str = ""
     verification: Verification | None = None
@@ -170,7 +170,7 @@ class FormatResult:
 
     format: Format
     status: Status
-    path: str | None = None
+    path: InnerPath | None = attrs.field(converter=path_or_none, default=None)
     route: str = ""
     made_from: str = ""
     requested: bool = True

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +15,13 @@ import numpy as np
 import pytest
 
 import navcore as nav
-from navcore.package.load import elsewhere, merged
+from navcore.package.retest import elsewhere, merged
 from navcore.workspace.results import Failure, FormatResult, RuntimeResult, Status
 from navcore.workspace.status.file import read_status
+from navcore.workspace.status.yaml_reading import from_yaml
+from navcore.workspace.status.yaml_text import to_yaml
+
+from .archive.hostile import package as package_of
 
 Run = Callable[..., nav.PackageDescriptor]
 pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("toy")]
@@ -174,14 +182,88 @@ def test_a_kill_while_loading_leaves_what_can_be_loaded_again(
     def killed(*_: object, **__: object) -> None:
         raise Killed
 
-    for where in ("extract_archive", "replace_whole", "_retest", "publish"):
+    for where in ("extract_archive", "replace_whole", "retest", "publish"):
         monkeypatch.setattr(f"navcore.package.load.{where}", killed)
         with pytest.raises(Killed):
-            nav.load(packed, workdir=tmp_path / where, retest_conversions=where == "_retest")
+            nav.load(packed, workdir=tmp_path / where, retest_conversions=where == "retest")
         monkeypatch.undo()
         monkeypatch.setenv("NAVCORE_EXTRA_PLUGINS", "toy=navcore.testing.toy")
         package = nav.load(packed, workdir=tmp_path / where, override_workdir=True, retest_conversions=False)
         assert package.get_status("toy-alpha")
+
+
+def repacked(packed: Path, path: Path, change: Callable[[Any], object], **moved: str) -> Path:
+    """The package with its record changed, in a manifest of version 1; ``moved`` are files under other names."""
+    with zipfile.ZipFile(packed) as archive:
+        listed = json.loads(archive.read("manifest.json"))
+        files = {one["name"]: archive.read(one.get("same_as") or one["name"]) for one in listed["files"]}
+    record = from_yaml(files["status.yaml"].decode())
+    change(record)
+    files["status.yaml"] = to_yaml(record).encode()
+    files = {moved.get(name.partition("/")[0], name.partition("/")[0]) + name[len(name.partition("/")[0]) :]: data
+             for name, data in files.items()}  # fmt: skip
+    entries = [
+        {"name": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()
+    ]
+    document = {"format": "nav", "manifest_version": 1, "meta": listed["meta"], "files": entries}
+    path.write_bytes(package_of(files, document))
+    return path
+
+
+def test_a_package_of_an_older_navcore_is_loaded_and_tested_with_its_probes(packed: Path, tmp_path: Path) -> None:
+    old = repacked(packed, tmp_path / "old.nav", lambda _record: None, probes=".navcore/probes")
+    package = nav.load(old, workdir=tmp_path / "there", run_profiling=False)
+    assert (package.workspace / "probes" / "index.json").exists()
+    assert not (package.workspace / ".navcore" / "probes").exists()
+    now = nav.load(packed, workdir=tmp_path / "now", run_profiling=False)
+    compared = [[one.verification.compared for one in row.runtimes if one.verification] for row in now.results[1:]]
+    assert compared == [
+        [one.verification.compared for one in row.runtimes if one.verification] for row in package.results[1:]
+    ]
+    assert any(compared)
+
+
+def test_what_a_package_asks_for_is_shown_and_used_with_trust_alone(packed: Path, tmp_path: Path) -> None:
+    def ask(record: Any) -> None:
+        record["export_config"]["options"] = {"toy-beta": {"mischief": "raise"}}
+        record["export_config"]["target_device"] = "cuda:7"
+        record["export_config"]["memory_limit"] = 1
+
+    asking = repacked(packed, tmp_path / "asking.nav", ask)
+    package = nav.load(asking, workdir=tmp_path / "there", run_profiling=False)
+    beta = next(row for row in package.results if row.format.name == "toy-beta")
+    assert beta.status == Status.OK
+    (told,) = (note for note in beta.notes if "not used without trust" in note)
+    assert "device cuda:7" in told
+    assert "toy-beta.mischief='raise'" in told
+    assert "toy-beta.mischief" in str(package)
+    assert package.record.settings.device == "cuda:7", "what was recorded stays on record"
+    assert "raise" not in (package.workspace / "toy-beta" / "config.yaml").read_text()
+    again = nav.load(asking, workdir=tmp_path / "trusted", run_profiling=False, trust=True, memory_limit=1 << 33)
+    beta = next(row for row in again.results if row.format.name == "toy-beta")
+    assert [attempt.outcome.status for attempt in beta.attempts] == [Status.FAILED, Status.OK], "the option was used"
+
+
+def test_a_step_of_an_untrusted_package_has_limits(packed: Path, tmp_path: Path) -> None:
+    def hang(record: Any) -> None:
+        record["export_config"]["timeout"] = None
+
+    package = nav.load(
+        repacked(packed, tmp_path / "x.nav", hang), workdir=tmp_path, run_profiling=False, memory_limit=1 << 20
+    )
+    failed = [row.failure for row in package.results[1:] if row.status == Status.FAILED]
+    assert failed
+    assert all(failure is not None and failure.category in ("memory", "skipped") for failure in failed)
+
+
+def test_a_load_that_breaks_off_leaves_no_workspace(packed: Path, tmp_path: Path) -> None:
+    class Refusing(ThreadPoolExecutor):
+        def submit(self, *_: object, **__: object) -> Any:
+            raise RuntimeError("no workers")
+
+    with Refusing() as executor, pytest.raises(nav.StepError):
+        nav.load(packed, workdir=tmp_path / "there", executor=executor)
+    assert not (tmp_path / "there" / "navigator_model.nav.workspace").exists()
 
 
 ROW = FormatResult(nav.Format("toy-beta"), Status.OK, "toy-beta/model.beta", runtimes=(RuntimeResult("a", Status.OK),))

@@ -25,7 +25,7 @@ def test_a_package_holds_models_configs_logs_status_and_samples(packed: Path) ->
     names = members(packed)
     assert {"status.yaml", "navigator.log", "toy-alpha/model.toy", "toy-alpha/config.yaml"} <= names
     assert {"toy-gamma/model.gamma", "toy-gamma/gamma_from_beta.log", "model_input/correctness/0.npz"} <= names
-    assert ".navcore/probes/index.json" in names
+    assert "probes/index.json" in names
     assert not any("journal" in name or "marker" in name or "making" in name for name in names)
     assert read_manifest(packed).meta["model_name"] == "navigator_model"
 

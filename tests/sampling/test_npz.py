@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +84,46 @@ def test_a_torn_or_missing_file_is_an_error_of_the_workspace(tmp_path: Path, con
     for name in ("0.npz", "1.npz"):
         with pytest.raises(WorkspaceError, match="Take samples again"):
             read_arrays(tmp_path / name)
+
+
+def test_a_compressed_array_is_refused(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "0.npz", x=np.zeros(1_000_000))
+    with pytest.raises(WorkspaceError, match="its arrays are compressed"):
+        read_arrays(tmp_path / "0.npz")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (b"'shape': (3,)", b"'shape': (9,)", "announces 72 bytes and holds 24"),
+        (b"'<f8'", b"'|O' ", "holds objects"),
+        (b"\x93NUMPY\x01", b"\x93NUMPY\x09", "unknown version"),
+        (b"NUMPY", b"nUMPY", "magic string"),
+        (b"'shape': (3,)", b"'shape': (-3)", "cannot be read"),
+    ],
+)
+def test_an_array_is_what_its_header_says(tmp_path: Path, old: bytes, new: bytes, told: str) -> None:
+    write_arrays(tmp_path / "0.npz", {"x": np.ones(3)})
+    with zipfile.ZipFile(tmp_path / "0.npz") as archive:
+        array = archive.read("x.npy")
+    assert old in array
+    with zipfile.ZipFile(tmp_path / "0.npz", "w") as archive:
+        archive.writestr("x.npy", array.replace(old, new))
+    with pytest.raises(WorkspaceError, match=told):
+        read_arrays(tmp_path / "0.npz")
+
+
+def test_arrays_cannot_share_their_bytes(tmp_path: Path) -> None:
+    """A directory that lists one member under many names would unfold to many times the file."""
+    write_arrays(tmp_path / "0.npz", {"x": np.ones(1000)})
+    content = (tmp_path / "0.npz").read_bytes()
+    start, end = content.index(b"PK\1\2"), content.index(b"PK\5\6")
+    records = [content[start:end].replace(b"x.npy", name) for name in (b"x.npy", b"y.npy", b"z.npy")]
+    directory = b"".join(records)
+    ending = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 3, 3, len(directory), start, 0)
+    (tmp_path / "0.npz").write_bytes(content[:start] + directory + ending)
+    with pytest.raises(WorkspaceError, match="larger than the file"):
+        read_arrays(tmp_path / "0.npz")
 
 
 def test_another_dtype_than_declared_is_refused() -> None:

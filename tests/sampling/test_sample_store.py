@@ -152,13 +152,13 @@ def test_the_old_name_of_the_profiling_samples_is_read(take: Take, store: Sample
 
 def test_samples_without_probes_can_be_compared(take: Take, store: SampleStore) -> None:
     signature = take([numbered(1, 3)], double).signature
-    for path in sorted((store.root / ".navcore/probes").iterdir()):
+    for path in sorted((store.root / "probes").iterdir()):
         path.unlink()
     assert [c.label for c in store.comparisons(signature)] == ["correctness sample 0", "conversion sample 0"]
 
 
 def test_a_torn_list_of_probes_is_an_error_of_the_workspace(take: Take, store: SampleStore) -> None:
     signature = take([numbered(1, 3)], double).signature
-    Path(store.root, ".navcore/probes/index.json").write_text("[{", encoding="utf-8")
+    Path(store.root, "probes/index.json").write_text("[{", encoding="utf-8")
     with pytest.raises(WorkspaceError, match="Take samples again"):
         list(store.comparisons(signature))

@@ -135,7 +135,7 @@ def test_samples_of_unequal_shape_are_stacked_from_the_rows_of_one_item(take: Ta
     assert large.feeds["input__0"].shape == large.expected["output__0"].shape == (12, 3)
     assert np.array_equal(large.feeds["input__0"][:8], items[0][:8])
     assert np.array_equal(large.feeds["input__0"][8:], items[0][:4])
-    with np.load(store.root / ".navcore/probes/3.npz") as stored:
+    with np.load(store.root / "probes/3.npz") as stored:
         assert stored["feeds/input__0"].shape == (8, 3)
 
 
@@ -505,7 +505,7 @@ def test_fewer_samples_leave_no_files_of_the_earlier_taking(take: Take, store: S
     fewer = take([drawn(1, 3)], double)
     assert store.count("correctness") == store.count("conversion") == 1
     assert list(by_label(store, fewer)) == ["correctness sample 0", "conversion sample 0", "a stack of 2 samples"]
-    assert sorted(path.name for path in (store.root / ".navcore/probes").iterdir()) == ["0.npz", "index.json"]
+    assert sorted(path.name for path in (store.root / "probes").iterdir()) == ["0.npz", "index.json"]
 
 
 class Changing:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import attrs
 
 from nav_openvino.silence import openvino
-from navcore import Format
+from navcore import Format, harmless
 
 
 def load_model(path: Path) -> Any:
@@ -46,7 +46,9 @@ _HINTS = ("latency", "throughput")
 class Options:
     """``fp16`` stores the weights in half the space; how precisely they are computed with is the runtime's affair."""
 
-    fp16: bool = attrs.field(default=False, validator=attrs.validators.instance_of(bool))
+    fp16: bool = attrs.field(
+        default=False, validator=attrs.validators.instance_of(bool), metadata=harmless(False, True)
+    )
 
 
 @attrs.frozen

@@ -5,9 +5,13 @@ from .manifest import (
 from .reading import (
     extract_archive as extract_archive,
     read_manifest as read_manifest,
+    read_manifest_with as read_manifest_with,
     read_member as read_member,
 )
-from .refusals import Refusal as Refusal
+from .refusals import (
+    Refusal as Refusal,
+    refusal as refusal,
+)
 from .size_limits import SizeLimits as SizeLimits
 from .writing import (
     Member as Member,

@@ -2,16 +2,17 @@
 
     {
      "format": "nav",
-     "manifest_version": 1,
+     "manifest_version": 2,
      "meta": {…},
      "files": [
-      {"name": "onnx/model.onnx", "size": 12, "sha256": "…64 hex digits…"},
-      {"name": "best/model.onnx", "size": 12, "sha256": "…the same…", "same_as": "onnx/model.onnx"}
+      {"name": "onnx/model.onnx", "kind": "model", "size": 12, "sha256": "…64 hex digits…"},
+      {"name": "best/model.onnx", "kind": "model", "size": 12, "sha256": "…the same…", "same_as": "onnx/model.onnx"}
      ]
     }
 
 ``files`` lists the stored members in the order of the archive. A file whose content is stored already is not a member:
-its entry says ``same_as`` and names the stored one.
+its entry says ``same_as`` and names the stored one. Version 1 has no kinds, and keeps the probes under ``.navcore``:
+there the kind of a file is the one of its place in a workspace of today.
 """
 
 from __future__ import annotations
@@ -28,11 +29,16 @@ import attrs
 from navcore.package.archive.refusals import Refusal, refusal
 from navcore.package.archive.safe_names import refuse_unsafe_names
 from navcore.package.archive.size_limits import SizeLimits
+from navcore.workspace import PRIVATE, PROBES, Kind, kind_of
 
 JSON: TypeAlias = "Mapping[str, JSON] | Sequence[JSON] | str | int | float | bool | None"
 
 MANIFEST_NAME = "manifest.json"
-MANIFEST_VERSION = 1
+MANIFEST_VERSION = 2
+_WITHOUT_KINDS = 1
+MOST_OBJECTS = 25_000
+MOST_VALUES = 250_000
+_OLD_PROBES = f"{PRIVATE}/{PROBES}/"
 DEEPEST_META = 32
 _LARGEST_INTEGER = (1 << 63) - 1
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -40,12 +46,24 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @attrs.frozen
 class FileEntry:
-    """One file of a package: ``size`` in bytes, ``sha256`` in lower-case hex, ``same_as`` the stored file it equals."""
+    """One file of a package.
+
+    ``size`` is in bytes, ``sha256`` in lower-case hex, ``same_as`` the stored file that it equals. ``kind`` is what the
+    manifest declares, ``None`` where it does not.
+    """
 
     name: str
     size: int
     sha256: str
     same_as: str | None = None
+    kind: Kind | None = None
+
+    @property
+    def place(self) -> str:
+        """Where the file goes in a workspace."""
+        if self.kind is not None and self.name.startswith(_OLD_PROBES):
+            return self.name.removeprefix(f"{PRIVATE}/")
+        return self.name
 
 
 @attrs.frozen
@@ -88,13 +106,19 @@ def manifest_bytes(files: Sequence[FileEntry], meta: Mapping[str, JSON]) -> byte
     """
     try:
         sorted_meta = json.loads(json.dumps(meta, sort_keys=True, allow_nan=False))
-        entries = [attrs.asdict(entry, filter=lambda _, value: value is not None) for entry in files]
+        entries = [_entry_data(entry) for entry in files]
         document = {"format": "nav", "manifest_version": MANIFEST_VERSION, "meta": sorted_meta, "files": entries}
         return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
     except RecursionError as error:
         raise refusal(Refusal.MANIFEST_DEPTH, "the metadata is nested too deeply.") from error
     except (TypeError, ValueError) as error:
         raise refusal(Refusal.MANIFEST_SHAPE, f"the metadata cannot be written as JSON ({error}).") from error
+
+
+def _entry_data(entry: FileEntry) -> dict[str, JSON]:
+    kind = None if entry.kind is None else entry.kind.value
+    told = {"name": entry.name, "kind": kind, "size": entry.size, "sha256": entry.sha256, "same_as": entry.same_as}
+    return {key: value for key, value in told.items() if value is not None}
 
 
 def parse_manifest(data: bytes) -> Manifest:
@@ -106,8 +130,8 @@ def parse_manifest(data: bytes) -> Manifest:
     version = fields["manifest_version"]
     if isinstance(version, bool) or not isinstance(version, int):
         raise refusal(Refusal.MANIFEST_SHAPE, "the manifest's version is not an integer.")
-    if version != MANIFEST_VERSION:
-        what = f"the manifest has version {version}, and this navcore reads version {MANIFEST_VERSION}."
+    if version not in (_WITHOUT_KINDS, MANIFEST_VERSION):
+        what = f"the manifest has version {version}, and this navcore reads {MANIFEST_VERSION} and older ones."
         raise refusal(Refusal.MANIFEST_VERSION, what, hint="Install the navcore that wrote the package.")
     meta, listed = fields["meta"], fields["files"]
     if not isinstance(meta, dict):
@@ -115,9 +139,12 @@ def parse_manifest(data: bytes) -> Manifest:
     if not isinstance(listed, list):
         raise refusal(Refusal.MANIFEST_SHAPE, "the manifest's files are not a list.")
     _refuse_unplain_meta(meta)
-    files = tuple(_file_entry(entry, position) for position, entry in enumerate(listed))
+    files = tuple(_file_entry(entry, position, version) for position, entry in enumerate(listed))
     refuse_unsafe_names([MANIFEST_NAME, *(entry.name for entry in files)])
     _refuse_dangling(files)
+    files = tuple(_with_kind(entry, version) for entry in files)
+    if any(entry.place != entry.name for entry in files):
+        refuse_unsafe_names([entry.place for entry in files])
     meta_text = json.dumps(meta, ensure_ascii=False, allow_nan=False)
     return Manifest(files=files, meta_text=meta_text, digest=hashlib.sha256(data).hexdigest())
 
@@ -134,6 +161,9 @@ def refuse_oversize(manifest: Manifest, archive_size: int, limits: SizeLimits) -
 
 
 def _strict_json(data: bytes) -> object:
+    # Counted before anything is built: an empty object takes 2 bytes here, and 64 or more in memory.
+    if data.count(b"{") > MOST_OBJECTS or data.count(b"[") > MOST_VALUES or data.count(b",") > MOST_VALUES:
+        raise refusal(Refusal.MANIFEST_TOO_LARGE, f"the manifest holds more than {MOST_VALUES} values.")
     try:
         document: object = json.loads(
             data.decode("utf-8"),
@@ -150,11 +180,12 @@ def _strict_json(data: bytes) -> object:
 
 
 def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise refusal(Refusal.MANIFEST_DUPLICATE_KEY, f"the manifest has the key {_shown(twice)} twice in one object.")
+    result: dict[str, object] = {}
+    for key, value in pairs:
+        if key in result:
+            what = f"the manifest has the key {_shown(key)} twice in one object."
+            raise refusal(Refusal.MANIFEST_DUPLICATE_KEY, what)
+        result[key] = value
     return result
 
 
@@ -202,9 +233,10 @@ def _fields(value: object, what: str, *, required: set[str], optional: frozenset
     return value
 
 
-def _file_entry(value: object, position: int) -> FileEntry:
+def _file_entry(value: object, position: int, version: int) -> FileEntry:
     what = f"entry {position} of the manifest's files"
-    fields = _fields(value, what, required={"name", "size", "sha256"}, optional=frozenset({"same_as"}))
+    required = {"name", "size", "sha256"} if version == _WITHOUT_KINDS else {"name", "kind", "size", "sha256"}
+    fields = _fields(value, what, required=required, optional=frozenset({"same_as"}))
     name, size, sha256 = fields["name"], fields["size"], fields["sha256"]
     if not isinstance(name, str):
         raise refusal(Refusal.MANIFEST_SHAPE, f"the name of {what} is not a string.")
@@ -214,7 +246,32 @@ def _file_entry(value: object, position: int) -> FileEntry:
         raise refusal(Refusal.MANIFEST_SHAPE, f"the sha256 of {_shown(name)} is not 64 lower-case hex digits.")
     if "same_as" in fields and not isinstance(fields["same_as"], str):
         raise refusal(Refusal.MANIFEST_SHAPE, f"the same_as of {_shown(name)} is not a string.")
-    return FileEntry(name=name, size=size, sha256=sha256, same_as=fields.get("same_as"))
+    return FileEntry(
+        name=name, size=size, sha256=sha256, same_as=fields.get("same_as"), kind=_declared_kind(fields, name)
+    )
+
+
+def _declared_kind(fields: dict[str, Any], name: str) -> Kind | None:
+    if "kind" not in fields:
+        return None
+    try:
+        return Kind(fields["kind"])
+    except ValueError:
+        what = f"{_shown(name)} is declared as {_shown(fields['kind'])}, which is not a kind of file."
+        raise refusal(Refusal.KIND, what) from None
+
+
+def _with_kind(entry: FileEntry, version: int) -> FileEntry:
+    """The entry with its kind; refused where it has none, or stands where files of another kind are."""
+    place = entry.name
+    if version == _WITHOUT_KINDS and entry.name.startswith(_OLD_PROBES):
+        place = entry.name.removeprefix(f"{PRIVATE}/")
+    kind = kind_of(place)
+    if kind is None:
+        raise refusal(Refusal.KIND, f"{entry.name!a} is nothing that a package may hold.")
+    if entry.kind not in (None, kind):
+        raise refusal(Refusal.KIND, f"{entry.name!a} is declared as {entry.kind}, and stands where a {kind} is.")
+    return attrs.evolve(entry, kind=kind)
 
 
 def _refuse_dangling(files: tuple[FileEntry, ...]) -> None:

@@ -54,15 +54,28 @@ def read_member(path: Path, manifest: Manifest, name: str, *, largest: int = LAR
     with _opened(Path(path), DEFAULT_SIZE_LIMITS) as package:
         if package.manifest.digest != manifest.digest:
             raise refusal(Refusal.CHANGED, "there is another package at this path meanwhile.")
-        entry = manifest.file(name)
-        if entry.size > largest:
-            what = f"{name!a} has {entry.size} bytes, more than the {largest} that may be read into memory."
-            raise refusal(Refusal.MEMBER_TOO_LARGE, what)
-        member = package.member(entry)
-        prove_local_header(package.descriptor, member)
-        checks = copy_and_digest(package.descriptor, member.data_offset, member.size, None)
-        _refuse_other_content(checks, entry, member)
-        return read_exactly(package.descriptor, member.data_offset, member.size)
+        return _content(package, name, largest)
+
+
+def read_manifest_with(path: Path, name: str, *, largest: int = LARGEST_READ) -> tuple[Manifest, bytes]:
+    """The manifest of the package at ``path`` and the verified content of one of its files, by one look at the package.
+
+    Raises ``PackageError`` as :func:`read_manifest` and :func:`read_member` do.
+    """
+    with _opened(Path(path), DEFAULT_SIZE_LIMITS) as package:
+        return package.manifest, _content(package, name, largest)
+
+
+def _content(package: _Package, name: str, largest: int) -> bytes:
+    entry = package.manifest.file(name)
+    if entry.size > largest:
+        what = f"{name!a} has {entry.size} bytes, more than the {largest} that may be read into memory."
+        raise refusal(Refusal.MEMBER_TOO_LARGE, what)
+    member = package.member(entry)
+    prove_local_header(package.descriptor, member)
+    checks = copy_and_digest(package.descriptor, member.data_offset, member.size, None)
+    _refuse_other_content(checks, entry, member)
+    return read_exactly(package.descriptor, member.data_offset, member.size)
 
 
 def extract_archive(path: Path, target: Path, *, limits: SizeLimits = DEFAULT_SIZE_LIMITS) -> Manifest:
@@ -83,9 +96,10 @@ def extract_archive(path: Path, target: Path, *, limits: SizeLimits = DEFAULT_SI
             _make_folders(folder, package.manifest)
             for entry in package.manifest.stored:
                 _extract(package, entry, folder)
+            places = {entry.name: entry.place for entry in package.manifest.stored}
             for entry in package.manifest.files:
                 if entry.same_as is not None:
-                    _duplicate(folder / entry.same_as, folder / entry.name, entry.size)
+                    _duplicate(folder / places[entry.same_as], folder / entry.place, entry.size)
         return package.manifest
 
 
@@ -158,14 +172,14 @@ def _refuse_other_content(checks: Sums, entry: FileEntry, member: ZipMember) -> 
 
 def _make_folders(folder: Path, manifest: Manifest) -> None:
     """Create each folder once, parents first; the names are proven, the place is new and private."""
-    inner = {parent for entry in manifest.files for parent in Path(entry.name).parents}
+    inner = {parent for entry in manifest.files for parent in Path(entry.place).parents}
     for path in sorted(inner - {Path()}, key=lambda path: len(path.parts)):
         (folder / path).mkdir()
 
 
 def _extract(package: _Package, entry: FileEntry, folder: Path) -> None:
     member = package.member(entry)
-    with _created(folder / entry.name) as sink:
+    with _created(folder / entry.place) as sink:
         checks = copy_and_digest(package.descriptor, member.data_offset, member.size, sink)
         _refuse_other_content(checks, entry, member)
         os.fsync(sink)

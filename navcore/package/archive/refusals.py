@@ -78,6 +78,7 @@ class Refusal(StrEnum):
     MANIFEST_DEPTH = "manifest-depth", "the manifest is nested too deeply"
     MANIFEST_SHAPE = "manifest-shape", "a field of the manifest is missing, unknown or of the wrong type"
     MANIFEST_VERSION = "manifest-version", "the manifest is of a version that this navcore does not know"
+    KIND = "kind", "a file is of no kind that a package may hold, or of another than its place says"
     SAME_AS = "same-as", "an entry refers to one that is not stored or has another size or digest"
     UNLISTED_MEMBER = "unlisted-member", "the archive holds a member that the manifest does not list"
     MISSING_MEMBER = "missing-member", "the manifest lists a file that the archive does not hold"
@@ -85,11 +86,21 @@ class Refusal(StrEnum):
     SIZE_DIFFERS = "size-differs", "a member has another size than the manifest says"
     EXPANSION = "expansion", "the extracted files would be larger than the limits allow"
 
+    # What the package says of itself.
+    META = "meta", "the manifest does not say which model the package holds, or status.yaml says another"
+    STATUS_YAML = "status-yaml", "status.yaml is not YAML, holds too much of it, or more than plain data"
+    STATUS_VERSION = "status-version", "status.yaml is of a version that this navcore does not know"
+    STATUS_SHAPE = "status-shape", "a value of status.yaml is missing, of the wrong type, out of bounds or no name"
+    CONTENT = "content", "status.yaml speaks of files that the package does not hold"
+
     # The content.
     DIGEST = "digest", "the content of a member has another SHA-256 than the manifest says"
     CHECKSUM = "checksum", "the content of a member has another CRC-32 than the archive says"
     NO_SUCH_MEMBER = "no-such-member", "the package holds no file of that name"
     MEMBER_TOO_LARGE = "member-too-large", "a member is too large to be read into memory"
+
+    # The signature.
+    SIGNATURE = "signature", "the package is not signed by the key or certificate that was given"
 
     # Writing.
     EXISTS = "exists", "the path to be written exists already"

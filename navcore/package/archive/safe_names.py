@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from navcore.package.archive.refusals import Refusal, refusal
 
 LONGEST_NAME = 1024  # bytes of UTF-8: a quarter of Linux's PATH_MAX, the rest is for the folder
 LONGEST_PART = 255  # bytes of UTF-8: NAME_MAX of the usual file systems
 DEEPEST_NAME = 32
+MOST_PLACES = 30_000
+_ROOT = 0
 
 # Control, format (bidirectional and zero-width), surrogate, line and paragraph separator.
 _FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -59,34 +62,45 @@ def _refuse_unsafe_part(part: str, shown: str) -> None:
 def refuse_unsafe_names(names: Iterable[str]) -> None:
     """Refuse names that are unsafe alone (``refuse_unsafe_name``) or that get into each other's way.
 
-    Every name and every folder on the way to it is compared with all others by case-folded, decomposed form
-    (canonical caseless matching, Unicode standard 3.13).
+    Every name and every folder on the way to it is compared with what stands beside it by case-folded, decomposed form
+    (canonical caseless matching, Unicode standard 3.13). The cost grows with the length of the names, not with depth.
     """
-    seen: dict[str, tuple[str, bool]] = {}
+    places: dict[tuple[int, str], _Place] = {}
     for name in names:
         refuse_unsafe_name(name)
-        cut = name.find("/")
-        while cut >= 0:
-            _claim(seen, name[:cut], is_file=False)
-            cut = name.find("/", cut + 1)
-        _claim(seen, name, is_file=True)
+        parts = name.split("/")
+        parent = _ROOT
+        for depth, part in enumerate(parts, 1):
+            is_file = depth == len(parts)
+            new = _Place(len(places) + 1, part, is_file)
+            found = places.setdefault((parent, _folded(part)), new)
+            if found is not new:
+                _refuse_conflict(found, new, parts[:depth])
+            elif found.number > MOST_PLACES:
+                raise refusal(Refusal.TOO_MANY_MEMBERS, f"there are more than {MOST_PLACES} files and folders.")
+            parent = found.number
 
 
-def _claim(seen: dict[str, tuple[str, bool]], path: str, *, is_file: bool) -> None:
-    claim = (path, is_file)
-    found = seen.setdefault(_folded(path), claim)
-    if found is claim:
-        return
-    earlier, earlier_is_file = found
-    if earlier != path:
+class _Place(NamedTuple):
+    """A file or folder by its number; 0 is the folder that holds all."""
+
+    number: int
+    part: str
+    is_file: bool
+
+
+def _refuse_conflict(found: _Place, new: _Place, parts: Sequence[str]) -> None:
+    path = "/".join(parts)
+    if found.part != new.part:
+        earlier = "/".join((*parts[:-1], found.part))
         raise refusal(Refusal.NAME_CLASH, f"the names {earlier!a} and {path!a} are one on some systems.")
-    if is_file and earlier_is_file:
+    if found.is_file and new.is_file:
         raise refusal(Refusal.NAME_DUPLICATE, f"the name {path!a} occurs twice.")
-    if is_file != earlier_is_file:
+    if found.is_file != new.is_file:
         raise refusal(Refusal.FILE_FOLDER_CONFLICT, f"{path!a} is a file and also a folder.")
 
 
-def _folded(path: str) -> str:
-    if path.isascii():
-        return path.lower()
-    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", path).casefold())
+def _folded(part: str) -> str:
+    if part.isascii():
+        return part.lower()
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", part).casefold())

@@ -15,9 +15,9 @@ class SizeLimits:
     """
 
     archive_bytes: int = 1 << 40
-    directory_bytes: int = 32 << 20
+    directory_bytes: int = 8 << 20
     members: int = 20_000
-    manifest_bytes: int = 16 << 20
+    manifest_bytes: int = 4 << 20
     total_bytes: int = 1 << 40
     expansion: int = 64
     expansion_free_bytes: int = 64 << 20

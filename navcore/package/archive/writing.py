@@ -28,6 +28,7 @@ from navcore.package.archive.refusals import Refusal, about, refusal
 from navcore.package.archive.safe_names import refuse_unsafe_names
 from navcore.package.archive.size_limits import DEFAULT_SIZE_LIMITS
 from navcore.package.archive.zip_format import ZipMember, central_record, end_records, local_header, zip_member
+from navcore.workspace import kind_of
 
 _PEEK = 64 << 10
 _UNKNOWN_DIGEST = "0" * 64
@@ -155,6 +156,7 @@ class _Plan:
                 size=source.size,
                 sha256=digests.get(self.twins.get(source.name, source.name), _UNKNOWN_DIGEST),
                 same_as=self.twins.get(source.name),
+                kind=kind_of(source.name),
             )
             for source in self.sources
         ]

@@ -151,7 +151,8 @@ def _parse_directory(data: bytes, count: int) -> tuple[ZipMember, ...]:
         fields = CENTRAL.unpack_from(data, position)
         name_size, extra_size, comment_size = fields[10:13]
         position += CENTRAL.size
-        name, extra = data[position : position + name_size], data[position + name_size :][:extra_size]
+        name_end, extra_end = position + name_size, position + name_size + extra_size
+        name, extra = data[position:name_end], data[name_end:extra_end]
         position += name_size + extra_size + comment_size
         if position > len(data):
             raise refusal(Refusal.DIRECTORY, f"record {number} of the central directory is cut off.")

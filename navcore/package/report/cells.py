@@ -60,7 +60,8 @@ def source_reference(results: Sequence[FormatResult]) -> RuntimeResult | None:
 
 def printable(text: str) -> str:
     """The text on one line, without anything that a terminal would obey: results may come from a stranger's package."""
-    return "".join(character if character.isprintable() else "?" for character in " ".join(text.split()))
+    line = " ".join(text.split())
+    return line if line.isprintable() else "".join(one if one.isprintable() else "?" for one in line)
 
 
 def _unchecked(result: FormatResult) -> TableRow:

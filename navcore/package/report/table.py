@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 
@@ -23,6 +24,8 @@ from navcore.workspace import Failure, FormatResult, Outcome, RuntimeResult, Sta
 DEFAULT_WIDTH = 120
 _LEAST_WIDTH = 40
 _GAP = "  "
+_LONGEST = 4000
+_MOST_LINES = 1000
 _GIVEN_UP_FIRST = ("size", "max rel", "p99 ms", "items/s", "max abs", "rel L2", "vs source")
 
 
@@ -59,12 +62,21 @@ def table_lines(results: Sequence[FormatResult], *, width: int | None = None) ->
         lines.append(Line(text, row.on_the_way))
         if not complete:
             shortened.add(row.about)
-    told = [*_reasons(results, limit, shortened), *_notes(results, limit)]
+    told = list(_cut(itertools.chain(_reasons(results, limit, shortened), _notes(results, limit))))
     legend = [part for sentence in _legend(results, left_out) for part in _wrapped("", sentence, limit)]
     for block in (told, legend):
         if block:
             lines += [Line(""), *(Line(text) for text in block)]
     return lines
+
+
+def _cut(lines: Iterable[str]) -> Iterator[str]:
+    """The lines, as far as a reader gets: a stranger's record may hold any number of them."""
+    for number, line in enumerate(lines):
+        if number == _MOST_LINES:
+            yield "… and more than that; JSON has all of it."
+            return
+        yield line
 
 
 def _fitted(rows: Sequence[TableRow], width: int | None) -> tuple[tuple[str, ...], dict[str, int], list[str]]:
@@ -199,7 +211,7 @@ def _threads(measured: Sequence[RuntimeResult]) -> Iterator[str]:
 def _wrapped(mark: str, sentence: str, width: int) -> list[str]:
     """The sentence in lines of at most ``width``; a path is never broken, so that it can be copied."""
     return textwrap.wrap(
-        printable(sentence),
+        printable(sentence if len(sentence) <= _LONGEST else f"{sentence[:_LONGEST]}…"),
         width,
         initial_indent=mark,
         subsequent_indent=" " * len(mark),

@@ -10,7 +10,8 @@ from navcore.errors import NavcoreError, PackageError
 from navcore.workspace.atomic_files import write_text
 from navcore.workspace.status.record import Record, record_from_data, record_to_data
 from navcore.workspace.status.upgrades import upgraded
-from navcore.workspace.status.yaml_text import from_yaml, read_text, to_yaml
+from navcore.workspace.status.yaml_reading import from_yaml, read_text
+from navcore.workspace.status.yaml_text import to_yaml
 
 
 def write_status(path: Path, record: Record) -> None:
@@ -41,7 +42,15 @@ def about(path: Path | None, name: str) -> Iterator[None]:
     except PackageError as error:
         code = error.code if error.code.startswith(kind) else f"{kind}-{error.code}"
         raise PackageError(error.what, code=code, who=str(path or name), hint=error.hint) from error.__cause__
-    except (cattrs.BaseValidationError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (
+        cattrs.BaseValidationError,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise PackageError(
             f"The file does not fit its format: {_detail(error)}.",
             code=f"{kind}-shape",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from pathlib import PurePosixPath
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from navcore.contract import Format, TensorSpec
 from navcore.workspace.plain_data import from_data, to_data
-from navcore.workspace.results import FormatResult, Outcome
-from navcore.workspace.settings import Settings, valid_model_name
+from navcore.workspace.results import FormatResult
+from navcore.workspace.settings import Settings
+from navcore.workspace.status.boundaries import refuse_rows, refuse_samples, refuse_settings
 from navcore.workspace.status.export_config import config_from_data, config_to_data
 from navcore.workspace.status.format_rows import row_from_data, row_to_data, signature_data, signature_to_data
 
@@ -93,7 +93,10 @@ def record_from_data(data: Mapping[str, Any]) -> Record:
         git_info=dict(data["git_info"]),
         navcore_version=str(data["navcore_version"]),
     )
-    _valid_places(record)
+    refuse_settings(record.settings)
+    refuse_rows(record.results)
+    if record.samples is not None:
+        refuse_samples(record.samples)
     return record
 
 
@@ -127,39 +130,3 @@ def _samples_from_data(data: Mapping[str, Any]) -> Samples | None:
         return None
     specs = {side: [_spec_data(one) for one in data[f"{side[:-1]}_metadata"]] for side in ("inputs", "outputs")}
     return from_data({**found, "signature": {**(signature_data(found["signature"]) or {}), **specs}}, Samples)
-
-
-def _valid_places(record: Record) -> None:
-    """A status file may come from a stranger: nothing in it may name a place outside the workspace."""
-    valid_model_name(record.settings.model_name)
-    valid_file_name(record.source.filename)
-    names = [row.format.name for row in record.results]
-    for row in record.results:
-        valid_file_name(row.format.filename)
-        valid_inside(row.path)
-        outcomes: list[Outcome | None] = [attempt.outcome for attempt in row.attempts]
-        outcomes += [outcome for runtime in row.runtimes for outcome in (runtime.outcome, runtime.profiling)]
-        for outcome in outcomes:
-            valid_inside(outcome.log if outcome is not None else None)
-        _refuse_twice(f"runtime of {row.format.name}", (runtime.runtime for runtime in row.runtimes))
-    _refuse_twice("format", names)
-
-
-def valid_file_name(name: str) -> None:
-    """Raises :class:`ValueError` for a name that is not one entry of a folder."""
-    if name in ("", ".", "..") or "/" in name or "\0" in name:
-        raise ValueError(f"{name!r} is not the name of a file")
-
-
-def valid_inside(path: str | None) -> None:
-    """Raises :class:`ValueError` for a path that leads out of the folder it is relative to."""
-    if path and (PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts or "\0" in path):
-        raise ValueError(f"{path!r} is not a path inside the workspace")
-
-
-def _refuse_twice(kind: str, names: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise ValueError(f"the {kind} {name!r} stands twice")
-        seen.add(name)

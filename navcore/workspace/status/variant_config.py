@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from navcore.contract import Calling, Format, Signature, TensorSpec
+from navcore.contract import Calling, Format, InnerPath, Signature, TensorSpec
 from navcore.errors import PackageError
 from navcore.workspace.argument import arguments_of
 from navcore.workspace.atomic_files import write_text
 from navcore.workspace.plain_data import from_data, to_data
 from navcore.workspace.results import FormatResult
-from navcore.workspace.settings import Settings, valid_model_name
+from navcore.workspace.settings import Settings
+from navcore.workspace.status.boundaries import refuse_settings, refuse_signature
 from navcore.workspace.status.export_config import asked_option, settings_from_data, settings_to_data
 from navcore.workspace.status.file import about
 from navcore.workspace.status.format_rows import signature_data, signature_to_data, variant_to_data
-from navcore.workspace.status.record import valid_file_name, valid_inside
-from navcore.workspace.status.yaml_text import from_yaml, read_text, to_yaml
+from navcore.workspace.status.yaml_reading import from_yaml, read_text
+from navcore.workspace.status.yaml_text import to_yaml
 
 if TYPE_CHECKING:
     from navcore.workspace.status.record import Record
@@ -50,7 +51,7 @@ class VariantConfig:
     """
 
     variant: Format
-    model_path: str
+    model_path: InnerPath = attrs.field(converter=InnerPath)
     calling: Calling
     signature: Signature
     route: str
@@ -121,7 +122,7 @@ def read_config(path: Path) -> VariantConfig:
 
 def _concerning(record: Record, row: FormatResult) -> Settings:
     """The run's settings without what they say about formats that had no part in this variant."""
-    rows = {one.format.name: one for one in record.results}
+    rows: dict[str, FormatResult] = {one.format.name: one for one in record.results}
     formats, at = {record.source.name: record.source, row.format.name: row.format}, row
     while at.made_from in rows and at.made_from not in formats:
         at = rows[at.made_from]
@@ -187,9 +188,8 @@ def _config_from_data(data: Mapping[str, Any]) -> VariantConfig:
         VariantConfig,
     )
     config = attrs.evolve(config, asked=settings_from_data({**asked, "targets": data["target_formats"]}))
-    valid_model_name(config.model_name)
-    valid_file_name(config.variant.filename)
-    valid_inside(config.model_path)
+    refuse_settings(config.asked)
+    refuse_signature(config.signature)
     return config
 
 

@@ -1,4 +1,4 @@
-"""Plain data ↔ YAML text that any reader understands: no aliases, no tags, no numbers that are not numbers."""
+"""Plain data → YAML text that any reader understands: no aliases, no tags, no numbers that are not numbers."""
 
 from __future__ import annotations
 
@@ -8,15 +8,10 @@ import numbers
 import re
 import sys
 from collections.abc import Mapping, Set
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-from navcore.errors import PackageError, WorkspaceError
-
-LARGEST_FILE = 16 << 20
-LARGEST_VALUE = 1_000_000
 _NUMBER_OF_YAML_1_2 = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _FLOAT = "float"
 
@@ -37,25 +32,6 @@ def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _represent_text)
 _Dumper.add_implicit_resolver("tag:yaml.org,2002:float", _NUMBER_OF_YAML_1_2, list("-+.0123456789"))
 _Dumper.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"0o[0-7]+\Z"), ["0"])
-
-
-class _Loader(yaml.SafeLoader):
-    """Takes dates for the text that they are, and refuses a mapping with one key twice."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012  (PyYAML's way to choose what plain text may mean)
-        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value!r} stands twice", key.start_mark
-                )
-            seen.add(str(key.value))
-        return super().construct_mapping(node, deep)
 
 
 def to_yaml(data: Mapping[str, Any]) -> str:
@@ -112,64 +88,3 @@ def unspelled(value: Any) -> Any:
     if isinstance(value, list):
         return [unspelled(part) for part in value]
     return value
-
-
-def read_text(path: Path) -> str:
-    """The file's text. Raises :class:`WorkspaceError` without a readable file, :class:`PackageError` for no text."""
-    try:
-        with open(path, "rb") as stream:
-            content = stream.read(LARGEST_FILE + 1)
-    except FileNotFoundError:
-        raise WorkspaceError("The file does not exist.", who=str(path), hint="A run or a load writes it.") from None
-    except OSError as error:
-        raise WorkspaceError(f"The file cannot be read: {error.strerror}.", who=str(path)) from error
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        raise PackageError("The file is not text in UTF-8.", code="yaml", who=str(path)) from None
-
-
-def from_yaml(text: str) -> dict[str, Any]:
-    """The mapping that ``text`` holds. Nothing but plain data is ever built.
-
-    Raises :class:`PackageError` (code ``yaml``) for text that is no YAML mapping, is larger than 16 MiB, or unfolds
-    by its aliases to more than a million values.
-    """
-    if len(text) > LARGEST_FILE:
-        raise _refused(f"it is larger than {LARGEST_FILE >> 20} MiB")
-    try:
-        data = yaml.load(text, Loader=_Loader)  # a SafeLoader: builds no objects
-        size = _unfolded_size(data, {})
-    except yaml.YAMLError as error:
-        raise _refused(_complaint(error)) from None
-    except RecursionError:
-        raise _refused("it is nested too deeply") from None
-    except ValueError as error:  # a number with more digits than Python converts
-        raise _refused(str(error)) from None
-    if not isinstance(data, dict):
-        raise _refused("it holds no mapping")
-    if size > LARGEST_VALUE:
-        raise _refused(f"it holds more than {LARGEST_VALUE} values")
-    return data
-
-
-def _unfolded_size(value: Any, known: dict[int, int]) -> int:
-    """How many values a walk through ``value`` meets; what several aliases share is visited once and counted often."""
-    if not isinstance(value, dict | list):
-        return 1
-    if id(value) in known:
-        return known[id(value)]
-    known[id(value)] = LARGEST_VALUE + 1  # met again inside itself, it has no end
-    parts = [part for pair in value.items() for part in pair] if isinstance(value, dict) else value
-    known[id(value)] = 1 + sum(_unfolded_size(part, known) for part in parts)
-    return known[id(value)]
-
-
-def _complaint(error: yaml.YAMLError) -> str:
-    problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
-    mark = getattr(error, "problem_mark", None)
-    return f"{problem} (line {mark.line + 1})" if mark is not None else str(problem)
-
-
-def _refused(why: str) -> PackageError:
-    return PackageError(f"The file cannot be read as YAML: {why}.", code="yaml")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
-from navcore import OptionError
+from navcore import OptionError, harmless
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
@@ -123,7 +123,7 @@ class CastRules:
 
     keep_nodes: tuple[str, ...] = attrs.field(default=(), converter=_names)
     keep_ops: tuple[str, ...] = attrs.field(default=(), converter=_names)
-    max_magnitude: float | None = attrs.field(default=None, validator=_positive)
+    max_magnitude: float | None = attrs.field(default=None, validator=_positive, metadata=harmless(1e-6, 3.4e38))
 
 
 def check_rules(rules: CastRules, model: ModelProto, nodes: Iterable[NodeProto]) -> None:

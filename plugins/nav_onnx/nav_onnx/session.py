@@ -12,7 +12,7 @@ import attrs
 
 from nav_onnx.complaints import refused_model
 from nav_onnx.model_file import check_model
-from navcore import OptionError, RuntimeProvider, Unavailable
+from navcore import OptionError, RuntimeProvider, Unavailable, harmless
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, SessionOptions
@@ -38,7 +38,7 @@ class RuntimeOptions:
     """
 
     graph_optimization: Literal["all", "extended", "basic", "disabled"] | None = None
-    intra_op_threads: int | None = None
+    intra_op_threads: int | None = attrs.field(default=None, metadata=harmless(1, 64))
     execution_mode: Literal["sequential", "parallel"] = "sequential"
     provider_options: Mapping[str, Any] = attrs.field(factory=dict)
 

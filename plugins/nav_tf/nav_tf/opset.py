@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import attrs
 
-from navcore import OptionError
+from navcore import OptionError, harmless
 
 OLDEST = 9
 """The first opset in which weights need not be among the inputs, and in which Erf exists."""
@@ -24,7 +24,7 @@ _SUPPORTED_BY_RUNTIME = (((1, 12), 15), ((1, 13), 17), ((1, 14), 18))
 class OnnxOptions:
     """``opset`` is the ONNX opset to write, 9 to 23; ``None`` takes 18, or what the installed ONNX Runtime supports."""
 
-    opset: int | None = None
+    opset: int | None = attrs.field(default=None, metadata=harmless(OLDEST, NEWEST))
 
     def __attrs_post_init__(self) -> None:
         if self.opset is not None and not OLDEST <= self.opset <= NEWEST:

@@ -12,7 +12,7 @@ from nav_tf.formats import TF_SAVEDMODEL, TF_TRT_FP16, TF_TRT_FP32
 from nav_tf.installed import why_no_tensorrt
 from nav_tf.quiet import hushed, import_quietly
 from nav_tf.serving import open_serving
-from navcore import ConversionError, ConvertJob, Made, OptionError, converter
+from navcore import ConversionError, ConvertJob, Made, OptionError, converter, harmless
 
 _UNVERIFIED = "TF-TRT is written from its documentation; this project's tests have never executed it."
 
@@ -25,8 +25,8 @@ class TrtOptions:
     a builder may use.
     """
 
-    minimum_segment_size: int = 3
-    max_workspace_size: int = 8 * 2**30
+    minimum_segment_size: int = attrs.field(default=3, metadata=harmless(1, 1000))
+    max_workspace_size: int = attrs.field(default=8 * 2**30, metadata=harmless(1, 8 * 2**30))
 
     def __attrs_post_init__(self) -> None:
         for name in ("minimum_segment_size", "max_workspace_size"):

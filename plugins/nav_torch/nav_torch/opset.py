@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import attrs
 
-from navcore import Unavailable
+from navcore import Unavailable, harmless
 
 
 @attrs.frozen
@@ -15,7 +15,9 @@ class OnnxOptions:
     """``opset`` is the ONNX opset to write; ``None`` takes the newest that exporter and ONNX Runtime both support."""
 
     opset: int | None = attrs.field(
-        default=None, validator=attrs.validators.optional(attrs.validators.instance_of(int))
+        default=None,
+        validator=attrs.validators.optional(attrs.validators.instance_of(int)),
+        metadata=harmless(7, 30),
     )
 
 

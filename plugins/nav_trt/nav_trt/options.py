@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from navcore import OptionError
+from navcore import OptionError, harmless
 
 
 @attrs.frozen
@@ -16,8 +16,8 @@ class EngineOptions:
     (fast to run), by default the builder's own choice (3).
     """
 
-    max_workspace_size: int | None = None
-    optimization_level: int | None = None
+    max_workspace_size: int | None = attrs.field(default=None, metadata=harmless(1, 64 * 2**30))
+    optimization_level: int | None = attrs.field(default=None, metadata=harmless(0, 5))
 
     def __attrs_post_init__(self) -> None:
         if self.max_workspace_size is not None and self.max_workspace_size < 1:
@@ -35,8 +35,8 @@ class TorchTrtOptions:
     (the format's type only) or ``"hierarchy"`` (wider ones too): only ``torch-trt-script-fp16`` can tell them apart.
     """
 
-    max_workspace_size: int | None = None
-    min_block_size: int = 5
+    max_workspace_size: int | None = attrs.field(default=None, metadata=harmless(1, 64 * 2**30))
+    min_block_size: int = attrs.field(default=5, metadata=harmless(1, 1000))
     precision_mode: str = "single"
 
     def __attrs_post_init__(self) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import attrs
 
 from navcore.package.archive.size_limits import SizeLimits
+from navcore.workspace.kinds import kind_of
 
 FILES = {"status.yaml": b"format_version: 1\n", "onnx/model.onnx": b"\x08\x07weights" * 20}
 
@@ -97,12 +98,14 @@ def zip_bytes(parts: Sequence[Part], *, before_end: bytes = b"", order: Sequence
 
 
 def entry(name: str, data: bytes, **changes: Any) -> dict[str, Any]:
-    return {"name": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest(), **changes}
+    kind = kind_of(name)
+    declared = {} if kind is None else {"kind": kind.value}
+    return {"name": name, **declared, "size": len(data), "sha256": hashlib.sha256(data).hexdigest(), **changes}
 
 
 def manifest(contents: Mapping[str, bytes] = FILES, /, **changes: Any) -> dict[str, Any]:
     listed = [entry(name, data) for name, data in contents.items()]
-    return {"format": "nav", "manifest_version": 1, "meta": {"model": "m"}, "files": listed, **changes}
+    return {"format": "nav", "manifest_version": 2, "meta": {"model": "m"}, "files": listed, **changes}
 
 
 def manifest_part(document: object) -> Part:
@@ -260,8 +263,8 @@ def _header_cases() -> list[Case]:
         Case("local flags differ", "local-mismatch", _last(local={"flags": 1})),
         Case("local CRC differs", "local-mismatch", _last(local={"crc": 1})),
         Case("local extra field", "local-mismatch",
-             zip_bytes([manifest_part(manifest({"a": b"hide" + b"data"})),
-                        Part(b"a", b"data", size=8, packed=8, local={"extra": b"\x35\xd9\0\0"})])),
+             zip_bytes([manifest_part(manifest({"onnx/a": b"hide" + b"data"})),
+                        Part(b"onnx/a", b"data", size=8, packed=8, local={"extra": b"\x35\xd9\0\0"})])),
         Case("manifest's local name differs", "local-mismatch",
              zip_bytes([attrs.evolve(parts()[0], local={"name": b"manifest.jsoN"}), *parts()[1:]])),
     ]  # fmt: skip
@@ -325,7 +328,7 @@ def _layout_cases() -> list[Case]:
 
 
 def _manifest_cases() -> list[Case]:
-    deep = b'{"format":"nav","manifest_version":1,"files":[],"meta":{"a":' + b"[" * 100_000
+    deep = b'{"format":"nav","manifest_version":2,"files":[],"meta":{"a":' + b"[" * 100_000
     nested: Any = 1
     for _ in range(40):
         nested = [nested]
@@ -350,7 +353,7 @@ def _manifest_cases() -> list[Case]:
         Case("abyss, closed", "manifest-depth", package(document=deep + b"]" * 100_000 + b"}}")),
         Case("manifest is a list", "manifest-shape", package(document=[])),
         Case("manifest is null", "manifest-shape", package(document=b"null")),
-        Case("no files", "manifest-shape", package(document={"format": "nav", "manifest_version": 1, "meta": {}})),
+        Case("no files", "manifest-shape", package(document={"format": "nav", "manifest_version": 2, "meta": {}})),
         Case("unknown field", "manifest-shape", _document(run="rm -rf")),
         Case("another format", "manifest-shape", _document(format="wheel")),
         Case("meta is a list", "manifest-shape", _document(meta=[])),
@@ -358,7 +361,7 @@ def _manifest_cases() -> list[Case]:
         Case("file is a string", "manifest-shape", _document(files=["status.yaml"])),
         Case("version is a text", "manifest-shape", _document(manifest_version="1")),
         Case("version is true", "manifest-shape", _document(manifest_version=True)),
-        Case("version of the future", "manifest-version", _document(manifest_version=2)),
+        Case("version of the future", "manifest-version", _document(manifest_version=3)),
         Case("version zero", "manifest-version", _document(manifest_version=0)),
         Case("name is a number", "manifest-shape", _entries(lambda files: files[0].update(name=1))),
         Case("size is negative", "manifest-shape", _entries(lambda files: files[0].update(size=-1))),
@@ -373,50 +376,95 @@ def _manifest_cases() -> list[Case]:
 
 
 def _listing_cases() -> list[Case]:
-    ghost = entry("ghost", b"boo")
-    alias = entry("copy.yaml", FILES["status.yaml"], same_as="status.yaml")
+    ghost = entry("onnx/ghost", b"boo")
+    alias = entry("onnx/copy.yaml", FILES["status.yaml"], same_as="status.yaml")
     good = manifest()["files"]
     return [
         Case("member not listed", "unlisted-member", _entries(lambda files: files.pop())),
         Case("member listed as a copy", "unlisted-member",
-             package({**FILES, "copy.yaml": FILES["status.yaml"]}, manifest(files=[*good, alias]))),
+             package({**FILES, "onnx/copy.yaml": FILES["status.yaml"]}, manifest(files=[*good, alias]))),
         Case("listed file missing", "missing-member", _entries(lambda files: files.append(ghost))),
         Case("other order", "member-order", _entries(lambda files: files.reverse())),
         Case("wrong size", "size-differs", _entries(lambda files: files[1].update(size=5))),
         Case("wrong digest", "digest", _entries(lambda files: files[1].update(sha256="0" * 64))),
         Case("digests exchanged", "digest",
-             package({"a": b"1", "b": b"2"}, manifest(files=[entry("a", b"2"), entry("b", b"1")]))),
+             package({"onnx/a": b"1", "onnx/b": b"2"}, manifest(files=[entry("onnx/a", b"2"), entry("onnx/b", b"1")]))),
         Case("bit flip in a content", "digest", package().replace(b"weights", b"veights", 1)),
         Case("bit flip in the manifest", "checksum", package().replace(b'"nav"', b'"naw"', 1)),
         Case("wrong CRC on both sides", "checksum", _last(crc=1)),
         Case("same as nothing", "same-as", _document(files=[*good, alias | {"same_as": "nowhere"}])),
-        Case("same as itself", "same-as", _document(files=[*good, alias | {"same_as": "copy.yaml"}])),
+        Case("same as itself", "same-as", _document(files=[*good, alias | {"same_as": "onnx/copy.yaml"}])),
         Case("same as the manifest", "same-as", _document(files=[*good, alias | {"same_as": "manifest.json"}])),
         Case("same in a circle", "same-as",
-             _document(files=[*good, alias | {"same_as": "b"}, alias | {"name": "b", "same_as": "copy.yaml"}])),
+             _document(files=[*good, alias | {"same_as": "onnx/b"},
+                              alias | {"name": "onnx/b", "same_as": "onnx/copy.yaml"}])),
         Case("same as a copy", "same-as",
-             _document(files=[*good, alias, alias | {"name": "b", "same_as": "copy.yaml"}])),
+             _document(files=[*good, alias, alias | {"name": "onnx/b", "same_as": "onnx/copy.yaml"}])),
         Case("same with another size", "same-as", _document(files=[*good, alias | {"size": 1 << 40}])),
         Case("same with another digest", "same-as", _document(files=[*good, alias | {"sha256": "0" * 64}])),
     ]  # fmt: skip
 
 
+def _kind_of_file_cases() -> list[Case]:
+    """What a package may not hold, whatever its manifest calls it; nothing below .navcore ever comes out of one."""
+    places = (
+        ".navcore/journal.jsonl", ".navcore/marker.json", ".navcore/marker.json/x", ".navcore/checking",
+        ".navcore/checking/onnx-x/a", ".navcore/probes/0.npz", ".navcore/samples-unfinished", "onnx/.navcore/x.log",
+        "secret.txt", "onnx", "Torch/model.pt", "model_input/0.npz", "model_input/other/0.npz",
+        "model_input/correctness/00.npz", "model_input/correctness/0.pkl", "model_output/profiling/x.npz",
+        "probes/x.npz", "probes/a/0.npz", "status.yml", ".onnx/model.onnx", "onnx/.hidden",
+    )  # fmt: skip
+    old = ("journal.jsonl", "probes/x.npz", "probes/a/0.npz", "marker.json", "probes")
+
+    def version_1(name: str) -> bytes:
+        files = {**FILES, name: b"x"}
+        listed = [{key: part for key, part in one.items() if key != "kind"} for one in manifest(files)["files"]]
+        return package(files, manifest(files, manifest_version=1, files=listed))
+
+    def declared(kind: Any) -> bytes:
+        return _entries(lambda files: files[1].update(kind=kind))
+
+    return [
+        *(Case(f"declared a model: {name}", "kind", package({**FILES, name: b"x"}, manifest(
+            files=[*manifest()["files"], entry(name, b"x") | {"kind": "model"}]))) for name in places
+          if not name.startswith("onnx") or name in ("onnx/.navcore/x.log", "onnx/.hidden")),
+        *(Case(f"of version 1: .navcore/{name}", "kind", version_1(f".navcore/{name}")) for name in old),
+        *(Case(f"declared as {kind!a}", "kind", declared(kind))
+          for kind in ("code", "", "MODEL", 7, None, [], "record")),
+        Case("no kind", "manifest-shape", _entries(lambda files: files[1].pop("kind"))),
+        Case("a kind in version 1", "manifest-shape", _document(manifest_version=1)),
+        Case("two places of version 1 that are one", "name-duplicate", _both_probes()),
+    ]  # fmt: skip
+
+
+def _both_probes() -> bytes:
+    files = {**FILES, ".navcore/probes/0.npz": b"a", "probes/0.npz": b"b"}
+    listed = [{key: part for key, part in one.items() if key != "kind"} for one in manifest(files)["files"]]
+    return package(files, manifest(files, manifest_version=1, files=listed))
+
+
 def _limit_cases() -> list[Case]:
     good = package()
     bomb = b"\0" * 200_000
-    copies = [entry(f"copy{number}", bomb, same_as="bomb") for number in range(400)]
-    copy_bomb = package({"bomb": bomb}, manifest(files=[entry("bomb", bomb), *copies]))
+    copies = [entry(f"onnx/copy{number}", bomb, same_as="onnx/bomb") for number in range(400)]
+    copy_bomb = package({"onnx/bomb": bomb}, manifest(files=[entry("onnx/bomb", bomb), *copies]))
     return [
         Case("file too large", "archive-too-large", good, SizeLimits(archive_bytes=100)),
         Case("directory too large", "directory-too-large", good, SizeLimits(directory_bytes=100)),
         Case("too many members", "too-many-members", good, SizeLimits(members=1)),
         Case("too many copies", "too-many-members", copy_bomb, SizeLimits(members=100)),
         Case("manifest too large", "manifest-too-large", good, SizeLimits(manifest_bytes=100)),
+        Case("manifest of many objects", "manifest-too-large", _document(meta={"a": [{}] * 30_000})),
+        Case("manifest of many values", "manifest-too-large", _document(meta={"a": [0] * 300_000})),
+        Case("a key twice among many", "manifest-duplicate-key",
+             _text('"model"', ", ".join(f'"k{n}": 0' for n in range(100_000)) + ', "k9": 0, "model"')),
+        Case("many deep names", "too-many-members",
+             package({"onnx/" + "/".join([f"{n:04d}"] * 20): b"" for n in range(1700)})),
         Case("manifest of 17 MiB", "manifest-too-large", _document(meta={"a": "x" * (17 << 20)})),
         Case("too much in all", "expansion", good, SizeLimits(total_bytes=100)),
         Case("copies of one member fill the disk", "expansion", copy_bomb),
-        Case("small copies, strict reader", "expansion", package({"a": b"x" * 2000}, manifest(files=[
-            entry("a", b"x" * 2000), *(entry(f"c{n}", b"x" * 2000, same_as="a") for n in range(9))])),
+        Case("small copies, strict reader", "expansion", package({"onnx/a": b"x" * 2000}, manifest(files=[
+            entry("onnx/a", b"x" * 2000), *(entry(f"onnx/c{n}", b"x" * 2000, same_as="onnx/a") for n in range(9))])),
             SizeLimits(expansion=2, expansion_free_bytes=0)),
     ]  # fmt: skip
 
@@ -428,5 +476,6 @@ CASES = [
     *_layout_cases(),
     *_manifest_cases(),
     *_listing_cases(),
+    *_kind_of_file_cases(),
     *_limit_cases(),
 ]

@@ -35,7 +35,7 @@ MARKS = [b"PK\3\4", b"PK\1\2", b"PK\5\6", b"PK\6\6", b"PK\6\7", b"\0" * 8, b"\xf
 
 
 def _good_document() -> dict[str, Any]:
-    alias = entry("copy/status.yaml", FILES["status.yaml"], same_as="status.yaml")
+    alias = entry("onnx/status.yaml", FILES["status.yaml"], same_as="status.yaml")
     return manifest(files=[*manifest()["files"], alias])
 
 

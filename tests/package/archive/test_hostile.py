@@ -15,7 +15,8 @@ from .hostile import CASES, FILES, Case, package
 # What only writing, opening or a race can meet; test_reading.py and test_writing.py have them.
 NOT_IN_A_CORPUS = {
     "unreadable", "not-a-file", "changed", "no-such-member", "member-too-large",
-    "exists", "source-file", "source-changed", "write-failed",
+    "exists", "source-file", "source-changed", "write-failed", "signature",
+    "meta", "status-yaml", "status-version", "status-shape", "content",  # tests/package/hostile_records.py has them
 }  # fmt: skip
 SEEN_BY_EXTRACTION_ONLY = {"local-mismatch", "digest", "checksum"}
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given, strategies as st
 
 from navcore.errors import PackageError
 from navcore.package.archive.manifest import FileEntry, manifest_bytes, parse_manifest, refuse_oversize
 from navcore.package.archive.size_limits import SizeLimits
+from navcore.workspace.kinds import Kind
 
 DIGEST = hashlib.sha256(b"weights").hexdigest()
-WEIGHTS = FileEntry("onnx/model.onnx", 7, DIGEST)
-COPY = FileEntry("best/model.onnx", 7, DIGEST, same_as="onnx/model.onnx")
+WEIGHTS = FileEntry("onnx/model.onnx", 7, DIGEST, kind=Kind.MODEL)
+COPY = FileEntry("best/model.onnx", 7, DIGEST, same_as="onnx/model.onnx", kind=Kind.MODEL)
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63) + 1, 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
@@ -43,7 +46,7 @@ def test_what_is_stored_and_what_is_a_copy() -> None:
 
 
 def test_the_length_does_not_depend_on_digests() -> None:
-    blank = FileEntry("onnx/model.onnx", 7, "0" * 64)
+    blank = attrs.evolve(WEIGHTS, sha256="0" * 64)
     assert len(manifest_bytes([blank], {})) == len(manifest_bytes([WEIGHTS], {}))
 
 
@@ -96,3 +99,31 @@ def test_a_long_quote_is_cut_and_in_ascii() -> None:
 def test_arbitrary_bytes_are_no_manifest(data: bytes) -> None:
     with pytest.raises(PackageError):
         parse_manifest(data)
+
+
+def listed(name: str, kind: str | None = None, version: int = 2) -> bytes:
+    told = {"name": name, "size": 7, "sha256": DIGEST, **({} if kind is None else {"kind": kind})}
+    return json.dumps({"format": "nav", "manifest_version": version, "meta": {}, "files": [told]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("status.yaml", "record"), ("navigator.log", "record"), ("onnx/config.yaml", "record"),
+        ("onnx/x.log", "record"),
+        ("onnx/model.onnx", "model"), ("tf-savedmodel/model.savedmodel/variables/x.index", "model"),
+        ("model_input/correctness/0.npz", "sample"), ("probes/0.npz", "sample"), ("probes/index.json", "sample"),
+        ("model_output/profiling/12.npz", "output"),
+        ("onnx/measurements/cpu.npz", "measurement"), ("onnx/assets/calibration.cache", "asset"),
+    ],
+)  # fmt: skip
+def test_every_kind_has_its_places(name: str, kind: str) -> None:
+    (entry,) = parse_manifest(listed(name, kind)).files
+    assert (entry.kind, entry.place) == (kind, name)
+
+
+def test_a_manifest_of_version_1_has_kinds_by_place_and_its_probes_move() -> None:
+    (status,) = parse_manifest(listed("status.yaml", version=1)).files
+    assert (status.kind, status.place) == (Kind.RECORD, "status.yaml")
+    (probe,) = parse_manifest(listed(".navcore/probes/0.npz", version=1)).files
+    assert (probe.kind, probe.place) == (Kind.SAMPLE, "probes/0.npz")

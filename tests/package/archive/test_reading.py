@@ -20,7 +20,7 @@ from .hostile import FILES, entry, manifest, package
 
 @pytest.fixture
 def good(tmp_path: Path) -> Path:
-    alias = entry("copy.yaml", FILES["status.yaml"], same_as="status.yaml")
+    alias = entry("onnx/copy.yaml", FILES["status.yaml"], same_as="status.yaml")
     path = tmp_path / "good.nav"
     path.write_bytes(package(document=manifest(files=[*manifest()["files"], alias])))
     return path
@@ -28,7 +28,7 @@ def good(tmp_path: Path) -> Path:
 
 def test_inspecting_shows_files_and_metadata(good: Path) -> None:
     shown = read_manifest(good)
-    assert [entry.name for entry in shown.files] == ["status.yaml", "onnx/model.onnx", "copy.yaml"]
+    assert [entry.name for entry in shown.files] == ["status.yaml", "onnx/model.onnx", "onnx/copy.yaml"]
     assert shown.meta == {"model": "m"}
 
 
@@ -52,7 +52,7 @@ def test_inspecting_reads_no_contents(good: Path, monkeypatch: pytest.MonkeyPatc
 def test_one_file_is_read_and_verified(good: Path) -> None:
     shown = read_manifest(good)
     assert read_member(good, shown, "status.yaml") == FILES["status.yaml"]
-    assert read_member(good, shown, "copy.yaml") == FILES["status.yaml"]
+    assert read_member(good, shown, "onnx/copy.yaml") == FILES["status.yaml"]
 
 
 def test_one_damaged_file_does_not_hide_another(good: Path) -> None:
@@ -155,7 +155,9 @@ def _agreeable(names: list[str]) -> bool:
     return True
 
 
-names = st.lists(st.text("aB0-_. é模", min_size=1, max_size=6), min_size=1, max_size=3).map("/".join)
+names = st.lists(st.text("aB0-_. é模", min_size=1, max_size=6), min_size=1, max_size=3).map(
+    lambda parts: "onnx/assets/" + "/".join(parts)
+)
 folders = st.dictionaries(names, st.binary(max_size=40) | st.just(b"shared"), max_size=8).filter(
     lambda contents: _agreeable(list(contents))
 )

@@ -31,7 +31,7 @@ MIB = 1 << 20
 def members(tmp_path: Path) -> list[Member]:
     source = tmp_path / "source"
     source.mkdir()
-    contents = {"status.yaml": b"ok: true\n", "onnx/model.onnx": os.urandom(3 * MIB), "größe/leer": b""}
+    contents = {"status.yaml": b"ok: true\n", "onnx/model.onnx": os.urandom(3 * MIB), "onnx/größe/leer": b""}
     for number, content in enumerate(contents.values()):
         (source / str(number)).write_bytes(content)
     return [Member(name, source / str(number)) for number, name in enumerate(contents)]
@@ -42,7 +42,7 @@ def test_independent_readers_agree(members: list[Member], tmp_path: Path) -> Non
     write_archive(path, members, meta={"model": "m"})
     with zipfile.ZipFile(path) as archive:
         assert archive.testzip() is None
-        assert archive.namelist() == ["manifest.json", "status.yaml", "onnx/model.onnx", "größe/leer"]
+        assert archive.namelist() == ["manifest.json", "status.yaml", "onnx/model.onnx", "onnx/größe/leer"]
         assert archive.read("onnx/model.onnx") == members[1].source.read_bytes()
         assert json.loads(archive.read("manifest.json"))["meta"] == {"model": "m"}
         assert {info.compress_type for info in archive.infolist()} == {zipfile.ZIP_STORED}
@@ -73,15 +73,15 @@ def test_equal_contents_are_stored_once_and_extracted_as_separate_files(tmp_path
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
     path = tmp_path / "x.nav"
-    write_archive(path, [Member(name, tmp_path / name) for name in contents], meta={})
+    write_archive(path, [Member(f"onnx/{name}", tmp_path / name) for name in contents], meta={})
 
     manifest = extract_archive(path, tmp_path / "out")
     assert {entry.name: entry.same_as for entry in manifest.files} == {
-        "a": None, "b": None, "c": "a", "d": None, "e": "d", "f": "a",
+        "onnx/a": None, "onnx/b": None, "onnx/c": "onnx/a", "onnx/d": None, "onnx/e": "onnx/d", "onnx/f": "onnx/a",
     }  # fmt: skip
     assert path.stat().st_size < 2 * len(big) + 4096
-    assert {name: (tmp_path / "out" / name).read_bytes() for name in contents} == contents
-    assert {(tmp_path / "out" / name).stat().st_nlink for name in contents} == {1}
+    assert {name: (tmp_path / "out" / "onnx" / name).read_bytes() for name in contents} == contents
+    assert {(tmp_path / "out" / "onnx" / name).stat().st_nlink for name in contents} == {1}
 
 
 def test_nothing_to_pack_is_a_package_too(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_only_regular_files_are_packed(kind: str, members: list[Member], tmp_pat
     elif kind == "pipe":
         os.mkfifo(source)
     with pytest.raises(PackageError, match="odd cannot be packed") as caught:
-        write_archive(tmp_path / "x.nav", [*members, Member("odd", source)], meta={})
+        write_archive(tmp_path / "x.nav", [*members, Member("onnx/odd", source)], meta={})
     assert caught.value.code == "source-file"
     assert not (tmp_path / "x.nav").exists()
 
@@ -125,7 +125,7 @@ def test_names_are_judged_as_when_reading(name: str, members: list[Member], tmp_
 def test_more_copies_than_a_reader_accepts_are_refused_while_writing(tmp_path: Path) -> None:
     (tmp_path / "big").write_bytes(bytes(2 * MIB))
     with pytest.raises(PackageError) as caught:
-        write_archive(tmp_path / "x.nav", [Member(f"{n}", tmp_path / "big") for n in range(100)], meta={})
+        write_archive(tmp_path / "x.nav", [Member(f"onnx/{n}", tmp_path / "big") for n in range(100)], meta={})
     assert caught.value.code == "expansion"
     assert os.listdir(tmp_path) == ["big"]
 
@@ -194,7 +194,8 @@ folder = Path(sys.argv[1])
 print("ready", flush=True)
 while True:
     for version in "ab":
-        write_archive(folder / "x.nav", [Member("weights", folder / version)], meta={"version": version}, override=True)
+        members = [Member("onnx/weights", folder / version)]
+        write_archive(folder / "x.nav", members, meta={"version": version}, override=True)
 """
 
 
@@ -202,7 +203,7 @@ def test_a_kill_at_any_time_leaves_one_complete_package(tmp_path: Path) -> None:
     """Killed while saving over and over; the first save of the next round clears the leftover away."""
     for version in "ab":
         (tmp_path / version).write_bytes(version.encode() * 2 * MIB)
-    write_archive(tmp_path / "x.nav", [Member("weights", tmp_path / "a")], meta={"version": "a"})
+    write_archive(tmp_path / "x.nav", [Member("onnx/weights", tmp_path / "a")], meta={"version": "a"})
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     moments = random.Random(0)
     for number in range(12):
@@ -213,7 +214,7 @@ def test_a_kill_at_any_time_leaves_one_complete_package(tmp_path: Path) -> None:
             time.sleep(moments.uniform(0.0, 0.05))
             process.kill()
         manifest = extract_archive(tmp_path / "x.nav", tmp_path / f"out{number}")
-        assert (tmp_path / f"out{number}" / "weights").read_bytes()[:1].decode() == manifest.meta["version"]
+        assert (tmp_path / f"out{number}" / "onnx" / "weights").read_bytes()[:1].decode() == manifest.meta["version"]
         assert len(list(tmp_path.glob(".nav-*"))) <= 1
     write_archive(tmp_path / "x.nav", [], meta={}, override=True)
     assert not list(tmp_path.glob(".nav-*"))
@@ -225,12 +226,12 @@ def test_beyond_four_gigabytes(tmp_path: Path) -> None:
         file.truncate((4 << 30) + 7)
     (tmp_path / "small").write_bytes(b"behind it")
     path = tmp_path / "x.nav"
-    write_archive(path, [Member("large", tmp_path / "large"), Member("small", tmp_path / "small")], meta={})
+    write_archive(path, [Member("onnx/large", tmp_path / "large"), Member("onnx/small", tmp_path / "small")], meta={})
     with zipfile.ZipFile(path) as archive:
-        assert archive.getinfo("large").file_size == (4 << 30) + 7
-        assert archive.read("small") == b"behind it"
+        assert archive.getinfo("onnx/large").file_size == (4 << 30) + 7
+        assert archive.read("onnx/small") == b"behind it"
     extract_archive(path, tmp_path / "out")
-    assert (tmp_path / "out" / "large").stat().st_size == (4 << 30) + 7
-    assert (tmp_path / "out" / "small").read_bytes() == b"behind it"
-    for name in ("x.nav", "large", "out/large"):
+    assert (tmp_path / "out" / "onnx" / "large").stat().st_size == (4 << 30) + 7
+    assert (tmp_path / "out" / "onnx" / "small").read_bytes() == b"behind it"
+    for name in ("x.nav", "large", "out/onnx/large"):
         (tmp_path / name).unlink()

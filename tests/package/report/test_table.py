@@ -232,7 +232,7 @@ def test_a_nan_difference_does_not_hide_behind_a_small_one() -> None:
 
 def test_a_strangers_text_cannot_command_the_terminal() -> None:
     evil = "\x1b[2J\x1b]0;owned\x07\nok"
-    gone = RuntimeResult(evil, Status.FAILED, notes=(evil,), outcome=Outcome(Status.FAILED, failure=Failure(evil)))
+    gone = RuntimeResult("cpu", Status.FAILED, notes=(evil,), outcome=Outcome(Status.FAILED, failure=Failure(evil)))
     text = render_table([attrs.evolve(ONNX, runtimes=(gone,))])
     assert all(character.isprintable() or character == "\n" for character in text)
 

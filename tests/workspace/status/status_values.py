@@ -28,7 +28,11 @@ from navcore.workspace.status.record import Record
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 names = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,10}", fullmatch=True)
-files = st.from_regex(r"[a-z0-9 ]+\.?[a-z0-9']*", fullmatch=True)
+files = st.from_regex(r"[a-z0-9][a-z0-9 ]{0,9}[a-z0-9]\.?[a-z0-9']*", fullmatch=True)
+words = st.from_regex(r"[A-Za-z0-9é_][A-Za-z0-9é:+'._-]{0,10}", fullmatch=True)
+"""What a format, a runtime, an option may be called."""
+tensor_names = st.from_regex(r"/?[a-z0-9 :é][a-z0-9 :é_]{0,8}(/[a-z0-9_]{1,4})?", fullmatch=True)
+dtypes = st.sampled_from(["float32", "int64", "bool", "bfloat16", "datetime64[ns]"])
 paths = st.lists(files, min_size=1, max_size=3).map("/".join)
 counts = st.integers(0, 2**60)
 measures = st.floats(allow_nan=False)
@@ -53,41 +57,53 @@ def complete(kind: type, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[
 formats = complete(
     Format,
     name=names,
-    family=text,
+    family=words,
     filename=files,
     jit_type=st.none() | st.sampled_from(JitType),
-    precision=st.none() | text,
+    precision=st.none() | words,
     data_only=st.booleans(),
     suffixes=notes,
 )
 sizes = st.lists(counts, min_size=3, max_size=3).map(sorted).map(tuple)
 axes = st.builds(
-    lambda symbol, size, declared: Axis(symbol, size[0], size[1], size[2], declared), text, sizes, st.booleans()
+    lambda symbol, size, declared: Axis(symbol, size[0], size[1], size[2], declared), tensor_names, sizes, st.booleans()
 )
 tensors = complete(
-    TensorSpec, name=text, dtype=text, shape=st.lists(counts | text, max_size=3).map(tuple)
+    TensorSpec, name=tensor_names, dtype=dtypes, shape=st.lists(counts | tensor_names, max_size=3).map(tuple)
 )  # fmt: skip
-templates = st.recursive(
-    st.builds(lambda name: {"tensor": name}, text) | st.builds(lambda value: {"constant": value}, constants),
-    lambda inner: (
-        st.builds(lambda kind, parts: {kind: parts}, st.sampled_from(["tuple", "list"]), st.lists(inner))
-        | st.builds(lambda pairs: {"dict": [list(pair) for pair in pairs]}, st.lists(st.tuples(text, inner)))
-    ),
-    max_leaves=4,
-)
-calls = st.builds(
-    lambda args, kwargs: {"args": args, "kwargs": [list(pair) for pair in kwargs]},
-    st.lists(templates, max_size=2),
-    st.lists(st.tuples(text, templates), max_size=2),
-)
-signatures = complete(
-    Signature,
-    inputs=st.lists(tensors, max_size=2).map(tuple),
-    outputs=st.lists(tensors, max_size=2).map(tuple),
-    axes=st.lists(axes, max_size=2).map(tuple),
-    call=calls,
-    batch_dim=st.none() | st.integers(-3, 3),
-    batch_symbol=text,
+
+
+def templates_of(inputs: list[str]) -> st.SearchStrategy[Any]:
+    taken = [st.builds(lambda name: {"tensor": name}, st.sampled_from(inputs))] if inputs else []
+    return st.recursive(
+        st.one_of(*taken, st.builds(lambda value: {"constant": value}, constants)),
+        lambda inner: (
+            st.builds(lambda kind, parts: {kind: parts}, st.sampled_from(["tuple", "list"]), st.lists(inner))
+            | st.builds(lambda pairs: {"dict": [list(pair) for pair in pairs]}, st.lists(st.tuples(text, inner)))
+        ),
+        max_leaves=4,
+    )
+
+
+def calls_of(inputs: list[str]) -> st.SearchStrategy[Any]:
+    return st.builds(
+        lambda args, kwargs: {"args": args, "kwargs": [list(pair) for pair in kwargs]},
+        st.lists(templates_of(inputs), max_size=2),
+        st.lists(st.tuples(text, templates_of(inputs)), max_size=2),
+    )
+
+
+several_tensors = st.lists(tensors, max_size=2, unique_by=lambda spec: spec.name).map(tuple)
+signatures = several_tensors.flatmap(
+    lambda inputs: complete(
+        Signature,
+        inputs=st.just(inputs),
+        outputs=several_tensors,
+        axes=st.lists(axes, max_size=2).map(tuple),
+        call=calls_of([spec.name for spec in inputs]),
+        batch_dim=st.none() | st.integers(-3, 3),
+        batch_symbol=tensor_names,
+    )
 )
 failures = complete(Failure, cause=text, category=text, frame=text, hint=text)
 outcomes = complete(
@@ -142,7 +158,7 @@ performances = complete(
 )
 runtimes = complete(
     RuntimeResult,
-    runtime=text,
+    runtime=words,
     status=st.sampled_from(Status),
     route=text,
     verification=st.none() | verifications,
@@ -161,9 +177,16 @@ facts = st.dictionaries(text, text, max_size=2)
 
 
 def rows_at(path: st.SearchStrategy[str | None]) -> st.SearchStrategy[FormatResult]:
+    """Rows whose ``path`` is the one given, in the folder of the format."""
+    return formats.flatmap(
+        lambda format: _rows_of(format, path.map(lambda inner: None if inner is None else f"{format.name}/{inner}"))
+    )
+
+
+def _rows_of(format: Format, path: st.SearchStrategy[str | None]) -> st.SearchStrategy[FormatResult]:
     return complete(
         FormatResult,
-        format=formats,
+        format=st.just(format),
         status=st.sampled_from(Status),
         path=path,
         route=text,
@@ -194,25 +217,30 @@ profiler_configs = st.builds(
     max_trials=st.integers(1, 99),
 )
 numbers = st.integers(-4, 4)
+several_words = st.lists(words, max_size=2).map(tuple)
+several_names = st.lists(tensor_names, max_size=2).map(tuple)
+options = words | st.builds("{}/{}".format, words, words)
 settings = complete(
     Settings,
     model_name=st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_+-]{0,20}", fullmatch=True),
-    targets=st.none() | notes,
-    options=st.dictionaries(text, st.dictionaries(text, plain | st.just(math.inf) | st.just(-math.inf), max_size=2)),
+    targets=st.none() | several_words,
+    options=st.dictionaries(
+        options, st.dictionaries(words, plain | st.just(math.inf) | st.just(-math.inf), max_size=2)
+    ),
     sample_count=st.integers(1, 999),
     atol=st.none() | measures,
     rtol=st.none() | measures,
-    input_names=st.none() | notes,
-    output_names=st.none() | notes,
-    dynamic_axes=st.none() | st.dictionaries(text, st.lists(numbers) | st.dictionaries(numbers, text)),
-    axis_ranges=st.none() | st.dictionaries(text, sizes | st.dictionaries(numbers, sizes)),
+    input_names=st.none() | several_names,
+    output_names=st.none() | several_names,
+    dynamic_axes=st.none() | st.dictionaries(tensor_names, st.lists(numbers) | st.dictionaries(numbers, tensor_names)),
+    axis_ranges=st.none() | st.dictionaries(tensor_names, sizes | st.dictionaries(numbers, sizes)),
     batch_dim=st.none() | numbers,
-    device=st.none() | text,
-    runtimes=st.dictionaries(text, notes, max_size=2),
+    device=st.none() | words,
+    runtimes=st.dictionaries(words, several_words, max_size=2),
     run_profiling=st.booleans(),
     profiler_config=profiler_configs,
-    profiler=text,
-    prefer=st.dictionaries(text, text, max_size=2),
+    profiler=words,
+    prefer=st.dictionaries(words, words, max_size=2),
     timeout=st.none() | finite,
     memory_limit=st.none() | counts,
     git_info=st.booleans(),

@@ -19,7 +19,8 @@ from navcore.workspace.results import Status
 from navcore.workspace.status.file import read_status
 from navcore.workspace.status.record import FORMAT_VERSION, record_to_data
 from navcore.workspace.status.upgrades import UPGRADES, upgraded
-from navcore.workspace.status.yaml_text import from_yaml, to_yaml
+from navcore.workspace.status.yaml_reading import from_yaml
+from navcore.workspace.status.yaml_text import to_yaml
 
 from .status_values import places, plain, with_value
 

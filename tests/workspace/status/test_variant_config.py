@@ -196,7 +196,7 @@ def test_there_is_nothing_to_write_without_a_file_or_a_signature(tmp_path: Path)
     [
         ({"format_version": None}, "config-version", "has no format_version"),
         ({"format_version": "2.0.0"}, "config-version", "install that"),
-        ({"model_path": "../x"}, "config-shape", "not a path inside"),
+        ({"model_path": "../x"}, "config-shape", "cannot be a place in a workspace"),
         ({"model_name": "../x"}, "config-shape", "cannot name a folder"),
         ({"calling": "loudly"}, "config-shape", "calling"),
         ({"signature": 7}, "config-shape", "not a mapping"),

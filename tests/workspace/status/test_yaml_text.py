@@ -12,7 +12,8 @@ import pytest
 import yaml
 from hypothesis import given, settings, strategies as st
 
-from navcore.workspace.status.yaml_text import from_yaml, plain, spelled, to_yaml, unspelled
+from navcore.workspace.status.yaml_reading import from_yaml
+from navcore.workspace.status.yaml_text import plain, spelled, to_yaml, unspelled
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 values = st.recursive(

@@ -1,0 +1,190 @@
+"""What a record asks for → what is obeyed here: the door between a stranger's settings and everything that acts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from navcore.contract import Format, ProfilerConfig, Route, estimate_seconds, is_harmless
+from navcore.errors import OptionError
+from navcore.planning.arguments import settings_here
+from navcore.registry import Registry, resolve_options
+from navcore.workspace import Settings
+
+NOT_USED = "recorded, and not used without trust:"
+"""How a row begins to say what of its record was not obeyed."""
+
+SECONDS = 300.0
+"""How long a step may take for a package that nobody trusts, beyond the windows of its measurement."""
+
+LARGEST_BATCH = 4096
+_MOST_BATCHES = 8
+_MOST_CALLS = 1000
+
+
+@attrs.frozen
+class Limits:
+    """What one step may take: ``seconds`` of wall time, ``memory`` in bytes; ``None``: as recorded, else no limit."""
+
+    seconds: float | None = None
+    memory: int | None = None
+
+
+@attrs.frozen
+class Obeyed:
+    """The part of a record's settings that this machine goes by.
+
+    ``settings`` and ``options`` (by the id of each installed route) may be acted upon. The rest is to be shown:
+    ``set_aside`` concerns every row, ``options_set_aside`` the rows of the format or ``format/runtime`` that is the
+    key.
+    """
+
+    settings: Settings
+    options: Mapping[str, Any]
+    set_aside: tuple[str, ...] = ()
+    options_set_aside: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+
+    def notes(self, format: Format, runtime: str = "") -> tuple[str, ...]:
+        """The sentence for the row of a format, or of one of its runtimes; none when all was obeyed."""
+        keys = [f"{name}/{runtime}" if runtime else name for name in dict.fromkeys((format.name, format.family))]
+        told = [*(() if runtime else self.set_aside)]
+        told += [one for key in keys for one in self.options_set_aside.get(key, ())]
+        return (f"{NOT_USED} {', '.join(told)}",) if told else ()
+
+
+def obeyed(
+    settings: Settings,
+    registry: Registry,
+    *,
+    trust: bool,
+    limits: Limits,
+    weights: int,
+    measurement: ProfilerConfig | None = None,
+) -> Obeyed:
+    """What of recorded ``settings`` is gone by; ``weights`` are the bytes of the models that they are about.
+
+    ``measurement`` is the user's own, and stands in place of what was recorded of one.
+
+    With ``trust`` everything that can be had here. Without, numbers that the routes declare harmless, the choice among
+    installed plugins and runtimes, and a measurement that asks for no more than navcore's own would; steps then have
+    limits of their own where ``limits`` gives none.
+    """
+    if trust:
+        here = settings_here(settings, registry)
+        here = attrs.evolve(
+            here,
+            timeout=here.timeout if limits.seconds is None else limits.seconds,
+            memory_limit=here.memory_limit if limits.memory is None else limits.memory,
+            profiler_config=measurement or here.profiler_config,
+        )
+        return Obeyed(here, resolve_options(here.options, registry.routes, registry.formats))
+    safe, told, left_out = _harmless_part(settings, registry)
+    if measurement is not None:
+        told = tuple(one for one in told if one.partition(" ")[0] not in attrs.fields_dict(ProfilerConfig))
+        safe = attrs.evolve(safe, profiler_config=measurement)
+    here = attrs.evolve(
+        settings_here(safe, registry),
+        timeout=seconds_for(safe.profiler_config) if limits.seconds is None else limits.seconds,
+        memory_limit=memory_for(weights) if limits.memory is None else limits.memory,
+    )
+    return Obeyed(here, resolve_options(here.options, registry.routes, registry.formats), told, left_out)
+
+
+def harmless_part(settings: Settings, registry: Registry) -> Settings:
+    """Recorded settings without what is not obeyed unless they are trusted."""
+    return _harmless_part(settings, registry)[0]
+
+
+def _harmless_part(
+    settings: Settings, registry: Registry
+) -> tuple[Settings, tuple[str, ...], dict[str, tuple[str, ...]]]:
+    """Those settings, what was left out of them, and the options that were, by their key."""
+    options, left_out = _harmless_options(settings, registry)
+    config, told = _bounded_measurement(settings.profiler_config, settings.batch_dim)
+    kept, usual = {}, Settings()
+    for name in ("device", "profiler", "timeout", "memory_limit"):
+        if getattr(settings, name) != getattr(usual, name):
+            kept[name] = getattr(usual, name)
+            told = (*told, f"{name} {getattr(settings, name)}")
+    return attrs.evolve(settings, options=options, profiler_config=config, **kept), told, left_out
+
+
+def seconds_for(config: ProfilerConfig) -> float:
+    """Seconds that a step of an untrusted package may take."""
+    _, most = estimate_seconds(config, runtimes=1, batch_sizes=len(config.batch_sizes or (1, 2)))
+    return SECONDS + (most if math.isfinite(most) else 0)
+
+
+def memory_for(weights: int) -> int:
+    """Bytes that a step of an untrusted package may use: a framework's own, and several copies of the weights."""
+    return (2 << 30) + 8 * weights
+
+
+def bounded_batch(size: int) -> int:
+    """A recorded batch size as far as it is used without trust."""
+    return max(1, min(size, LARGEST_BATCH))
+
+
+def _harmless_options(
+    settings: Settings, registry: Registry
+) -> tuple[dict[str, dict[str, Any]], dict[str, tuple[str, ...]]]:
+    kept: dict[str, dict[str, Any]] = {}
+    left_out: dict[str, tuple[str, ...]] = {}
+    for key, values in settings.options.items():
+        for name, value in values.items():
+            if _is_harmless(key, name, value, registry):
+                kept.setdefault(key, {})[name] = value
+            else:
+                left_out[key] = (*left_out.get(key, ()), f"{key}.{name}={ascii(value)[:60]}")
+    return kept, left_out
+
+
+def _is_harmless(key: str, name: str, value: object, registry: Registry) -> bool:
+    """Whether every route here that would take the option declares it harmless; one that none takes is left alone."""
+    if not isinstance(value, int | float):
+        return False
+    try:
+        values = resolve_options({key: {name: value}}, registry.routes, registry.formats)
+    except OptionError:
+        return False  # it names what is not installed, or what its own plugin refuses
+    return all(
+        is_harmless(route.options, name, value)
+        for route in registry.routes
+        if route.options is not None and values[route.id] != _default(route)
+    )
+
+
+def _default(route: Route) -> Any:
+    return None if route.options is None else route.options()
+
+
+def _bounded_measurement(config: ProfilerConfig, batch_dim: int | None) -> tuple[ProfilerConfig, tuple[str, ...]]:
+    """The measurement as far as it takes no longer than navcore's own, and what had to be left out of it."""
+    usual = ProfilerConfig()
+    sizes = None
+    if config.batch_sizes is not None and batch_dim is not None:
+        sizes = tuple(size for size in config.batch_sizes if size <= LARGEST_BATCH)[:_MOST_BATCHES] or None
+    interval, calls = config.measurement_interval, config.measurement_request_count
+    bounded = ProfilerConfig(
+        batch_sizes=sizes,
+        measurement_mode=config.measurement_mode,
+        measurement_interval=_at_most(interval, usual.measurement_interval),
+        measurement_request_count=None if calls is None else min(calls, _MOST_CALLS),
+        stability_percentage=config.stability_percentage,
+        max_trials=min(config.max_trials, usual.max_trials),
+    )
+    if bounded == config:
+        return config, ()
+    changed = [
+        f"{field.name} {ascii(getattr(config, field.name))[:60]}"
+        for field in attrs.fields(ProfilerConfig)
+        if getattr(config, field.name) != getattr(bounded, field.name)
+    ]
+    return bounded, tuple(changed)
+
+
+def _at_most(value: float | None, limit: float | None) -> float | None:
+    return value if value is None or limit is None else min(value, limit)
