@@ -23,9 +23,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 import nav_onnx
-from navcore.contract.formats import RuntimeProvider
-from navcore.contract.jobs import Artifact, Runner, RunnerJob
-from navcore.contract.signature import Signature, TensorSpec
+from navcore import Artifact, Runner, RunnerJob, RuntimeProvider, Signature, TensorSpec
 
 
 def linear(path: Path) -> None:

@@ -17,7 +17,7 @@ import torch
 import transformers
 
 import navcore as nav
-from navcore.package.report.console import Console
+from navcore import Console
 
 PACKAGE = Path("demo.nav")
 QUERY = "What should I take along when it pours?"

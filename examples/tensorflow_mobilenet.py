@@ -17,7 +17,7 @@ import keras
 import numpy as np
 
 import navcore as nav
-from navcore.package.report.console import Console
+from navcore import Console
 
 PACKAGE = Path("mobilenet.nav")
 PICTURES = 6

@@ -12,8 +12,10 @@ from .api import (
 from .contract import (
     Artifact as Artifact,
     Axis as Axis,
+    Calling as Calling,
     ConvertJob as ConvertJob,
     ExportJob as ExportJob,
+    Feeds as Feeds,
     Format as Format,
     JitType as JitType,
     Live as Live,
@@ -28,12 +30,18 @@ from .contract import (
     RuntimeProvider as RuntimeProvider,
     Signature as Signature,
     SpotCheck as SpotCheck,
+    Template as Template,
     TensorRTPrecision as TensorRTPrecision,
     TensorSpec as TensorSpec,
     converter as converter,
+    dtype_named as dtype_named,
     exporter as exporter,
+    fill_call as fill_call,
+    flatten_call as flatten_call,
+    flatten_result as flatten_result,
     hookimpl as hookimpl,
     profiler as profiler,
+    rename_tensors as rename_tensors,
     runner as runner,
 )
 from .errors import (
@@ -57,15 +65,34 @@ from .errors import (
     WorkspaceExists as WorkspaceExists,
     WorkspaceLocked as WorkspaceLocked,
     WorkspaceNotOurs as WorkspaceNotOurs,
+    first_line as first_line,
+)
+from .evaluation import (
+    Comparison as Comparison,
+    verify as verify,
+)
+from .execution import (
+    available_memory as available_memory,
 )
 from .package import (
+    Console as Console,
     PackageDescriptor as PackageDescriptor,
 )
 from .planning import (
     Plan as Plan,
+    reference_arguments as reference_arguments,
+)
+from .registry import (
+    Registry as Registry,
+    load_registry as load_registry,
 )
 from .workspace import (
+    Difference as Difference,
     Event as Event,
+    Failure as Failure,
+    Observer as Observer,
+    Status as Status,
+    Verification as Verification,
 )
 
 __version__: str

@@ -56,7 +56,10 @@ class NavcoreError(Exception):
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of the message that says something, whatever the exception's ``__str__`` does."""
+    """The first line of the error's message that says something, without blanks around it; ``(no message)`` for none.
+
+    Never raises, whatever the exception's ``__str__`` does: errors of foreign code are what it is for.
+    """
     try:
         text = str(error)
     except Exception:  # the error of foreign code has a broken message: its type has to do

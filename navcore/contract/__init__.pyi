@@ -32,8 +32,10 @@ from .profiler_config import (
 )
 from .pytree import (
     Template as Template,
+    fill_call as fill_call,
     flatten_call as flatten_call,
-    rename as rename,
+    flatten_result as flatten_result,
+    rename_tensors as rename_tensors,
 )
 from .routes import (
     ROUTES_ATTRIBUTE as ROUTES_ATTRIBUTE,

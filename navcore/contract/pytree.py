@@ -17,12 +17,15 @@ from typing import Any
 from navcore.errors import DataloaderError, SourceError
 
 Template = Mapping[str, Any]
+"""How a call is made of its named tensors: ``{"args": [...], "kwargs": [[name, template], ...]}``, plain JSON data."""
+
 _CONSTANTS = (str, int, float, bool, type(None))
 
 
 def flatten_call(item: Any, is_tensor: Callable[[Any], bool]) -> tuple[Template, list[tuple[str, Any]]]:
     """Read one item of a dataloader as a call: a mapping gives keywords, a sequence positions, a tensor one position.
 
+    ``is_tensor`` says of a value whether it is a tensor, whose inside is not looked at.
     Returns the call template and the tensors in order, each with its name. Raises :class:`DataloaderError` when the
     item holds no tensor, two tensors that would have the same name, or a value that is neither a tensor, a plain
     constant, nor a structure of such.
@@ -88,8 +91,8 @@ def _template(
     )
 
 
-def rename(call: Template, names: Mapping[str, str]) -> Template:
-    """The same call template with its tensors renamed."""
+def rename_tensors(call: Template, names: Mapping[str, str]) -> Template:
+    """The same call template with its tensors renamed; those that ``names`` (old → new) leaves out keep their names."""
 
     def walk(node: Any) -> Any:
         kind, content = next(iter(node.items()))
@@ -108,7 +111,10 @@ def rename(call: Template, names: Mapping[str, str]) -> Template:
 
 
 def fill_call(call: Template, tensors: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-    """Positional and keyword arguments of the call, with ``tensors`` in their places."""
+    """Positional and keyword arguments of the call, with ``tensors`` in their places; arrays, or any framework's.
+
+    Raises :class:`KeyError` for a tensor of the call that is not among them.
+    """
     args = [_fill(node, tensors) for node in call["args"]]
     kwargs = {key: _fill(node, tensors) for key, node in call["kwargs"]}
     return args, kwargs

@@ -14,10 +14,14 @@ if TYPE_CHECKING:
     import numpy as np
 
 Feeds = Mapping[str, "np.ndarray"]
+"""The inputs of one call: input name → host array, the batch axis in place."""
 
 
 def dtype_named(name: str) -> np.dtype[Any]:
-    """The numpy dtype of that name; ``bfloat16`` and the 8-bit floats are those of ml_dtypes."""
+    """The numpy dtype of that name; ``bfloat16`` and the 8-bit floats are those of ml_dtypes.
+
+    Raises :class:`TypeError` for a name that neither knows.
+    """
     import ml_dtypes  # noqa: F401  (registers its dtypes with numpy)
     import numpy as np
 

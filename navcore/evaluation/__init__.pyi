@@ -10,6 +10,7 @@ from .ranking import (
     is_measured as is_measured,
     median_latency as median_latency,
 )
+from .verification import verify as verify
 from .verify_and_measure import (
     Evaluation as Evaluation,
     MeasureSettings as MeasureSettings,

@@ -16,7 +16,10 @@ from .isolation import (
     run_module as run_module,
     write_result as write_result,
 )
-from .resources import processors as processors
+from .resources import (
+    available_memory as available_memory,
+    processors as processors,
+)
 from .run import run_model as run_model
 from .run_context import (
     RunContext as RunContext,

@@ -16,6 +16,7 @@ from .planner import (
     make_plan as make_plan,
     unknown_target as unknown_target,
 )
+from .reference_api import reference_arguments as reference_arguments
 from .source import (
     Source as Source,
     identify as identify,

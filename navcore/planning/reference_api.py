@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -12,13 +13,51 @@ from navcore.contract import Format, JitType, Route, TensorRTPrecision, matching
 from navcore.errors import OptionError
 
 if TYPE_CHECKING:
+    from navcore.planning.arguments import Names
     from navcore.registry import Registry
 
 _MARK = "max_workspace_size"
 """The option by which a route that builds TensorRT engines is known, whichever plugin brings it."""
 
 
-def texts(given: str | Format | Iterable[str | Format] | None) -> tuple[str, ...] | None:
+def reference_arguments(
+    plugin: str,
+    targets: Names,
+    *,
+    jit_types: Names = None,
+    precisions: Names = None,
+    runtimes: Names = None,
+    opset: int | None = None,
+    engines: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """The reference API's words for formats, ONNX and engines as arguments of :func:`navcore.run`.
+
+    The result has ``targets`` and, only where there is something to say, ``options`` and ``runtimes``. ``targets`` are
+    names, families or formats, one or several; ``None`` is left to ``run``. ``jit_types`` and ``precisions`` limit the
+    families among them to those variants, ``runtimes`` limits the runtimes of ONNX, ``opset`` is the ONNX opset, and
+    ``engines`` are options for TensorRT; those that are ``None`` were not given. ``plugin`` names the logger that warns
+    of an option that no target takes.
+
+    Raises :class:`OptionError` for a jit type or a precision that does not exist; all else is for ``run`` to refuse.
+    """
+    from navcore.registry import load_registry
+
+    registry = load_registry()
+    wanted = texts(targets)
+    if wanted is not None:
+        wanted = chosen_targets(wanted, registry, jit_types=texts(jit_types), precisions=texts(precisions))
+    options = engine_options(registry, engines, wanted, plugin=plugin)
+    if opset is not None:
+        options["onnx"] = {"opset": opset}
+    found: dict[str, Any] = {"targets": wanted}
+    if options:
+        found["options"] = options
+    if runtimes is not None:
+        found["runtimes"] = {"onnx": texts(runtimes)}
+    return found
+
+
+def texts(given: Names) -> tuple[str, ...] | None:
     """One name or several, as a tuple of text; ``None`` stays."""
     if given is None:
         return None

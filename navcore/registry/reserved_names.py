@@ -22,16 +22,26 @@ WINGS = frozenset(
 
 WORDS = frozenset(
     {
+        "available_memory",
         "converter",
+        "dtype_named",
         "exporter",
+        "fill_call",
+        "first_line",
+        "flatten_call",
+        "flatten_result",
         "hookimpl",
         "load",
+        "load_registry",
         "plan",
         "profile",
         "profiler",
+        "reference_arguments",
+        "rename_tensors",
         "run",
         "runner",
         "save",
+        "verify",
     }
 )
 """The public functions. The public classes begin with a capital and are reserved as such."""

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from navcore.contract import Template, flatten_call, rename
+from navcore.contract import Template, flatten_call, rename_tensors
 from navcore.errors import DataloaderError, InputError, NavcoreError
 from navcore.sampling.settings import SamplingSettings
 
@@ -90,7 +90,7 @@ def observe(dataloader: Any, settings: SamplingSettings, to_array: ToArray) -> O
     derived = tuple(first.arrays)
     return Observation(
         first=first,
-        call=rename(first.call, dict(zip(derived, names, strict=True))),
+        call=rename_tensors(first.call, dict(zip(derived, names, strict=True))),
         names=names,
         derived=derived,
         dtypes=tuple(array.dtype.name for array in first.arrays.values()),

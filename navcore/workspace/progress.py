@@ -39,6 +39,7 @@ class Event:
 
 
 Observer = Callable[[Event], None]
+"""What ``progress=`` takes: anything that can be called with each event of a run as it happens."""
 
 
 def announce(observer: Observer | None, event: Event) -> None:

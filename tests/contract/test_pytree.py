@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from navcore.contract.pytree import fill_call, flatten_call, flatten_result, rename
+from navcore.contract.pytree import fill_call, flatten_call, flatten_result, rename_tensors
 from navcore.errors import DataloaderError, SourceError
 
 
@@ -66,13 +66,13 @@ def test_renaming_changes_the_names_and_nothing_else(item: Any) -> None:
     call, tensors = flatten_call(item, is_tensor)
     names = {name: f"new {name}" for name, _ in tensors}
     renamed = {names[name]: tensor for name, tensor in tensors}
-    assert fill_call(rename(call, names), renamed) == fill_call(call, dict(tensors))
+    assert fill_call(rename_tensors(call, names), renamed) == fill_call(call, dict(tensors))
 
 
 def test_two_names_can_be_swapped() -> None:
     first, second = Tensor(), Tensor()
     call, _ = flatten_call({"a": first, "b": second}, is_tensor)
-    swapped = rename(call, {"a": "b", "b": "a"})
+    swapped = rename_tensors(call, {"a": "b", "b": "a"})
     assert fill_call(swapped, {"b": first, "a": second}) == ([], {"a": first, "b": second})
 
 

@@ -16,7 +16,7 @@ import pytest
 from nav_trace.merging import chrome_trace, main
 
 import navcore as nav
-from navcore.registry.loading import load_registry
+from navcore import load_registry
 from navcore.testing import toy
 
 HOOKS = {"export_model", "convert", "make_runner", "profile"}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from nav_onnx.availability import why_no_device
 from nav_onnx.cast_rules import CastRules
 from nav_onnx.evaluator import run_by_reference
 from nav_onnx.face import export
 from nav_onnx.low_precision import ONNX_BF16, ONNX_FP16, onnx_bf16_from_onnx, onnx_fp16_from_onnx
-from nav_onnx.model_file import ONNX, copy_model, load_model, model_files, read_graph
+from nav_onnx.model_file import ONNX, copy_model, element_types, load_model, model_files, read_graph
 from nav_onnx.runtime import run_on_cpu, run_on_cuda, run_on_tensorrt
 from nav_onnx.session import RuntimeOptions
 
@@ -17,6 +18,7 @@ __all__ = [
     "CastRules",
     "RuntimeOptions",
     "copy_model",
+    "element_types",
     "export",
     "load_model",
     "model_files",
@@ -27,4 +29,5 @@ __all__ = [
     "run_on_cpu",
     "run_on_cuda",
     "run_on_tensorrt",
+    "why_no_device",
 ]

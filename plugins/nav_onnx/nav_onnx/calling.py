@@ -10,9 +10,7 @@ import attrs
 
 from nav_onnx.complaints import refused_call
 from nav_onnx.dtypes import REINTERPRETED, numpy_name
-from navcore.contract.jobs import Artifact
-from navcore.contract.signature import Feeds, dtype_named
-from navcore.errors import StepError
+from navcore import Artifact, Feeds, StepError, dtype_named
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
-from navcore.errors import OptionError
+from navcore import OptionError
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto

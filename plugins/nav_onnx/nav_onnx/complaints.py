@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nav_onnx.dtypes import numpy_name
-from navcore.errors import InputError, NavcoreError, StepError, Unavailable
+from navcore import InputError, NavcoreError, StepError, Unavailable
 
 if TYPE_CHECKING:
     from onnxruntime import NodeArg

@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nav_onnx.low_precision import ONNX_BF16
 from nav_onnx.model_file import ONNX, load_model
-from navcore.contract.jobs import Runner, RunnerJob
-from navcore.contract.routes import SpotCheck, runner
-from navcore.contract.signature import Feeds
-from navcore.errors import StepError, first_line
+from navcore import Feeds, Runner, RunnerJob, SpotCheck, StepError, first_line, runner
 
 if TYPE_CHECKING:
     import numpy as np

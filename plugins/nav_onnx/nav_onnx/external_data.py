@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from navcore.errors import InputError
+from navcore import InputError
 
 if TYPE_CHECKING:
     from onnx import AttributeProto, ModelProto, NodeProto, TensorProto

@@ -6,13 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from navcore.contract.formats import Format, RuntimeProvider, TensorRTPrecision
-from navcore.planning.reference_api import chosen_targets, engine_options, texts
+from navcore import Format, RuntimeProvider, TensorRTPrecision, reference_arguments
 
 if TYPE_CHECKING:
-    from navcore.contract.profiler_config import ProfilerConfig
-    from navcore.package.descriptor import PackageDescriptor
-    from navcore.workspace.progress import Observer
+    from navcore import Observer, PackageDescriptor, ProfilerConfig
 
 PAGE_FORMATS = tuple(str(one) for one in (Format.ONNX, Format.TENSORRT))
 """What the reference API converts an ONNX file to when it is not told."""
@@ -51,24 +48,19 @@ def export(
     in bytes. ``onnx_runtimes`` defaults to every provider that this machine can use. Raises what
     :func:`navcore.run` raises: :class:`navcore.InputError` and below for arguments that cannot be used.
     """
-    from navcore.api import run
-    from navcore.registry.loading import load_registry
+    from navcore import run
 
-    registry = load_registry()
-    wanted, precisions = texts(target_formats), texts(target_precisions)
-    if precisions is not None:
-        wanted = chosen_targets(PAGE_FORMATS if wanted is None else wanted, registry, precisions=precisions)
-    engines = {"max_workspace_size": max_workspace_size}
-    given: dict[str, Any] = {
-        "model_name": model_name,
-        "sample_count": sample_count,
-        "options": engine_options(registry, engines, wanted, plugin="nav_onnx") or None,
-        "runtimes": None if onnx_runtimes is None else {"onnx": texts(onnx_runtimes)},
-    }
+    chosen = reference_arguments(
+        "nav_onnx",
+        PAGE_FORMATS if target_formats is None and target_precisions is not None else target_formats,
+        precisions=target_precisions,
+        runtimes=onnx_runtimes,
+        engines={"max_workspace_size": max_workspace_size},
+    )
+    given: dict[str, Any] = {"model_name": model_name, "sample_count": sample_count}
     return run(
         model,
         dataloader,
-        targets=wanted,
         workdir=workdir,
         override_workdir=override_workdir,
         atol=atol,
@@ -84,4 +76,5 @@ def export(
         git_info=not disable_git_info,
         progress=progress,
         **{name: value for name, value in given.items() if value is not None},
+        **chosen,
     )

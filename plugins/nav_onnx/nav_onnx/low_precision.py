@@ -10,10 +10,7 @@ import attrs
 
 from nav_onnx.cast_rules import BITS, TYPED_BY_HAND, CastRules, Low
 from nav_onnx.model_file import ONNX, copy_model, load_model
-from navcore.contract.formats import Format
-from navcore.contract.jobs import ConvertJob, Made
-from navcore.contract.routes import converter
-from navcore.errors import StepError
+from navcore import ConvertJob, Format, Made, StepError, converter
 
 if TYPE_CHECKING:
     from nav_onnx.casting import Cast

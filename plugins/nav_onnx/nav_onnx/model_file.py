@@ -18,8 +18,7 @@ from nav_onnx.external_data import (
     read_reference,
     tensors_and_nodes,
 )
-from navcore.contract.formats import Format
-from navcore.errors import InputError
+from navcore import Format, InputError
 
 if TYPE_CHECKING:
     from onnx import ModelProto, ValueInfoProto
@@ -125,6 +124,19 @@ def _graph_tensor(info: ValueInfoProto) -> GraphTensor:
     if tensor.HasField("shape"):
         shape = tuple(dim.dim_value if dim.HasField("dim_value") else dim.dim_param or None for dim in tensor.shape.dim)
     return GraphTensor(info.name, numpy_name(TensorProto.DataType.Name(tensor.elem_type)), shape)
+
+
+def element_types(path: Path) -> frozenset[str]:
+    """The element types of all tensors that the file holds, and of all that a ``Cast`` in it makes, by numpy's names.
+
+    Weights are left where they are. Raises :class:`InputError` when the file is absent or is not an ONNX model.
+    """
+    from onnx import TensorProto
+
+    tensors, nodes = tensors_and_nodes(read_proto(path))
+    found = {tensor.data_type for tensor in tensors}
+    found |= {one.i for node in nodes if node.op_type == "Cast" for one in node.attribute if one.name == "to"}
+    return frozenset(numpy_name(name) for name, number in TensorProto.DataType.items() if number in found)
 
 
 def check_model(path: Path) -> None:

@@ -7,9 +7,7 @@ from nav_onnx.calling import bind, make_call
 from nav_onnx.low_precision import ONNX_BF16, ONNX_FP16
 from nav_onnx.model_file import ONNX
 from nav_onnx.session import RuntimeOptions, computed_precision, open_session, split_note
-from navcore.contract.formats import RuntimeProvider
-from navcore.contract.jobs import Runner, RunnerJob
-from navcore.contract.routes import runner
+from navcore import Runner, RunnerJob, RuntimeProvider, runner
 
 
 @runner(ONNX, ONNX_FP16, runtime=RuntimeProvider.CPU, options=RuntimeOptions, available=why_no_cpu)

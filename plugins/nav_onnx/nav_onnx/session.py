@@ -12,8 +12,7 @@ import attrs
 
 from nav_onnx.complaints import refused_model
 from nav_onnx.model_file import check_model
-from navcore.contract.formats import RuntimeProvider
-from navcore.errors import OptionError, Unavailable
+from navcore import OptionError, RuntimeProvider, Unavailable
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, SessionOptions

@@ -10,9 +10,7 @@ import onnx
 import pytest
 
 from nav_onnx import ONNX, RuntimeOptions
-from navcore.contract.formats import RuntimeProvider
-from navcore.contract.jobs import Artifact, RunnerJob
-from navcore.contract.signature import Signature, TensorSpec
+from navcore import Artifact, RunnerJob, RuntimeProvider, Signature, TensorSpec
 
 
 @pytest.fixture

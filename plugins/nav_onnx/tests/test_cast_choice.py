@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from nav_onnx.casting import CastRules, Low, cast_floats, write_cast
 from nav_onnx.model_file import load_model
-from navcore.errors import OptionError
+from navcore import OptionError
 
 from .cast_checks import LOWS, assert_follows
 from .cast_models import ANY, FLOAT, SAMPLE, drawn, kept, lowered, model, node, square, weight

@@ -15,7 +15,7 @@ from onnx.reference import ReferenceEvaluator
 
 from nav_onnx.casting import CastRules, Low, cast_floats, write_cast
 from nav_onnx.model_file import load_model
-from navcore.errors import InputError, StepError
+from navcore import InputError, StepError
 
 from .cast_checks import LOWS, assert_computes_low, assert_follows, assert_same_interface
 from .cast_models import ANY, FLOAT, SAMPLE, X, drawn, lowered, model, node, operators, square, weight

@@ -14,9 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from nav_onnx import ONNX_BF16, run_by_reference
 from nav_onnx.casting import write_cast
 from nav_onnx.evaluator import EVALUATOR
-from navcore.contract.jobs import Artifact, Calling, Runner, RunnerJob
-from navcore.contract.signature import Signature, TensorSpec
-from navcore.errors import InputError, StepError
+from navcore import Artifact, Calling, InputError, Runner, RunnerJob, Signature, StepError, TensorSpec
 
 from .onnx_models import external, graph_model, two_by_two
 

@@ -10,11 +10,8 @@ import attrs
 import pytest
 
 import nav_onnx
-from navcore import api
-from navcore.contract.formats import Format, RuntimeProvider, TensorRTPrecision
-from navcore.contract.routes import Route
-from navcore.registry.loading import load_registry
-from navcore.registry.registry import Plugin, Registry
+from navcore import Format, Registry, Route, RuntimeProvider, TensorRTPrecision, api, load_registry
+from navcore.registry.registry import Plugin
 
 REFERENCE = [
     *("model", "dataloader", "model_name", "target_formats", "workdir", "override_workdir", "sample_count"),

@@ -16,10 +16,8 @@ from onnx import TensorProto, helper, numpy_helper
 import nav_onnx
 from nav_onnx import ONNX, ONNX_BF16, ONNX_FP16, CastRules, RuntimeOptions
 from nav_onnx.low_precision import computes_already
-from navcore.contract.formats import Format, matching
-from navcore.contract.jobs import Artifact, ConvertJob, Made, RunnerJob
-from navcore.contract.signature import Signature, TensorSpec
-from navcore.errors import StepError
+from navcore import Artifact, ConvertJob, Format, Made, RunnerJob, Signature, StepError, TensorSpec
+from navcore.contract.formats import matching
 
 from .onnx_models import graph_model
 

@@ -14,8 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 import nav_onnx
 from nav_onnx.external_data import tensors_and_nodes
 from nav_onnx.model_file import GraphTensor, check_model
-from navcore.contract.formats import Format
-from navcore.errors import InputError
+from navcore import Format, InputError
 
 from .onnx_models import external, graph_model, identity, two_by_two
 
@@ -58,6 +57,18 @@ def test_a_graph_is_read_as_the_file_declares_it(stored: Stored) -> None:
     )
     assert graph.outputs == (GraphTensor("y", "float64", ("batch", "length")), GraphTensor("pieces", "sequence", None))
     assert (graph.opset, graph.ir_version, graph.external) == (18, 10, ())
+
+
+def test_the_types_of_a_file_are_those_that_it_holds_and_those_that_it_casts_to(stored: Stored) -> None:
+    model = graph_model(
+        [helper.make_node("Cast", ["x"], ["y"], to=TensorProto.DOUBLE)],
+        [("x", TensorProto.FLOAT16, [3])],
+        [("y", TensorProto.DOUBLE, [3])],
+        [numpy_helper.from_array(WEIGHTS, "w")],
+    )
+    assert nav_onnx.element_types(stored(model)) == {"float32", "float64"}
+    model.graph.node[0].attribute[0].i = 12345  # which is no type
+    assert nav_onnx.element_types(stored(model)) == {"float32"}
 
 
 def test_external_weights_are_read_into_the_model(split: Path) -> None:

@@ -19,9 +19,7 @@ from onnx import TensorProto, helper
 
 import nav_onnx
 from nav_onnx.session import computed_precision, split_note
-from navcore.contract.formats import RuntimeProvider
-from navcore.contract.jobs import Runner, RunnerJob
-from navcore.errors import InputError, OptionError, StepError, Unavailable
+from navcore import InputError, OptionError, Runner, RunnerJob, RuntimeProvider, StepError, Unavailable
 
 from .onnx_models import external, graph_model, identity, two_by_two
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from navcore.errors import NavcoreError, StepError
+from navcore import NavcoreError, StepError
 
 _LONGEST = 400
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from navcore.errors import SourceError
+from navcore import SourceError
 
 _MODES = ("training", "mask")
 

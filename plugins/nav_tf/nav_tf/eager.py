@@ -13,11 +13,7 @@ from nav_tf.installed import why_no_tensorflow
 from nav_tf.live import from_array, to_array, variables
 from nav_tf.placing import place_of, placed
 from nav_tf.restoring import untouched
-from navcore.contract.formats import RuntimeProvider
-from navcore.contract.jobs import Runner, RunnerJob
-from navcore.contract.routes import runner
-from navcore.contract.signature import Feeds
-from navcore.errors import NavcoreError, SourceError
+from navcore import Feeds, NavcoreError, Runner, RunnerJob, RuntimeProvider, SourceError, runner
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
-from navcore.contract.formats import Format, RuntimeProvider, TensorRTPrecision
-from navcore.planning.reference_api import chosen_targets, engine_options, texts
+from navcore import Format, RuntimeProvider, TensorRTPrecision, reference_arguments
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
     from pathlib import Path
 
-    from navcore.contract.profiler_config import ProfilerConfig
-    from navcore.package.descriptor import PackageDescriptor
-    from navcore.workspace.progress import Observer
+    from navcore import Observer, PackageDescriptor, ProfilerConfig
 
 PAGE_FORMATS = tuple(str(one) for one in (Format.TF_SAVEDMODEL, Format.TF_TRT, Format.ONNX, Format.TENSORRT))
 """What the reference page exports a TensorFlow model to when it is not told."""
@@ -90,22 +87,20 @@ def export(
 
     Raises what :func:`navcore.run` raises.
     """
-    import navcore
-    from navcore.registry.loading import load_registry
+    from navcore import run
 
-    registry = load_registry()
-    wanted = texts(target_formats)
     segment = None if minimum_segment_size == _SMALLEST_SEGMENT else minimum_segment_size
-    given = {"max_workspace_size": max_workspace_size, "minimum_segment_size": segment}
-    targets = chosen_targets(PAGE_FORMATS if wanted is None else wanted, registry, precisions=texts(target_precisions))
-    options = engine_options(registry, given, targets, plugin="nav_tf")
-    if opset is not None:
-        options["onnx"] = {"opset": opset}
-    return navcore.run(
+    chosen = reference_arguments(
+        "nav_tf",
+        PAGE_FORMATS if target_formats is None else target_formats,
+        precisions=target_precisions,
+        runtimes=onnx_runtimes,
+        opset=opset,
+        engines={"max_workspace_size": max_workspace_size, "minimum_segment_size": segment},
+    )
+    return run(
         model,
         dataloader,
-        targets=targets,
-        options=options,
         model_name=model_name or "navigator_model",
         workdir=workdir,
         override_workdir=override_workdir,
@@ -118,10 +113,10 @@ def export(
         axis_ranges=trt_dynamic_axes,
         batch_dim=batch_dim,
         device=target_device,
-        runtimes=None if onnx_runtimes is None else {"onnx": texts(onnx_runtimes)},
         run_profiling=run_profiling,
         profiler_config=profiler_config,
         executor=executor,
         git_info=not disable_git_info,
         progress=progress,
+        **chosen,
     )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from navcore.errors import ConversionError, Unavailable
-from navcore.execution.resources import available_memory
+from navcore import ConversionError, Unavailable, available_memory
 
 LARGE = 32 * 2**20
 """Bytes of weights from which on memory counts for more than time; see :mod:`nav_tf.tf2onnx_graph`."""

@@ -10,8 +10,7 @@ import attrs
 
 from nav_tf.live import device, from_array, state, to_array
 from nav_tf.quiet import hushed, import_quietly
-from navcore.contract.formats import Format, Live
-from navcore.errors import InputError
+from navcore import Format, InputError, Live
 
 GRAPH_FILE = "saved_model.pb"
 

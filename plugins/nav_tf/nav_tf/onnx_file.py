@@ -10,10 +10,7 @@ from nav_tf.opset import CONVERTED, OnnxOptions, chosen_opset
 from nav_tf.quiet import hushed
 from nav_tf.serving import Serving, keys_of, open_serving
 from nav_tf.tf2onnx_graph import convert, freeze, surroundings
-from navcore.contract.formats import Format
-from navcore.contract.jobs import ConvertJob, Made
-from navcore.contract.routes import converter
-from navcore.contract.signature import Signature
+from navcore import ConvertJob, Format, Made, Signature, converter
 
 
 @converter(TF_SAVEDMODEL, Format.ONNX, options=OnnxOptions, cost=1.0, available=why_no_tensorflow)

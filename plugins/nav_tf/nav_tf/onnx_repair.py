@@ -10,8 +10,7 @@ import attrs
 
 from nav_tf.blame import blamed, cause_line
 from nav_tf.opset import CONVERTED
-from navcore.contract.signature import Signature, TensorSpec
-from navcore.errors import ConversionError
+from navcore import ConversionError, Signature, TensorSpec
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import attrs
 
-from navcore.errors import OptionError
+from navcore import OptionError
 
 OLDEST = 9
 """The first opset in which weights need not be among the inputs, and in which Erf exists."""

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from navcore.errors import OptionError
+from navcore import OptionError
 
 
 def is_fresh() -> bool:

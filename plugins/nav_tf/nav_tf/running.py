@@ -12,11 +12,7 @@ from nav_tf.installed import why_no_tensorflow, why_no_tensorrt
 from nav_tf.placing import is_fresh, place_of, placed, prepare_process
 from nav_tf.quiet import hushed, import_quietly
 from nav_tf.serving import Serving, keys_of, open_serving
-from navcore.contract.formats import RuntimeProvider
-from navcore.contract.jobs import Runner, RunnerJob
-from navcore.contract.routes import runner
-from navcore.contract.signature import Feeds
-from navcore.errors import InputError, StepError
+from navcore import Feeds, InputError, Runner, RunnerJob, RuntimeProvider, StepError, runner
 
 if TYPE_CHECKING:
     import numpy as np

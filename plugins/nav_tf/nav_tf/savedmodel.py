@@ -15,9 +15,7 @@ from nav_tf.quiet import hushed
 from nav_tf.restoring import untouched
 from nav_tf.serving import SERVING
 from nav_tf.tracing import traced
-from navcore.contract.jobs import ExportJob, Made
-from navcore.contract.routes import exporter
-from navcore.errors import ExportError
+from navcore import ExportError, ExportJob, Made, exporter
 
 
 # TensorFlow hangs in a fork of a process in which it has run.

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from nav_tf.keys import safe_keys
-from navcore.errors import InputError, StepError
+from navcore import InputError, StepError
 
 SERVING = "serving_default"
 

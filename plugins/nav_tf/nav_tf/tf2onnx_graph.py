@@ -18,7 +18,7 @@ import attrs
 from nav_tf.blame import blamed
 from nav_tf.quiet import environment, quiet_settings
 from nav_tf.serving import Serving
-from navcore.errors import ConversionError
+from navcore import ConversionError
 
 if TYPE_CHECKING:
     from onnx import ModelProto

@@ -9,9 +9,7 @@ from nav_tf.blame import blamed
 from nav_tf.calls import call_model
 from nav_tf.keys import safe_keys
 from nav_tf.live import is_tensor
-from navcore.contract.pytree import flatten_result
-from navcore.contract.signature import Signature, dtype_named
-from navcore.errors import ExportError
+from navcore import ExportError, Signature, dtype_named, flatten_result
 
 _PYTHON = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
 _OPEN = "Use tf.shape(x) where the code reads x.shape, and TensorFlow operations where it calls Python or numpy."

@@ -20,10 +20,20 @@ from nav_tf import TENSORFLOW, TF_SAVEDMODEL, onnx_from_tf_savedmodel, run_saved
 from nav_tf.calls import call_model
 from nav_tf.live import from_array, is_tensor, to_array
 from nav_tf.opset import OnnxOptions
-from navcore.contract.formats import Format
-from navcore.contract.jobs import Artifact, ConvertJob, ExportJob, Made, Runner, RunnerJob
-from navcore.contract.pytree import flatten_call, flatten_result
-from navcore.contract.signature import Axis, Signature, TensorSpec
+from navcore import (
+    Artifact,
+    Axis,
+    ConvertJob,
+    ExportJob,
+    Format,
+    Made,
+    Runner,
+    RunnerJob,
+    Signature,
+    TensorSpec,
+    flatten_call,
+    flatten_result,
+)
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -67,14 +77,14 @@ def case() -> Callable[..., Case]:
         names: Mapping[str, str] = {},
         outputs: Sequence[str] = (),
     ) -> Case:
-        from navcore.contract.pytree import rename
+        from navcore import rename_tensors
 
         def counts(value: object) -> bool:
             return is_tensor(value) or isinstance(value, np.ndarray)
 
         call, leaves = flatten_call(item, counts)
         example = {names.get(name, name): np.asarray(tensor) for name, tensor in leaves}
-        call = rename(call, names)
+        call = rename_tensors(call, names)
         symbols = {example[name].shape[index]: symbol for name in axes for index, symbol in axes[name].items()}
         inputs = tuple(
             TensorSpec(name, str(array.dtype), tuple(axes.get(name, {}).get(i, n) for i, n in enumerate(array.shape)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nav_tf.blame import blamed, cause_line
-from navcore.errors import ExportError, OptionError
+from navcore import ExportError, OptionError
 
 KERAS = (
     "Exception encountered when calling Lambda.call().\n\n"

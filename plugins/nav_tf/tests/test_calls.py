@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from nav_tf.calls import call_model, check_usable, fitted
-from navcore.errors import SourceError
+from navcore import SourceError
 
 A = np.zeros((2, 3), np.float32)
 B = np.zeros((2, 4), np.float32)

@@ -13,7 +13,7 @@ from nav_tf.forecast import (
     expected_peak,
     weight_bytes,
 )
-from navcore.errors import ConversionError, Unavailable
+from navcore import ConversionError, Unavailable
 
 
 def test_weights_are_the_variables_and_the_constants_of_the_graph(tmp_path: Path) -> None:

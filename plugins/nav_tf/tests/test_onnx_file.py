@@ -12,7 +12,7 @@ import onnx
 import pytest
 import tensorflow as tf
 
-from navcore.errors import ConversionError, Unavailable
+from navcore import ConversionError, Unavailable
 
 BATCH = {"input__0": {0: "batch"}}
 

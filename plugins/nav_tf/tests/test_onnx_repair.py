@@ -7,8 +7,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from nav_tf.onnx_repair import graphs, name_axes, refuse_unknown_operators, rename_tensors, settled
-from navcore.contract.signature import Axis, Signature, TensorSpec
-from navcore.errors import ConversionError
+from navcore import Axis, ConversionError, Signature, TensorSpec
 
 SIGNATURE = Signature(
     (TensorSpec("x", "float32", ("batch", 3)),),

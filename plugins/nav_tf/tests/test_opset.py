@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nav_tf.opset import OnnxOptions, chosen_opset, opset_of_release
-from navcore.errors import OptionError
+from navcore import OptionError
 
 
 @pytest.mark.parametrize(("release", "opset"), [("1.31.1", 18), ("1.14.0", 18), ("1.13.1", 17), ("1.11", 14)])

@@ -12,9 +12,7 @@ import tensorflow as tf
 
 from nav_tf import TF_SAVEDMODEL, run_savedmodel
 from nav_tf.formats import is_savedmodel, load_savedmodel, savedmodel_files
-from navcore.contract.jobs import Artifact, Runner, RunnerJob
-from navcore.contract.signature import Signature, TensorSpec
-from navcore.errors import InputError, OptionError, StepError
+from navcore import Artifact, InputError, OptionError, Runner, RunnerJob, Signature, StepError, TensorSpec
 
 
 def opened(path: Path, *names: str, **job: Any) -> Runner:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from navcore.errors import ExportError
+from navcore import ExportError
 
 BATCH = {"input__0": {0: "batch"}}
 

@@ -10,10 +10,7 @@ import pytest
 import navcore
 from nav_tf import TF_SAVEDMODEL, TF_TRT_FP16, TrtOptions, tf_trt_fp16_from_tf_savedmodel
 from nav_tf.trt import _profile_inputs
-from navcore.contract.formats import Format
-from navcore.contract.jobs import Artifact, ConvertJob
-from navcore.contract.signature import Axis, Signature, TensorSpec
-from navcore.errors import OptionError
+from navcore import Artifact, Axis, ConvertJob, Format, OptionError, Signature, TensorSpec
 
 
 def job(folder: Path) -> ConvertJob[TrtOptions]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from nav_torch.axes import Reach, narrowed, settled
+from nav_torch.blame import cause_line
+from nav_torch.capture import reached
 from nav_torch.conformance_model import conformance_model as conformance_model
 from nav_torch.eager import run_torch
 from nav_torch.exportable import (
@@ -16,10 +19,13 @@ from nav_torch.exportable import (
 )
 from nav_torch.exported import exportedprogram_from_torch, run_exported
 from nav_torch.face import export
-from nav_torch.formats import TORCH, TORCH_EXPORTED, TORCHSCRIPT_SCRIPT, TORCHSCRIPT_TRACE
+from nav_torch.formats import TORCH, TORCH_EXPORTED, TORCHSCRIPT_SCRIPT, TORCHSCRIPT_TRACE, load_torchscript
+from nav_torch.live import from_array
 from nav_torch.onnx_dynamo import onnx_from_torch_dynamo, onnx_from_torch_static
 from nav_torch.onnx_torchscript import onnx_from_torch_torchscript
 from nav_torch.opset import OnnxOptions
+from nav_torch.restoring import hushed
+from nav_torch.running import module_runner
 from nav_torch.torchscript import run_torchscript, torchscript_script_from_torch, torchscript_trace_from_torch
 
 __all__ = [
@@ -31,19 +37,28 @@ __all__ = [
     "ExportResult",
     "Exportable",
     "OnnxOptions",
+    "Reach",
     "TensorType",
     "as_tensor_type",
     "assert_exportable",
+    "cause_line",
     "export",
     "exportedprogram_from_torch",
+    "from_array",
     "get_export_format",
+    "hushed",
+    "load_torchscript",
+    "module_runner",
+    "narrowed",
     "onnx_from_torch_dynamo",
     "onnx_from_torch_static",
     "onnx_from_torch_torchscript",
+    "reached",
     "replace_for_export",
     "run_exported",
     "run_torch",
     "run_torchscript",
+    "settled",
     "torchscript_script_from_torch",
     "torchscript_trace_from_torch",
 ]

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from navcore.contract.signature import Axis, Signature, TensorSpec
-from navcore.errors import ExportError
+from navcore import Axis, ExportError, Signature, TensorSpec
 
 
 @attrs.frozen

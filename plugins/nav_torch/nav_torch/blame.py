@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from navcore.errors import ExportError, NavcoreError
+from navcore import ExportError, NavcoreError
 
 _LONGEST = 400
 

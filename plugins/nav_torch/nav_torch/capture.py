@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nav_torch.axes import Reach
 from nav_torch.blame import blamed
 from nav_torch.relations import hold_relations, related
-from navcore.contract.signature import Signature
+from navcore import Signature
 
 if TYPE_CHECKING:
     import torch

@@ -6,10 +6,8 @@ from contextlib import ExitStack
 
 from nav_torch.formats import TORCH
 from nav_torch.restoring import evaluating, placed, untouched
-from nav_torch.running import opened
-from navcore.contract.formats import RuntimeProvider
-from navcore.contract.jobs import Runner, RunnerJob
-from navcore.contract.routes import runner
+from nav_torch.running import module_runner
+from navcore import Runner, RunnerJob, RuntimeProvider, runner
 
 
 @runner(TORCH, runtime=RuntimeProvider.PYT)
@@ -23,4 +21,4 @@ def run_torch(job: RunnerJob[None]) -> Runner:
         opening.enter_context(evaluating(model))
         opening.enter_context(untouched(model))
         device = opening.enter_context(placed(model, job.device))
-        return opened(job, model, model, stack=opening.pop_all(), device=device)
+        return module_runner(job, model, model, stack=opening.pop_all(), device=device)

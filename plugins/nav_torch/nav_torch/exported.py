@@ -7,12 +7,10 @@ from nav_torch.capture import reached
 from nav_torch.flat import example_tensors, flattened
 from nav_torch.formats import TORCH, TORCH_EXPORTED, load_exported
 from nav_torch.restoring import exporting, home, hushed
-from nav_torch.running import opened
+from nav_torch.running import module_runner
 from nav_torch.strict import captured_strictly
 from nav_torch.subject import subject
-from navcore.contract.formats import RuntimeProvider
-from navcore.contract.jobs import ExportJob, Made, Runner, RunnerJob
-from navcore.contract.routes import exporter, runner
+from navcore import ExportJob, Made, Runner, RunnerJob, RuntimeProvider, exporter, runner
 
 
 @exporter(TORCH, TORCH_EXPORTED, cost=1.0, isolation="fork")
@@ -42,4 +40,4 @@ def run_exported(job: RunnerJob[None]) -> Runner:
         module = program.module()
         if job.device is not None and home(module) != job.device:
             module = move_to_device_pass(program, job.device).module()
-    return opened(job, module, module)
+    return module_runner(job, module, module)

@@ -10,9 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from nav_torch.live import from_array, is_tensor
-from navcore.contract.pytree import fill_call, flatten_result
-from navcore.contract.signature import Signature
-from navcore.errors import ExportError
+from navcore import ExportError, Signature, fill_call, flatten_result
 
 if TYPE_CHECKING:
     import numpy as np

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from nav_torch.live import from_array, state, to_array
-from navcore.contract.formats import Format, JitType, Live, Provided
+from nav_torch.own_data import own_data
+from navcore import Format, JitType, Live
 
 
 def load_torchscript(path: Path, device: str | None = None) -> Any:
@@ -28,12 +28,6 @@ def load_exported(path: Path) -> Any:
     return torch.export.load(path)
 
 
-def _provide(model: Any) -> AbstractContextManager[Provided | None]:
-    from nav_torch.exportable.providing import provide
-
-    return provide(model)
-
-
 TORCH = Format(
     "torch",
     summary="a live PyTorch module",
@@ -42,7 +36,7 @@ TORCH = Format(
         to_array=to_array,
         from_array=from_array,
         state=state,
-        provide=_provide,
+        provide=own_data,
     ),
 )
 TORCHSCRIPT_SCRIPT = Format(

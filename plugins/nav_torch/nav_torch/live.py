@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from navcore.contract.signature import dtype_named
+from navcore import dtype_named
 
 if TYPE_CHECKING:
     import numpy as np

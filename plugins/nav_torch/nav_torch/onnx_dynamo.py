@@ -16,10 +16,7 @@ from nav_torch.onnx_layout import PLAIN, OnnxLayout
 from nav_torch.opset import DYNAMO, OnnxOptions, chosen_opset
 from nav_torch.restoring import exporting
 from nav_torch.subject import subject
-from navcore.contract.formats import Format
-from navcore.contract.jobs import ExportJob, Made
-from navcore.contract.routes import exporter
-from navcore.contract.signature import Signature, TensorSpec
+from navcore import ExportJob, Format, Made, Signature, TensorSpec, exporter
 
 if TYPE_CHECKING:
     import torch

@@ -11,9 +11,7 @@ import attrs
 from nav_torch.axes import Settled
 from nav_torch.blame import blamed
 from nav_torch.onnx_layout import PLAIN, OnnxLayout
-from navcore.contract.jobs import Made
-from navcore.contract.signature import Signature
-from navcore.errors import ExportError
+from navcore import ExportError, Made, Signature
 
 if TYPE_CHECKING:
     import torch

@@ -15,10 +15,7 @@ from nav_torch.onnx_layout import PLAIN, OnnxLayout
 from nav_torch.opset import TORCHSCRIPT, OnnxOptions, chosen_opset
 from nav_torch.restoring import exporting, in_parts
 from nav_torch.subject import subject
-from navcore.contract.formats import Format
-from navcore.contract.jobs import ExportJob, Made
-from navcore.contract.routes import exporter
-from navcore.contract.signature import TensorSpec
+from navcore import ExportJob, Format, Made, TensorSpec, exporter
 
 
 @exporter(TORCH, Format.ONNX, options=OnnxOptions, cost=1.5, isolation="fork")

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import attrs
 
-from navcore.errors import Unavailable
+from navcore import Unavailable
 
 
 @attrs.frozen

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from navcore.contract.signature import Signature
+from navcore import Signature
 
 if TYPE_CHECKING:
     import torch

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from navcore.errors import OptionError, Unavailable, first_line
+from navcore import OptionError, Unavailable, first_line
 
 if TYPE_CHECKING:
     import torch

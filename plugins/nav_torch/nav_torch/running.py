@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from nav_torch.live import from_array, to_array
 from nav_torch.restoring import home, threads
-from navcore.contract.jobs import Runner, RunnerJob
-from navcore.contract.signature import Feeds
+from navcore import Feeds, Runner, RunnerJob
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
 
 
-def opened(
+def module_runner(
     job: RunnerJob[Any],
     model: Callable[..., Any],
     weights: torch.nn.Module,

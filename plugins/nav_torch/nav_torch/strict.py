@@ -14,9 +14,7 @@ from nav_torch.blame import cause_line
 from nav_torch.capture import captured, dynamic_shapes, reached
 from nav_torch.flat import python_signature
 from nav_torch.relations import related_dims
-from navcore.contract.signature import Signature
-from navcore.errors import ExportError
-from navcore.execution.resources import available_memory
+from navcore import ExportError, Signature, available_memory
 
 if TYPE_CHECKING:
     import torch

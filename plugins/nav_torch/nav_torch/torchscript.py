@@ -8,11 +8,9 @@ from nav_torch.blame import blamed
 from nav_torch.flat import example_tensors, flattened
 from nav_torch.formats import TORCH, TORCHSCRIPT_SCRIPT, TORCHSCRIPT_TRACE, load_torchscript
 from nav_torch.restoring import exporting, untouched
-from nav_torch.running import opened
+from nav_torch.running import module_runner
 from nav_torch.subject import subject
-from navcore.contract.formats import RuntimeProvider
-from navcore.contract.jobs import ExportJob, Made, Runner, RunnerJob
-from navcore.contract.routes import exporter, runner
+from navcore import ExportJob, Made, Runner, RunnerJob, RuntimeProvider, exporter, runner
 
 if TYPE_CHECKING:
     import torch
@@ -85,4 +83,4 @@ def save_traced(job: ExportJob[None], *, training: bool = False) -> Made:
 def run_torchscript(job: RunnerJob[None]) -> Runner:
     """Load the file on the job's device (the CPU unless told) and call it."""
     model: torch.nn.Module = load_torchscript(job.artifact.file, job.device or "cpu")
-    return opened(job, model, model)
+    return module_runner(job, model, model)

@@ -16,10 +16,19 @@ import torch
 from nav_torch import TORCH
 from nav_torch.live import from_array, is_tensor, to_array
 from nav_torch.opset import OnnxOptions
-from navcore.contract.formats import Format
-from navcore.contract.jobs import Artifact, ExportJob, Made, Runner, RunnerJob
-from navcore.contract.pytree import flatten_call, flatten_result
-from navcore.contract.signature import Axis, Signature, TensorSpec
+from navcore import (
+    Artifact,
+    Axis,
+    ExportJob,
+    Format,
+    Made,
+    Runner,
+    RunnerJob,
+    Signature,
+    TensorSpec,
+    flatten_call,
+    flatten_result,
+)
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -63,7 +72,7 @@ def _values(random: np.random.Generator, spec: TensorSpec, shape: tuple[int, ...
 
 
 def _dtype(name: str) -> Any:
-    from navcore.contract.signature import dtype_named
+    from navcore import dtype_named
 
     return dtype_named(name)
 

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from nav_torch.axes import Reach, narrowed, settled
-from navcore.contract.signature import Axis, Signature, TensorSpec
-from navcore.errors import ExportError
+from navcore import Axis, ExportError, Signature, TensorSpec
 
 ASKED = Signature(
     inputs=(TensorSpec("x", "float32", ("batch", "time", 4)),),

@@ -10,7 +10,7 @@ from torch import nn
 
 from nav_torch import onnx_from_torch_dynamo, onnx_from_torch_torchscript
 from nav_torch.blame import blamed, cause_line
-from navcore.errors import ExportError, Unavailable
+from navcore import ExportError, Unavailable
 
 
 def test_the_first_line_without_colours_and_with_its_type() -> None:

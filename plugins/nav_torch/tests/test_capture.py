@@ -12,8 +12,7 @@ from nav_torch.axes import Reach
 from nav_torch.capture import captured, dynamic_shapes, linked, reached
 from nav_torch.flat import example_tensors, flattened
 from nav_torch.restoring import exporting
-from navcore.contract.signature import Signature, TensorSpec
-from navcore.errors import ExportError
+from navcore import ExportError, Signature, TensorSpec
 
 
 def capture(subject: Any) -> torch.export.ExportedProgram:

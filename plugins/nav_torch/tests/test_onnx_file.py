@@ -10,8 +10,7 @@ from onnx import TensorProto, helper
 
 from nav_torch.axes import Settled
 from nav_torch.onnx_file import read_back
-from navcore.contract.signature import Signature, TensorSpec
-from navcore.errors import ExportError
+from navcore import ExportError, Signature, TensorSpec
 
 SIGNATURE = Signature((TensorSpec("x", "float32", (2, 3)),), (TensorSpec("y", "float32", (2, 3)),))
 

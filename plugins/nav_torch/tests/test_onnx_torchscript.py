@@ -12,7 +12,7 @@ from torch import nn
 import navcore
 from nav_torch import onnx_from_torch_torchscript
 from nav_torch.restoring import in_parts
-from navcore.workspace.results import Status
+from navcore import Status
 
 
 class Attending(nn.Module):

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError
 import pytest
 
 from nav_torch.opset import DYNAMO, TORCHSCRIPT, OnnxOptions, chosen_opset, opset_of_release
-from navcore.errors import Unavailable
+from navcore import Unavailable
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 from torch.export import Dim
 
 from nav_torch.relations import Relation, hold_relations, related, related_dims, relation_of, spelled
-from navcore.contract.signature import Signature, TensorSpec
+from navcore import Signature, TensorSpec
 
 RELATIONS = st.builds(Relation, st.sampled_from(["time", "_t", "größe"]), st.integers(1, 50), st.integers(-20, 20))
 

@@ -17,7 +17,7 @@ from nav_torch import (
 )
 from nav_torch.flat import flattened, python_signature
 from nav_torch.restoring import placed, threads
-from navcore.errors import ExportError, OptionError, Unavailable
+from navcore import ExportError, OptionError, Unavailable
 
 ALL = [
     torchscript_script_from_torch,

@@ -17,7 +17,7 @@ from nav_torch import (
     torchscript_script_from_torch,
     torchscript_trace_from_torch,
 )
-from navcore.errors import ExportError, Unavailable
+from navcore import ExportError, Unavailable
 
 FLAT = [
     torchscript_trace_from_torch,

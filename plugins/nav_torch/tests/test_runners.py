@@ -19,8 +19,7 @@ from nav_torch import (
     torchscript_script_from_torch,
     torchscript_trace_from_torch,
 )
-from navcore.contract.formats import RuntimeProvider
-from navcore.contract.jobs import Artifact, RunnerJob
+from navcore import Artifact, RunnerJob, RuntimeProvider
 
 PAIRS = [
     (torchscript_script_from_torch, run_torchscript),

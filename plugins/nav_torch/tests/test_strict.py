@@ -16,8 +16,7 @@ from nav_torch.axes import Reach
 from nav_torch.flat import example_tensors, flattened
 from nav_torch.restoring import exporting
 from nav_torch.strict import Capture, captured_strictly, shared_dims
-from navcore.contract.signature import Axis, Signature, TensorSpec
-from navcore.errors import ExportError
+from navcore import Axis, ExportError, Signature, TensorSpec
 
 
 def capture(subject: Any) -> Capture:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nav_trt.formats import RTX_FORMATS, TORCH_TRT_FORMATS, TRT_FORMATS
-from nav_trt.options import EngineOptions
+from nav_trt.options import EngineOptions, TorchTrtOptions
 from nav_trt.rtx_engines import (
     trt_rtx_bf16_from_onnx_bf16,
     trt_rtx_fp8_from_onnx,
@@ -21,9 +21,8 @@ from nav_trt.tensorrt_engines import (
     trt_int8_from_onnx,
     trt_tf32_from_onnx,
 )
+from nav_trt.torch_running import run_torch_trt
 from nav_trt.torch_trt import (
-    TorchTrtOptions,
-    run_torch_trt,
     torch_trt_exported_bf16_from_torch_exportedprogram,
     torch_trt_exported_fp16_from_torch_exportedprogram,
     torch_trt_exported_fp32_from_torch_exportedprogram,

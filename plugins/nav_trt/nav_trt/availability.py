@@ -10,7 +10,7 @@ def why_no_device() -> str | None:
 
     A child asks the driver (``cuInit``): TensorRT's libraries end the process that touches them without one.
     """
-    from nav_onnx.availability import why_no_device as probed
+    from nav_onnx import why_no_device as probed
 
     return probed()
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from navcore.contract.jobs import Artifact
-from navcore.contract.signature import Signature
-from navcore.errors import ConversionError, StepError
+from navcore import Artifact, ConversionError, Signature, StepError
 
 _NUMPY = {
     "FLOAT": "float32",

@@ -16,8 +16,7 @@ from nav_trt.options import EngineOptions
 from nav_trt.parsing import parse
 from nav_trt.profiles import add_profile, profile_shapes, written
 from nav_trt.typed import computing_types, layers, narrowed, require_quantised, require_type
-from navcore.contract.jobs import ConvertJob, Made
-from navcore.errors import ConversionError
+from navcore import ConversionError, ConvertJob, Made
 
 _LOG = logging.getLogger("nav_trt")
 

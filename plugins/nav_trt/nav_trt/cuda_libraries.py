@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from navcore.errors import OptionError, Unavailable
+from navcore import OptionError, Unavailable
 
 _PATTERNS = ("nvidia/cu1*/lib", "nvidia/*/lib", "tensorrt_libs", "tensorrt_rtx_libs")
 _RUNTIMES = ("libcudart.so.13", "libcudart.so.12")

@@ -12,7 +12,7 @@ from typing import Literal
 
 import attrs
 
-from navcore.errors import StepError, Unavailable
+from navcore import StepError, Unavailable
 
 FlavourName = Literal["tensorrt", "tensorrt-rtx"]
 

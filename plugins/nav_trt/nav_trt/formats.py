@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from navcore.contract.formats import Format, JitType
+from navcore import Format, JitType
 
 PRECISIONS = ("fp32", "tf32", "fp16", "bf16", "int8", "fp8")
 """What an engine can promise to compute in. TF32 multiplies float32 numbers with 10 bits: a choice of its own."""
@@ -31,7 +31,7 @@ RTX_FORMATS = (RTX_FP32, RTX_TF32, RTX_FP16, RTX_BF16, RTX_INT8, RTX_FP8)
 
 def load_torch_trt(path: Path) -> Any:
     """Open a file that Torch-TensorRT wrote, as the module that PyTorch users call. Needs a CUDA device."""
-    from nav_trt.torch_trt import load
+    from nav_trt.torch_install import load
 
     return load(path)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from navcore.errors import OptionError
+from navcore import OptionError
 
 
 @attrs.frozen
@@ -21,3 +21,24 @@ class EngineOptions:
             raise OptionError(f"max_workspace_size is {self.max_workspace_size}.", hint="Give bytes, 1 or more.")
         if self.optimization_level is not None and self.optimization_level not in range(6):
             raise OptionError(f"optimization_level is {self.optimization_level}.", hint="Give a number from 0 to 5.")
+
+
+@attrs.frozen
+class TorchTrtOptions:
+    """``max_workspace_size`` is the memory in bytes that a layer may use, by default all of the device's;
+    ``min_block_size`` the smallest number of connected operators worth an engine. ``precision_mode`` is ``"single"``
+    (the format's type only) or ``"hierarchy"`` (wider ones too): only ``torch-trt-script-fp16`` can tell them apart."""
+
+    max_workspace_size: int | None = None
+    min_block_size: int = 5
+    precision_mode: str = "single"
+
+    def __attrs_post_init__(self) -> None:
+        if self.max_workspace_size is not None and self.max_workspace_size < 1:
+            raise OptionError(f"max_workspace_size is {self.max_workspace_size}.", hint="Give bytes, 1 or more.")
+        if self.min_block_size < 1:
+            raise OptionError(f"min_block_size is {self.min_block_size}.", hint="Give 1 or more.")
+        if self.precision_mode == "mixed":
+            raise OptionError("Torch-TensorRT has no precision_mode 'mixed'.", hint="Choose 'single' or 'hierarchy'.")
+        if self.precision_mode not in ("single", "hierarchy"):
+            raise OptionError(f"precision_mode is {self.precision_mode!r}.", hint="Choose 'single' or 'hierarchy'.")

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from navcore.errors import ConversionError
+from navcore import ConversionError
 
 SHOWN = 5
 _LONGEST = 300  # characters of what the parser itself says

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from navcore.contract.signature import Signature, TensorSpec
-from navcore.errors import ConversionError
+from navcore import ConversionError, Signature, TensorSpec
 
 Shape = tuple[int, ...]
 Shapes = tuple[Shape, Shape, Shape]

@@ -7,8 +7,7 @@ from nav_trt.building import build
 from nav_trt.flavours import RTX
 from nav_trt.formats import RTX_BF16, RTX_FP8, RTX_FP16, RTX_FP32, RTX_INT8, RTX_TF32
 from nav_trt.options import EngineOptions
-from navcore.contract.jobs import ConvertJob, Made
-from navcore.contract.routes import converter
+from navcore import ConvertJob, Made, converter
 
 
 @converter("onnx", RTX_FP32, options=EngineOptions, available=why_no_rtx_builder)

@@ -12,11 +12,7 @@ from nav_trt.binding import inputs_by_name, numpy_name, outputs_by_position
 from nav_trt.cuda_libraries import lend_runtime_to_polygraphy, select_device
 from nav_trt.flavours import RTX, TENSORRT, Flavour, import_flavour, refuse_foreign_plan
 from nav_trt.formats import RTX_FORMATS, TRT_FORMATS
-from navcore.contract.formats import RuntimeProvider
-from navcore.contract.jobs import Runner, RunnerJob
-from navcore.contract.routes import runner
-from navcore.contract.signature import Feeds
-from navcore.errors import InputError, StepError
+from navcore import Feeds, InputError, Runner, RunnerJob, RuntimeProvider, StepError, runner
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,8 +7,7 @@ from nav_trt.building import build
 from nav_trt.flavours import TENSORRT
 from nav_trt.formats import TRT_BF16, TRT_FP8, TRT_FP16, TRT_FP32, TRT_INT8, TRT_TF32
 from nav_trt.options import EngineOptions
-from navcore.contract.jobs import ConvertJob, Made
-from navcore.contract.routes import converter
+from navcore import ConvertJob, Made, converter
 
 
 @converter("onnx", TRT_FP32, options=EngineOptions, available=why_no_tensorrt)

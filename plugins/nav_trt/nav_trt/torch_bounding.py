@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from navcore.contract.jobs import ConvertJob
-from navcore.contract.signature import Feeds, Signature
-from navcore.errors import ConversionError
+from navcore import ConversionError, ConvertJob, Feeds, Signature
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,9 +72,7 @@ def bound(job: ConvertJob[Any], place: torch.device, example: Feeds) -> Bounded:
     import torch
     from torch.export.passes import move_to_device_pass
 
-    from nav_torch.axes import narrowed
-    from nav_torch.capture import reached
-    from nav_torch.live import from_array
+    from nav_torch import from_array, narrowed, reached
 
     signature = job.signature
     auto = torch.export.Dim.AUTO
@@ -101,7 +97,7 @@ def frozen(job: ConvertJob[Any]) -> tuple[Signature, tuple[str, ...]]:
 
     Raises :class:`ConversionError` for an axis that the user declared.
     """
-    from nav_torch.axes import Reach, settled
+    from nav_torch import Reach, settled
 
     found = {}
     for spec in job.signature.inputs:

@@ -12,16 +12,13 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from nav_trt.options import TorchTrtOptions
 from nav_trt.torch_bounding import Bounded, bound, frozen, inputs, typical
-from nav_trt.torch_running import import_torch_tensorrt, select_device, versions
-from navcore.contract.jobs import ConvertJob, Made
-from navcore.contract.signature import Signature
-from navcore.errors import ConversionError, NavcoreError, Unavailable
+from nav_trt.torch_install import import_torch_tensorrt, select_device, versions
+from navcore import ConversionError, ConvertJob, Made, NavcoreError, Signature, Unavailable
 
 if TYPE_CHECKING:
     import torch
-
-    from nav_trt.torch_trt import TorchTrtOptions
 
 UNVERIFIED = "Torch-TensorRT is written from its documentation; this project's tests have never executed it."
 _LOW = {"fp16": "float16", "bf16": "bfloat16"}
@@ -30,8 +27,7 @@ _ENGINE_MODULES = ("TorchTensorRTModule", "PythonTorchTensorRTModule")
 
 def write_exported(job: ConvertJob[TorchTrtOptions], precision: str) -> Made:
     """Write an ExportedProgram; which axes move is read back from the file."""
-    from nav_torch.axes import settled
-    from nav_torch.capture import reached
+    from nav_torch import reached, settled
 
     place = select_device(job.device)
     torch_tensorrt = import_torch_tensorrt()
@@ -67,7 +63,7 @@ def write_scripted(job: ConvertJob[TorchTrtOptions], precision: str) -> Made:
     """Write TorchScript that the TorchScript frontend made from the scripted model."""
     import torch
 
-    from nav_torch.formats import load_torchscript
+    from nav_torch import load_torchscript
 
     _require_positions(job.signature)
     place = select_device(job.device)
@@ -191,8 +187,7 @@ def _converting(what: str) -> Iterator[None]:
     """No gradients, no deprecation notices, and every foreign error as one sentence about ``what``."""
     import torch
 
-    from nav_torch.blame import cause_line
-    from nav_torch.restoring import hushed
+    from nav_torch import cause_line, hushed
 
     with ExitStack() as stack:
         stack.enter_context(hushed())

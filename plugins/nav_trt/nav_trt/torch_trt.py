@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import attrs
-
 from nav_trt.formats import (
     TORCH_TRT_EXPORTED_BF16,
     TORCH_TRT_EXPORTED_FP16,
@@ -13,50 +11,14 @@ from nav_trt.formats import (
     TORCH_TRT_TRACE_FP16,
     TORCH_TRT_TRACE_FP32,
 )
+from nav_trt.options import TorchTrtOptions
 from nav_trt.torch_compiling import write_exported, write_scripted, write_traced
-from nav_trt.torch_running import load, release, run_torch_trt, torch_tensorrt_version, why_no_torch_trt
-from navcore.contract.jobs import ConvertJob, Made
-from navcore.contract.routes import converter
-from navcore.errors import OptionError, Unavailable
-
-__all__ = [
-    "TorchTrtOptions",
-    "load",
-    "run_torch_trt",
-    "torch_trt_exported_bf16_from_torch_exportedprogram",
-    "torch_trt_exported_fp16_from_torch_exportedprogram",
-    "torch_trt_exported_fp32_from_torch_exportedprogram",
-    "torch_trt_script_fp16_from_torchscript_script",
-    "torch_trt_script_fp32_from_torchscript_script",
-    "torch_trt_trace_fp16_from_torch_exportedprogram",
-    "torch_trt_trace_fp32_from_torch_exportedprogram",
-    "why_no_torch_trt",
-]
+from nav_trt.torch_install import release, torch_tensorrt_version, why_no_torch_trt
+from navcore import ConvertJob, Made, Unavailable, converter
 
 _EXPORTED = "torch-exportedprogram"
 _SCRIPTED = "torchscript-script"
 _FIRST_WITHOUT_PRECISION = (2, 13)
-
-
-@attrs.frozen
-class TorchTrtOptions:
-    """``max_workspace_size`` is the memory in bytes that a layer may use, by default all of the device's;
-    ``min_block_size`` the smallest number of connected operators worth an engine. ``precision_mode`` is ``"single"``
-    (the format's type only) or ``"hierarchy"`` (wider ones too): only ``torch-trt-script-fp16`` can tell them apart."""
-
-    max_workspace_size: int | None = None
-    min_block_size: int = 5
-    precision_mode: str = "single"
-
-    def __attrs_post_init__(self) -> None:
-        if self.max_workspace_size is not None and self.max_workspace_size < 1:
-            raise OptionError(f"max_workspace_size is {self.max_workspace_size}.", hint="Give bytes, 1 or more.")
-        if self.min_block_size < 1:
-            raise OptionError(f"min_block_size is {self.min_block_size}.", hint="Give 1 or more.")
-        if self.precision_mode == "mixed":
-            raise OptionError("Torch-TensorRT has no precision_mode 'mixed'.", hint="Choose 'single' or 'hierarchy'.")
-        if self.precision_mode not in ("single", "hierarchy"):
-            raise OptionError(f"precision_mode is {self.precision_mode!r}.", hint="Choose 'single' or 'hierarchy'.")
 
 
 def why_no_script_fp16() -> str | None:

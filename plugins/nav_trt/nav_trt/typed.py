@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from navcore.errors import ConversionError, Unavailable
+from navcore import ConversionError, Unavailable
 
 _MOVES = ("CONSTANT", "CAST", "SHUFFLE", "IDENTITY", "CONCATENATION", "SLICE", "GATHER", "SHAPE", "SELECT")
 _QUANTISING = ("QUANTIZE", "DEQUANTIZE", "DYNAMIC_QUANTIZE")  # older versions lack the last
@@ -90,13 +90,8 @@ def narrowed(path: Path) -> tuple[str, ...]:
 
     Raises :class:`InputError` for a file that is no ONNX model: the parser makes an empty network of some of those.
     """
-    from onnx import TensorProto
+    from nav_onnx import element_types
 
-    from nav_onnx.external_data import tensors_and_nodes
-    from nav_onnx.model_file import read_proto
-
-    tensors, nodes = tensors_and_nodes(read_proto(path))
-    casts = (one.i for node in nodes if node.op_type == "Cast" for one in node.attribute if one.name == "to")
-    if TensorProto.DOUBLE in (*casts, *(tensor.data_type for tensor in tensors)):
+    if "float64" in element_types(path):
         return ("TensorRT has no float64: what the graph computes in it is computed in float32.",)
     return ()

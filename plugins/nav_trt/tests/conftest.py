@@ -15,9 +15,7 @@ import navcore as nav
 from nav_trt import EngineOptions
 from nav_trt.building import collecting_later
 from nav_trt.formats import RTX_FORMATS
-from navcore.contract.formats import Format
-from navcore.contract.jobs import Artifact, Calling, ConvertJob
-from navcore.contract.signature import Axis, Signature, TensorSpec
+from navcore import Artifact, Axis, Calling, ConvertJob, Format, Signature, TensorSpec
 
 from .engine_graphs import BATCH, pictures, specs
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-import nav_onnx.availability
+import nav_onnx
 from nav_trt import availability
 from nav_trt.flavours import TENSORRT, why_not_installed
 
@@ -22,7 +22,7 @@ def test_without_a_device_rtx_builds_and_nothing_runs() -> None:
 
 @pytest.mark.skipif(why_not_installed(TENSORRT) is None, reason="TensorRT is installed here")
 def test_with_a_device_the_missing_package_is_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nav_onnx.availability, "why_no_device", lambda: None)
+    monkeypatch.setattr(nav_onnx, "why_no_device", lambda: None)
     assert availability.why_no_tensorrt() == "TensorRT is not installed; pip install 'nav-trt[tensorrt]'"
     assert availability.why_no_rtx() is None
 

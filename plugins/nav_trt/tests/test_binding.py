@@ -9,10 +9,7 @@ import pytest
 import tensorrt_rtx as trt
 
 from nav_trt.binding import inputs_by_name, numpy_name, outputs_by_position, require_same_types
-from navcore.contract.formats import Format
-from navcore.contract.jobs import Artifact, Calling
-from navcore.contract.signature import Signature, TensorSpec, dtype_named
-from navcore.errors import ConversionError, StepError
+from navcore import Artifact, Calling, ConversionError, Format, Signature, StepError, TensorSpec, dtype_named
 
 
 def artifact(*names: str, calling: Calling = "named") -> Artifact:

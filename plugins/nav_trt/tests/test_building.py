@@ -15,8 +15,7 @@ from nav_onnx.casting import write_cast
 from nav_trt import building
 from nav_trt.building import build, make_logger
 from nav_trt.flavours import RTX, TENSORRT
-from navcore.contract.signature import Axis, TensorSpec
-from navcore.errors import ConversionError, InputError, OptionError, StepError, Unavailable
+from navcore import Axis, ConversionError, InputError, OptionError, StepError, TensorSpec, Unavailable
 
 from .conftest import Job
 from .engine_graphs import (

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nav_trt.cuda_libraries import select_device
-from navcore.errors import OptionError
+from navcore import OptionError
 
 UNIQUE = "libcudart.so.999"  # a machine with CUDA has the real ones, which come first
 FAKE = """

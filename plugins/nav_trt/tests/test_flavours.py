@@ -13,7 +13,7 @@ from hypothesis import given, strategies as st
 
 from nav_trt import flavours
 from nav_trt.flavours import RTX, TENSORRT, Flavour, import_flavour, refuse_foreign_plan, why_not_installed
-from navcore.errors import StepError, Unavailable
+from navcore import StepError, Unavailable
 
 HAS_TENSORRT = why_not_installed(TENSORRT) is None
 

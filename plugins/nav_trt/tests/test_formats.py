@@ -6,8 +6,8 @@ import pytest
 
 from nav_trt import RTX_FORMATS, TORCH_TRT_FORMATS, TRT_FORMATS
 from nav_trt.formats import PRECISIONS
-from navcore.contract.formats import Format, TensorRTPrecision, matching
-from navcore.registry.loading import load_registry
+from navcore import Format, TensorRTPrecision, load_registry
+from navcore.contract.formats import matching
 
 ALL = (*TRT_FORMATS, *RTX_FORMATS, *TORCH_TRT_FORMATS)
 

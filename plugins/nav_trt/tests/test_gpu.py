@@ -9,8 +9,7 @@ import pytest
 
 import navcore as nav
 from nav_trt.availability import why_no_rtx, why_no_tensorrt
-from navcore.errors import NavcoreError
-from navcore.workspace.results import Status
+from navcore import NavcoreError, Status
 
 pytestmark = pytest.mark.gpu
 

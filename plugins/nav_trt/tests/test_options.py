@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nav_trt import EngineOptions
-from navcore.errors import OptionError
+from navcore import OptionError
 
 
 def test_by_default_the_builder_decides() -> None:

@@ -15,7 +15,7 @@ from onnx import TensorProto
 
 from nav_trt.building import make_logger
 from nav_trt.parsing import SHOWN, parse, refused
-from navcore.errors import ConversionError
+from navcore import ConversionError
 
 from .engine_graphs import FLOAT, graph, node
 

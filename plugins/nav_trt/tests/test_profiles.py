@@ -11,8 +11,7 @@ import tensorrt_rtx as trt
 from hypothesis import given, strategies as st
 
 from nav_trt.profiles import add_profile, profile_shapes, written
-from navcore.contract.signature import Axis, Signature, TensorSpec
-from navcore.errors import ConversionError
+from navcore import Axis, ConversionError, Signature, TensorSpec
 
 
 def network(*inputs: tuple[str, tuple[int, ...]], shape_tensor: bool = False) -> Any:

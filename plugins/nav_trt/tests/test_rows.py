@@ -12,8 +12,8 @@ import pytest
 import navcore as nav
 from nav_trt import RTX_FORMATS, TRT_FORMATS
 from nav_trt.availability import why_no_device
-from navcore.errors import TrustRequired, Unavailable
-from navcore.workspace.results import FormatResult, Status
+from navcore import Status, TrustRequired, Unavailable
+from navcore.workspace.results import FormatResult
 
 pytestmark = pytest.mark.skipif(why_no_device() is None, reason="there is a CUDA device, so engines are verified here")
 BUILT = {"trt-rtx-fp32": "fp32", "trt-rtx-tf32": "fp32", "trt-rtx-fp16": "fp16", "trt-rtx-bf16": "bf16"}

@@ -17,9 +17,7 @@ from polygraphy.exception import PolygraphyException
 from nav_trt import running
 from nav_trt.flavours import RTX, TENSORRT
 from nav_trt.formats import RTX_FP32
-from navcore.contract.jobs import Artifact, Runner, RunnerJob
-from navcore.contract.signature import Signature, TensorSpec
-from navcore.errors import InputError, StepError
+from navcore import Artifact, InputError, Runner, RunnerJob, Signature, StepError, TensorSpec
 
 INPUTS = {"x": trt.float32, "ids": trt.int64}
 FEEDS: dict[str, np.ndarray] = {"x": np.ones((2, 4), np.float32), "ids": np.arange(2)}

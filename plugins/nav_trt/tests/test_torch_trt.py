@@ -22,18 +22,17 @@ import pytest
 import torch
 
 import nav_trt.torch_compiling
+import nav_trt.torch_install
 import nav_trt.torch_running
+import nav_trt.torch_trt
 import navcore
-from nav_torch.axes import Reach
-from nav_torch.capture import reached
-from nav_torch.formats import TORCH_EXPORTED, TORCHSCRIPT_SCRIPT
-from nav_torch.restoring import hushed
+from nav_torch import TORCH_EXPORTED, TORCHSCRIPT_SCRIPT, Reach, hushed, reached
 from nav_trt.formats import TORCH_TRT_EXPORTED_FP32, TORCH_TRT_FORMATS
+from nav_trt.options import TorchTrtOptions
 from nav_trt.torch_bounding import bound, typical
-from nav_trt.torch_running import NOT_INSTALLED, run_torch_trt, select_device
+from nav_trt.torch_install import NOT_INSTALLED, load, select_device, why_no_torch_trt
+from nav_trt.torch_running import run_torch_trt
 from nav_trt.torch_trt import (
-    TorchTrtOptions,
-    load,
     torch_trt_exported_bf16_from_torch_exportedprogram,
     torch_trt_exported_fp16_from_torch_exportedprogram,
     torch_trt_exported_fp32_from_torch_exportedprogram,
@@ -41,12 +40,20 @@ from nav_trt.torch_trt import (
     torch_trt_script_fp32_from_torchscript_script,
     torch_trt_trace_fp16_from_torch_exportedprogram,
     torch_trt_trace_fp32_from_torch_exportedprogram,
-    why_no_torch_trt,
 )
-from navcore.contract.jobs import Artifact, ConvertJob, Made, RunnerJob
-from navcore.contract.signature import Axis, Signature, TensorSpec
-from navcore.errors import ConversionError, OptionError, Unavailable
-from navcore.workspace.results import Status
+from navcore import (
+    Artifact,
+    Axis,
+    ConversionError,
+    ConvertJob,
+    Made,
+    OptionError,
+    RunnerJob,
+    Signature,
+    Status,
+    TensorSpec,
+    Unavailable,
+)
 
 Route = Callable[[ConvertJob[TorchTrtOptions]], Made]
 _CALL = {"args": [{"tensor": "x"}, {"tensor": "weight"}], "kwargs": []}
@@ -194,7 +201,7 @@ def stand(monkeypatch: pytest.MonkeyPatch) -> Stand:
     for name, one in (("torch_tensorrt", module), ("torch_tensorrt.dynamo", module.dynamo)):
         monkeypatch.setitem(sys.modules, name, one)
     monkeypatch.setitem(sys.modules, "torch_tensorrt.dynamo.runtime", runtime)
-    monkeypatch.setattr(nav_trt.torch_running, "why_no_device", lambda: None)
+    monkeypatch.setattr(nav_trt.torch_install, "why_no_device", lambda: None)
     for place in (nav_trt.torch_running, nav_trt.torch_compiling):
         monkeypatch.setattr(place, "select_device", lambda device: torch.device("cpu"))
     return stand
@@ -505,8 +512,8 @@ def test_a_mode_without_effect_is_said(stand: Stand, job: ConvertJob[TorchTrtOpt
 
 
 def test_the_device_is_missed_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nav_trt.torch_running, "why_no_device", lambda: "no CUDA device")
-    monkeypatch.setattr(nav_trt.torch_running, "_found", lambda module: False)
+    monkeypatch.setattr(nav_trt.torch_install, "why_no_device", lambda: "no CUDA device")
+    monkeypatch.setattr(nav_trt.torch_install, "_found", lambda module: False)
     assert why_no_torch_trt() == "no CUDA device"
 
 
@@ -524,9 +531,9 @@ def test_the_device_is_missed_first(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_each_reason_is_one_line(
     monkeypatch: pytest.MonkeyPatch, missing: str, versions: dict[str, str], reason: str | None
 ) -> None:
-    monkeypatch.setattr(nav_trt.torch_running, "why_no_device", lambda: None)
-    monkeypatch.setattr(nav_trt.torch_running, "_found", lambda module: module != missing)
-    monkeypatch.setattr(nav_trt.torch_running, "_recorded", versions.get)
+    monkeypatch.setattr(nav_trt.torch_install, "why_no_device", lambda: None)
+    monkeypatch.setattr(nav_trt.torch_install, "_found", lambda module: module != missing)
+    monkeypatch.setattr(nav_trt.torch_install, "_recorded", versions.get)
     found = why_no_torch_trt()
     assert found is None if reason is None else found is not None and found.startswith(reason)
 

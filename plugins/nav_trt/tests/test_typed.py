@@ -17,7 +17,7 @@ from hypothesis import given, strategies as st
 from nav_trt.building import make_logger
 from nav_trt.parsing import parse
 from nav_trt.typed import computing_types, narrowed, require_quantised, require_type
-from navcore.errors import ConversionError, Unavailable
+from navcore import ConversionError, Unavailable
 
 from .engine_graphs import BF16, DOUBLE, FLOAT, FP8, HALF, INT8, INT64, graph, node, product, quantised, weight
 

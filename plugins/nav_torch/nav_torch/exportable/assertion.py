@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from navcore.errors import ExportError
+from navcore import ExportError
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nav_torch.exportable.hooks import told_kind
 from nav_torch.exportable.naming import Named
 from nav_torch.relations import Relation, related, relation_of
-from navcore.contract.signature import Axis, Feeds, TensorSpec
-from navcore.errors import InputError, OptionError, SourceError
+from navcore import Axis, Feeds, InputError, OptionError, SourceError, TensorSpec
 
 if TYPE_CHECKING:
     import numpy as np

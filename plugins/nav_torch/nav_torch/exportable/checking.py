@@ -19,21 +19,31 @@ from nav_torch.exportable.result import CheckFailed
 from nav_torch.exportable.understanding import Understood
 from nav_torch.live import is_tensor, to_array
 from nav_torch.restoring import LOGGER_NAME, home
-from navcore.contract.formats import Format, RuntimeProvider
-from navcore.contract.jobs import Artifact, Made, RunnerJob
-from navcore.contract.pytree import flatten_result
-from navcore.contract.routes import Route
-from navcore.contract.signature import Feeds
-from navcore.errors import ExportError, InputError, NavcoreError, OptionError, SourceError
-from navcore.evaluation.comparison import Comparison
-from navcore.evaluation.differences import is_floating
-from navcore.evaluation.verification import verify
-from navcore.workspace.results import Difference, Status, Verification
+from navcore import (
+    Artifact,
+    Comparison,
+    Difference,
+    ExportError,
+    Feeds,
+    Format,
+    InputError,
+    Made,
+    NavcoreError,
+    OptionError,
+    Route,
+    RunnerJob,
+    RuntimeProvider,
+    SourceError,
+    Status,
+    Verification,
+    flatten_result,
+    verify,
+)
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from navcore.registry.registry import Registry
+    from navcore import Registry
 
 _LARGEST = 2
 
@@ -248,15 +258,16 @@ def _beyond(
         found = np.asarray(outputs.get(name))
         if found.shape != wanted.shape or found.dtype != wanted.dtype:
             continue  # the verification's to tell
-        if is_floating(wanted.dtype):
+        exact = wanted.dtype.kind in "biu"
+        if exact:
+            near = found == wanted  # a length or an index that is nearly right is wrong
+        else:
             wide = np.promote_types(wanted.dtype, np.float64)
             near = np.isclose(found.astype(wide), wanted.astype(wide), rtol=tolerance, atol=tolerance, equal_nan=True)
-        else:
-            near = found == wanted  # a length or an index that is nearly right is wrong
         if not near.all():
             sentences.append(
                 f"{int((~near).sum())} of {near.size} elements of output {name!r} differ by more than "
-                f"{'0' if not is_floating(wanted.dtype) else f'check_tolerance={tolerance:g}'} in {label}."
+                f"{'0' if exact else f'check_tolerance={tolerance:g}'} in {label}."
             )
     return sentences
 
@@ -271,7 +282,7 @@ def _runner(case: Understood, target: Format, file: Path, made: Made) -> Any:
     """The file in the runtime that fits the model's device, the CPU's otherwise; ``None`` where there is none."""
     import torch
 
-    from navcore.registry.loading import load_registry
+    from navcore import load_registry
 
     registry = load_registry()
     name = next((one.name for one in (target, *_variants(target, made)) if _routes(registry, one.name)), target.name)

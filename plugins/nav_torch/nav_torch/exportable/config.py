@@ -7,12 +7,16 @@ import inspect
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
-from nav_torch.exportable.hooks import MISSING, class_name, told_kind
-from navcore.errors import InputError, OptionError
+from nav_torch.exportable.hooks import MISSING, class_name, is_overridden, told_kind
+from nav_torch.own_data import is_exportable
+from navcore import InputError, OptionError
 
 ATTRIBUTE = "export_config"
+UNDECLARED: Final = MappingProxyType[str, Any]({})
+"""What the mix-in has as ``export_config``: its class declares no options."""
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 _KINDS = {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}
 
@@ -22,10 +26,8 @@ def declared_config(model: Any) -> dict[str, Any] | None:
 
     Raises :class:`InputError` where ``export_config`` of the class is something else than a dict by name.
     """
-    from nav_torch.exportable.mixin import Exportable
-
     found = inspect.getattr_static(type(model), ATTRIBUTE, MISSING)
-    if found is MISSING or found is inspect.getattr_static(Exportable, ATTRIBUTE):
+    if found is MISSING or found is UNDECLARED:
         return None
     return _options(found, f"{class_name(model)}.{ATTRIBUTE}")
 
@@ -111,14 +113,12 @@ def _options(given: Any, origin: str) -> dict[str, Any]:
 
 @contextmanager
 def configured(model: Any, given: Mapping[str, Any] | None) -> Iterator[None]:
-    """For the time of an export, every :class:`Exportable` in the model has its whole config as ``export_config``.
+    """For the time of an export, every exportable module in the model has its whole config as ``export_config``.
 
     ``given`` are options of this export, set by ``set_export_config`` of the model, which an override may pass on to
     its parts. Afterwards every config is what it was.
     """
-    from nav_torch.exportable.mixin import Exportable
-
-    parts = [module for module in model.modules() if isinstance(module, Exportable)]
+    parts = [module for module in model.modules() if is_exportable(module)]
     before = [(part, vars(part).get(ATTRIBUTE, MISSING)) for part in parts]
     try:
         if given is not None:
@@ -141,12 +141,10 @@ def check_config(model: Any, given: Any) -> None:
 
     Options that an overridden ``set_export_config`` takes for itself are for that to judge.
     """
-    from nav_torch.exportable.mixin import Exportable
-
     read_config(model)
     if given is None:
         return
-    if type(model).set_export_config is Exportable.set_export_config:
+    if not is_overridden(model, "set_export_config"):
         changed_config(model, given, "export_config=")
     elif not isinstance(given, Mapping):
         raise InputError(f"export_config= is {told_kind(given)}.", hint="Give a dict from option to value.")

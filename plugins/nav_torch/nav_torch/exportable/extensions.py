@@ -7,8 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from nav_torch.formats import TORCH, TORCH_EXPORTED
-from navcore.contract.formats import Format
-from navcore.errors import InputError
+from navcore import Format, InputError
 
 TORCHSCRIPT_NAME = Format.TORCHSCRIPT.name
 _OWN = MappingProxyType(
@@ -41,7 +40,7 @@ def get_export_format(filename: str | os.PathLike[str]) -> Format:
 
 def plugin_extensions() -> dict[str, Format]:
     """The extensions that other plugins add, by their exporters of PyTorch models."""
-    from navcore.registry.loading import load_registry
+    from navcore import load_registry
 
     return {
         suffix: route.goal

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from navcore.errors import InputError, NavcoreError, SourceError, first_line
+from navcore import InputError, NavcoreError, SourceError, first_line
 
 MISSING: Final = object()
+_OWN = "_nav_torch_own"
+Hook = TypeVar("Hook", bound=Callable[..., Any])
+
+
+def own_hook(function: Hook) -> Hook:
+    """Mark a hook as the mix-in's own, so that an override can be told from it by who does not know the mix-in.
+
+    The mark is the function itself: one that wraps it, and takes over its attributes, is an override.
+    """
+    setattr(function, _OWN, function)
+    return function
+
+
+def is_overridden(owner: object, name: str) -> bool:
+    """Whether the class has another function under that name than the mix-in's own."""
+    function = getattr(type(owner), name, None)
+    return function is None or getattr(function, _OWN, None) is not function
 
 
 def class_name(model: object) -> str:

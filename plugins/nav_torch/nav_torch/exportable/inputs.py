@@ -10,8 +10,7 @@ import attrs
 
 from nav_torch.exportable.hooks import class_name, forward_name, has_hook, input_module, read_hook, told_kind
 from nav_torch.live import is_tensor, to_array
-from navcore.contract.pytree import Template, flatten_call, flatten_result
-from navcore.errors import InputError
+from navcore import InputError, Template, flatten_call, flatten_result
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
+from nav_torch.exportable.config import UNDECLARED
+from nav_torch.exportable.hooks import own_hook
 from nav_torch.exportable.replacing import replace_for_export
-from nav_torch.exportable.request import Exporter, Request
+from nav_torch.exportable.request import Exporter, Request, export_defaults
 from nav_torch.exportable.result import ExportResult
 
 if TYPE_CHECKING:
-    from navcore.contract.formats import Format
+    from navcore import Format, Provided
 
 
 class Exportable:
@@ -57,7 +59,7 @@ class Exportable:
     if TYPE_CHECKING:
         export_config: Mapping[str, Any]
     else:
-        export_config = MappingProxyType({})  # TorchScript would compile the annotations of a class
+        export_config = UNDECLARED  # TorchScript would compile the annotations of a class
 
     @property
     def input_module(self) -> Any:
@@ -84,6 +86,7 @@ class Exportable:
         """The formats that this class may be exported to, by name (``"onnx"``, ``"torchscript"``); ``None``: all."""
         return None
 
+    @own_hook
     def dynamic_shapes_for_export(self, use_dynamo: bool = False) -> Mapping[str, Any]:
         """Which axes are dynamic, and how they are related: name → {axis: size}; by default what the types declare.
 
@@ -104,6 +107,7 @@ class Exportable:
 
         return read_config(self)
 
+    @own_hook
     def set_export_config(self, config: Mapping[str, Any]) -> None:
         """Change options of the export; those not named stay as they are.
 
@@ -130,6 +134,12 @@ class Exportable:
 
     def _export_teardown(self) -> None:
         """Undo what should not outlast the export; called after it, whatever happened."""
+
+    def _provided_for_run(self) -> AbstractContextManager[Provided]:
+        """What this module lends to a run that was given no data; nav-torch knows the mix-in by this method."""
+        from nav_torch.exportable.providing import provided
+
+        return provided(self, export_defaults(Exportable.export))
 
     def export(
         self,

@@ -13,8 +13,7 @@ from nav_torch.exportable.inputs import Argument
 from nav_torch.exportable.tensortype import UNTYPED, TensorType, as_tensor_type
 from nav_torch.live import is_tensor, to_array
 from nav_torch.restoring import LOGGER_NAME
-from navcore.contract.pytree import flatten_result
-from navcore.errors import InputError
+from navcore import InputError, flatten_result
 
 if TYPE_CHECKING:
     import numpy as np

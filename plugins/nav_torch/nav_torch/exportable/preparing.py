@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nav_torch.exportable.hooks import blaming, class_name, has_hook, input_module, output_module, read_hook, taken
 from nav_torch.restoring import LOGGER_NAME
-from navcore.errors import ExportError, NavcoreError, first_line
+from navcore import ExportError, NavcoreError, first_line
 
 if TYPE_CHECKING:
     import torch

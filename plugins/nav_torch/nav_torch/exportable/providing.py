@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,29 +12,25 @@ from nav_torch.exportable.checking import other_example
 from nav_torch.exportable.config import configured
 from nav_torch.exportable.hooks import class_name, input_module
 from nav_torch.exportable.inputs import example_of
-from nav_torch.exportable.mixin import Exportable
 from nav_torch.exportable.preparing import prepared
-from nav_torch.exportable.request import Request, export_parameters
+from nav_torch.exportable.request import Request
 from nav_torch.exportable.understanding import Understood, Wishes, understood
 from nav_torch.live import from_array
 from nav_torch.restoring import LOGGER_NAME
-from navcore.contract.formats import Provided
-from navcore.contract.signature import Feeds, Signature, TensorSpec
-from navcore.errors import InputError, SourceError
+from navcore import Feeds, InputError, Provided, Signature, SourceError, TensorSpec
 
 
 @contextmanager
-def provide(model: Any) -> Iterator[Provided | None]:
-    """What an :class:`Exportable` brings to a run, prepared as for an export meanwhile; ``None`` for other models.
+def provided(model: Any, defaults: Mapping[str, Any]) -> Iterator[Provided]:
+    """What an exportable model brings to a run, prepared as for an export meanwhile.
 
-    The data are its ``input_example`` and, where axes are dynamic and the model takes it, one of other sizes.
+    ``defaults`` are those of the arguments of ``export``, of which the model's hook is told. The data are its
+    ``input_example`` and, where axes are dynamic and the model takes it, one of other sizes.
     """
-    if not isinstance(model, Exportable):
-        yield None
-        return
     with configured(model, None):
         example = example_of(model)
-        with prepared(model, _arguments(example), set_eval=True):
+        request = Request(**{**defaults, "output": "", "input_example": example})  # there is no file
+        with prepared(model, request.hook_arguments(), set_eval=True):
             case = understood(model, example, f"{class_name(input_module(model))}.input_example", Wishes())
             signature = case.signature
             yield Provided(
@@ -47,13 +42,6 @@ def provide(model: Any) -> Iterator[Provided | None]:
                 axis_ranges=dict(case.ranges) if case.ranges else None,
                 batch_dim=batch_axis(signature),
             )
-
-
-def _arguments(example: Any) -> dict[str, Any]:
-    """The arguments of ``export`` with their defaults, for the hook; there is no file."""
-    parameters = inspect.signature(Exportable.export).parameters
-    given = {name: parameters[name].default for name in export_parameters(Exportable.export)}
-    return Request(**{**given, "output": "", "input_example": example}).hook_arguments()
 
 
 def _samples(case: Understood) -> list[Feeds]:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from nav_torch.exportable.hooks import class_name, read_hook, told_kind
-from navcore.errors import InputError, NavcoreError, SourceError, first_line
+from navcore import InputError, NavcoreError, SourceError, first_line
 
 if TYPE_CHECKING:
     import torch

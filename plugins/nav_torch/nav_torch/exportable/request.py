@@ -14,8 +14,7 @@ import attrs
 from nav_torch.exportable.config import check_config
 from nav_torch.exportable.extensions import TORCHSCRIPT_NAME, get_export_format
 from nav_torch.exportable.hooks import class_name, read_hook, told_kind
-from navcore.contract.formats import Format
-from navcore.errors import InputError, OptionError
+from navcore import Format, InputError, OptionError
 
 Exporter = Literal["auto", "torchscript", "dynamo"]
 _EXPORTERS = ("auto", "torchscript", "dynamo")
@@ -204,6 +203,7 @@ def _check_contradictions(request: Request, target: Format) -> None:
         )
 
 
-def export_parameters(export: Any) -> tuple[str, ...]:
-    """The names of the parameters of ``export``, without ``self``."""
-    return tuple(inspect.signature(export).parameters)[1:]
+def export_defaults(export: Any) -> dict[str, Any]:
+    """The arguments of ``export`` that may be left away, with their defaults."""
+    parameters = inspect.signature(export).parameters.values()
+    return {one.name: one.default for one in parameters if one.default is not one.empty}

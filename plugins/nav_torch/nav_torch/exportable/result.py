@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from navcore.errors import ExportError
-from navcore.workspace.results import Verification
+from navcore import ExportError, Verification
 
 
 class _FilesAndDescriptions(NamedTuple):

@@ -8,11 +8,11 @@ from typing import Any
 import attrs
 
 from nav_torch.exportable.axes import Explicit, axis_of, sizes_of, specs_of
-from nav_torch.exportable.hooks import class_name, has_hook, read_hook, read_names, told_kind
+from nav_torch.exportable.hooks import class_name, has_hook, is_overridden, read_hook, read_names, told_kind
 from nav_torch.exportable.naming import DeclaredType, Named, declared_types
 from nav_torch.exportable.tensortype import TensorType
 from nav_torch.relations import relation_of, spelled
-from navcore.errors import InputError
+from navcore import InputError
 
 HOOK = "dynamic_shapes_for_export"
 _HINT = "It has to map names of tensors to {axis: size}; a size is a torch.export.Dim, a name, a number or None."
@@ -66,9 +66,7 @@ def given_shapes(
     A tensor that it leaves out has its declared axes; an axis that it leaves out of a tensor is fixed. Raises
     :class:`InputError` naming class and hook for whatever else it gives, or if the example has other sizes.
     """
-    from nav_torch.exportable.mixin import Exportable
-
-    if not has_hook(model, HOOK) or getattr(type(model), HOOK, None) is getattr(Exportable, HOOK):
+    if not has_hook(model, HOOK) or not is_overridden(model, HOOK):
         return None
     given = read_hook(model, HOOK, use_dynamo=use_dynamo)
     if given is None:

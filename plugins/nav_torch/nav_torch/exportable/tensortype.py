@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from nav_torch.exportable.hooks import told_kind
-from navcore.errors import InputError
+from navcore import InputError
 
 Dim = str | int | None
 _MOVING_KINDS = ("batch", "time", "width", "height")

@@ -33,9 +33,17 @@ from nav_torch.exportable.shapes import given_shapes
 from nav_torch.exportable.standing import stand_in
 from nav_torch.live import from_array, to_array
 from nav_torch.restoring import LOGGER_NAME, exporting
-from navcore.contract.pytree import Template, fill_call, rename
-from navcore.contract.signature import Feeds, Signature
-from navcore.errors import InputError, NavcoreError, SourceError, first_line
+from navcore import (
+    Feeds,
+    InputError,
+    NavcoreError,
+    Signature,
+    SourceError,
+    Template,
+    fill_call,
+    first_line,
+    rename_tensors,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -126,7 +134,7 @@ def understood(model: Any, example: Any, origin: str, wishes: Wishes) -> Underst
     _check_names(inputs, model)
     checked_shapes(inputs, f"{class_name(input_module(model))}.input_types")
     stand = stand_in(model)
-    call = rename(bound.call, {one.place: one.name for one in inputs})
+    call = rename_tensors(bound.call, {one.place: one.name for one in inputs})
     feeds = {one.name: one.array for one in inputs}
     result = _result(model, stand, call, feeds, training=wishes.training)
     outputs = name_outputs(model, result, feeds)

@@ -16,9 +16,7 @@ from nav_torch.onnx_layout import OnnxLayout
 from nav_torch.onnx_torchscript import write_recorded
 from nav_torch.opset import OnnxOptions
 from nav_torch.torchscript import save_scripted, save_traced
-from navcore.contract.formats import Format
-from navcore.contract.jobs import ExportJob, Made
-from navcore.errors import InputError
+from navcore import ExportJob, Format, InputError, Made
 
 FIRST_DYNAMO_OPSET = 18
 
@@ -72,7 +70,7 @@ def _onnx_ways(request: Request) -> list[Way]:
 
 
 def _plugin_ways(target: Format) -> list[Way]:
-    from navcore.registry.loading import load_registry
+    from navcore import load_registry
 
     registry = load_registry()
     routes = [

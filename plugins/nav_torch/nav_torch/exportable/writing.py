@@ -27,11 +27,18 @@ from nav_torch.exportable.ways import FIRST_DYNAMO_OPSET, Way, ways_to
 from nav_torch.formats import TORCH
 from nav_torch.restoring import LOGGER_NAME
 from nav_torch.subject import subject
-from navcore.contract.formats import Format
-from navcore.contract.jobs import Artifact, ExportJob, Made
-from navcore.errors import ExportError, InputError, NavcoreError, first_line
-from navcore.evaluation.comparison import Comparison
-from navcore.workspace.results import Verification
+from navcore import (
+    Artifact,
+    Comparison,
+    ExportError,
+    ExportJob,
+    Format,
+    InputError,
+    Made,
+    NavcoreError,
+    Verification,
+    first_line,
+)
 
 _LOG = logging.getLogger(LOGGER_NAME)
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from nav_torch import Exportable
 from nav_torch.exportable.config import option_value
-from navcore.errors import NavcoreError, OptionError, SourceError
+from navcore import NavcoreError, OptionError, SourceError
 
 
 class Decoder(nn.Module, Exportable):

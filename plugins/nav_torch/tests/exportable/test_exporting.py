@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from nav_torch import CheckFailed, Exportable, TensorType, assert_exportable
-from navcore.errors import ExportError, OptionError, SourceError
+from navcore import ExportError, OptionError, SourceError
 
 
 class Net(nn.Module, Exportable):

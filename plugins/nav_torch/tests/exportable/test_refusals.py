@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from nav_torch import CheckFailed, Exportable, TensorType, get_export_format
-from navcore.errors import ExportError, InputError, NavcoreError, OptionError, SourceError
+from navcore import ExportError, InputError, NavcoreError, OptionError, SourceError
 
 
 class Scaler(nn.Module, Exportable):

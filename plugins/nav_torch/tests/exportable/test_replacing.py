@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from nav_torch import replace_for_export
-from navcore.errors import InputError
+from navcore import InputError
 
 WIDE = [
     (nn.Conv1d(4, 6, 3, stride=2, padding=1, dilation=2, groups=2), (2, 4, 9)),

@@ -13,7 +13,7 @@ from torch import nn
 from torch.export import Dim
 
 from nav_torch import Exportable, TensorType, assert_exportable
-from navcore.errors import ExportError, InputError, NavcoreError, SourceError
+from navcore import ExportError, InputError, NavcoreError, SourceError
 
 
 class Stacked(nn.Module, Exportable):

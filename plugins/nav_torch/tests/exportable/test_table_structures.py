@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.utils import parametrizations, parametrize, remove_weight_norm, weight_norm
 
 from nav_torch import CheckFailed, Exportable, TensorType
-from navcore.errors import ExportError
+from navcore import ExportError
 
 
 class HandAttention(nn.Module):

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, strategies as st
 
 from nav_torch import TensorType, as_tensor_type
-from navcore.errors import InputError
+from navcore import InputError
 
 AXES = st.lists(st.one_of(st.none(), st.integers(0, 99), st.sampled_from(["batch", "time", "x_1"])), min_size=1)
 
