@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from nav_torch.remembering import remembered
 from navcore import OptionError, Unavailable, first_line
 
 if TYPE_CHECKING:
@@ -26,46 +27,6 @@ def evaluating(model: torch.nn.Module) -> Iterator[None]:
     finally:
         for module, flag in flags:
             module.training = flag
-
-
-@contextmanager
-def untouched(model: torch.nn.Module) -> Iterator[None]:
-    """Undo what a call may leave behind: ``requires_grad`` and the buffers, by identity and by content.
-
-    Buffers are copied for it: running statistics and masks, small beside the weights.
-    """
-    wanted = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
-    held = [
-        (module, name, buffer, None if buffer is None else buffer.detach().clone())
-        for module in model.modules()
-        for name, buffer in module._buffers.items()
-    ]
-    try:
-        yield
-    finally:
-        _restore(wanted, held)
-
-
-def _restore(
-    wanted: list[tuple[torch.nn.Parameter, bool]],
-    held: list[tuple[torch.nn.Module, str, torch.Tensor | None, torch.Tensor | None]],
-) -> None:
-    import torch
-
-    for parameter, flag in wanted:
-        if parameter.requires_grad != flag:
-            parameter.requires_grad_(flag)
-    with torch.inference_mode():
-        for module, name, buffer, content in held:
-            module._buffers[name] = buffer
-            if buffer is not None and content is not None and not _same(buffer, content):
-                buffer.copy_(content)
-
-
-def _same(left: torch.Tensor, right: torch.Tensor) -> bool:
-    import torch
-
-    return left.shape == right.shape and bool(torch.equal(left, right))
 
 
 def home(model: torch.nn.Module) -> str:
@@ -183,7 +144,7 @@ def exporting(
     with ExitStack() as stack:
         stack.enter_context(threads(count))
         stack.enter_context(hushed())
-        stack.enter_context(untouched(model))
+        stack.enter_context(remembered(model))
         if not training:
             stack.enter_context(evaluating(model))
         place = stack.enter_context(placed(model, device))

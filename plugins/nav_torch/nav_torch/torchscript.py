@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from nav_torch.blame import blamed
 from nav_torch.flat import example_tensors, flattened
 from nav_torch.formats import TORCH, TORCHSCRIPT_SCRIPT, TORCHSCRIPT_TRACE, load_torchscript
-from nav_torch.restoring import exporting, untouched
+from nav_torch.remembering import remembered
+from nav_torch.restoring import exporting
 from nav_torch.running import module_runner
 from nav_torch.subject import subject
 from navcore import ExportJob, Made, Runner, RunnerJob, RuntimeProvider, exporter, runner
@@ -73,7 +74,7 @@ def save_traced(job: ExportJob[None], *, training: bool = False) -> Made:
     with exporting(model, job.device, job.threads if job.forked else None, training=training) as device:
         tensors = example_tensors(job.example, job.signature, device)
         with flattened(model, job.signature) as flat, blamed("torch.jit.trace"):
-            with untouched(model):
+            with remembered(model):
                 traced: Any = torch.jit.trace(flat, tensors, strict=False, check_trace=False)  # type: ignore[no-untyped-call]
             traced.save(str(job.output))
     return Made(calling="positional")
