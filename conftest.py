@@ -1,21 +1,35 @@
-"""Keeps each worker of a test run to one processor, and skips ``gpu`` tests where there is no CUDA device, aloud."""
+"""Keeps each worker of a test run to one processor, and decides which tests can be run here, never in silence.
+
+A test says by a marker what it needs from the machine: ``gpu``, ``chromium``, ``triton``. Where that is missing the
+test is skipped with the reason, unless ``NAVCORE_CI_REQUIRES`` lists the marker (names with commas between them):
+whoever sets it has installed these things, so that a missing one is a failure.
+"""
 
 from __future__ import annotations
 
 import functools
 import os
+import shutil
 import signal
+from collections.abc import Callable
 
 import pytest
 
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+REQUIRES = "NAVCORE_CI_REQUIRES"
+_NIGHTLY = "takes too long for every run of the tests; `nox --session nightly` runs it"
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Give this worker a processor of its own: threads of models that share one only wait for each other.
 
     And let interrupts be heard: a shell that starts a job in the background has it, and all its children, ignore them.
     """
+    unknown = _required() - set(NEEDS)
+    if unknown:
+        raise pytest.UsageError(
+            f"{REQUIRES} names {', '.join(sorted(unknown))}, which no test can need; use some of {', '.join(NEEDS)}."
+        )
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if _WORKER.startswith("gw"):
@@ -23,9 +37,8 @@ def pytest_configure() -> None:
         os.sched_setaffinity(0, {processors[int(_WORKER[2:]) % len(processors)]})
 
 
-@functools.cache
 def _why_no_cuda() -> str:
-    """The reason why nothing can run on CUDA here, or ``""``; torch is imported only when a GPU test asks."""
+    """Why nothing can run on CUDA here, or ``""``; torch is imported only when a GPU test asks."""
     try:
         import torch
     except ImportError:
@@ -33,8 +46,36 @@ def _why_no_cuda() -> str:
     return "" if torch.cuda.is_available() else "PyTorch finds no CUDA device"
 
 
+def _why_no_chromium() -> str:
+    """Why no page can be opened here, or ``""``."""
+    found = any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
+    return "" if found else "there is no Chromium on this machine to open a page with (Debian: apt install chromium)"
+
+
+def _why_no_triton() -> str:
+    """Why no package can be served here, or ``""``."""
+    return "" if shutil.which("tritonserver") else "there is no Triton Inference Server (tritonserver) on this machine"
+
+
+NEEDS: dict[str, Callable[[], str]] = {
+    "gpu": functools.cache(_why_no_cuda),
+    "chromium": functools.cache(_why_no_chromium),
+    "triton": functools.cache(_why_no_triton),
+}
+"""By marker: why a test that carries it cannot be run here, or ``""``."""
+
+
+def _required() -> set[str]:
+    return {name.strip() for name in os.environ.get(REQUIRES, "").split(",")} - {""}
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Runs before each test; a skip carries its reason into the closing lines of pytest."""
-    reason = _why_no_cuda() if item.get_closest_marker("gpu") else ""
-    if reason:
-        pytest.skip(reason)
+    if item.get_closest_marker("nightly") and "nightly" not in item.config.option.markexpr:
+        pytest.skip(_NIGHTLY)
+    for name, why_not in NEEDS.items():
+        reason = why_not() if item.get_closest_marker(name) else ""
+        if reason and name in _required():
+            pytest.fail(f"{reason}, and {REQUIRES} says that it has to be here", pytrace=False)
+        if reason:
+            pytest.skip(reason)

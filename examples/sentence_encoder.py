@@ -17,7 +17,6 @@ import torch
 import transformers
 
 import navcore as nav
-from navcore import Console
 
 PACKAGE = Path("demo.nav")
 QUERY = "What should I take along when it pours?"
@@ -64,6 +63,7 @@ class SentenceEncoder(torch.nn.Module):
         self.transformer = transformers.AutoModel.from_pretrained(folder, attn_implementation="eager")
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Tokens, int64 of shape (batch, tokens), to embeddings of length one, float32 of shape (batch, width)."""
         states = self.transformer(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         weights = attention_mask.unsqueeze(-1).to(states.dtype)
         mean = (states * weights).sum(1) / weights.sum(1).clamp(min=1e-9)
@@ -91,7 +91,7 @@ def main() -> None:
         model_name="sentence_encoder",
         override_workdir=True,
         profiler_config=nav.ProfilerConfig(measurement_interval=300, max_trials=5),
-        progress=Console(),
+        progress=nav.Console(),
     )
     print(package)
     best = package.best()

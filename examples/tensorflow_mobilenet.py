@@ -17,7 +17,6 @@ import keras
 import numpy as np
 
 import navcore as nav
-from navcore import Console
 
 PACKAGE = Path("mobilenet.nav")
 PICTURES = 6
@@ -47,7 +46,7 @@ def main() -> None:
         input_names=("image",),
         output_names=("probabilities",),
         profiler_config=nav.ProfilerConfig(measurement_interval=300, max_trials=5),
-        progress=Console(),
+        progress=nav.Console(),
     )
     print(package)
     best = package.best()

@@ -15,7 +15,7 @@ _public, _, __all__ = _lazy_loader.attach_stub(__name__, __file__)
 
 
 def __getattr__(name: str) -> Any:
-    """Public names from their homes; any other name is the module of the plugin registered under it."""
+    """Public names from their homes; any other name is the plugin registered under it."""
     if name in __all__:
         return _public(name)
     if name.startswith("_"):
@@ -34,7 +34,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(
             f"The plugin {name!r} ({plugin.distribution} {plugin.version}) is not usable: {plugin.problem}"
         )
-    return plugin.module
+    return plugin.namespace
 
 
 def __dir__() -> list[str]:

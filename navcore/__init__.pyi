@@ -68,7 +68,12 @@ from .errors import (
     first_line as first_line,
 )
 from .evaluation import (
+    Choice as Choice,
     Comparison as Comparison,
+    MaxThroughput as MaxThroughput,
+    MinLatency as MinLatency,
+    Smallest as Smallest,
+    Strategy as Strategy,
     verify as verify,
 )
 from .execution import (
@@ -76,6 +81,7 @@ from .execution import (
 )
 from .package import (
     Console as Console,
+    MetricValue as MetricValue,
     PackageDescriptor as PackageDescriptor,
 )
 from .planning import (

@@ -24,9 +24,10 @@ ENVIRONMENT = {
     "NAVCORE_EXTRA_PLUGINS": "toy=navcore.testing.toy",
     "NAVCORE_DISABLE_PLUGINS": "torch,onnx,tensorflow,openvino,trt",
 }
-# A core test run is a matter of seconds; `--hypothesis-profile=default` looks twice as long. Machines under load are no
-# failure.
+# A core test run is a matter of seconds; `--hypothesis-profile=nightly` looks forty times as long. Machines under load
+# are no failure.
 hypothesis.settings.register_profile("navcore", max_examples=50, deadline=None)
+hypothesis.settings.register_profile("nightly", max_examples=2000, deadline=None)
 hypothesis.settings.load_profile("navcore")
 QUICK = nav.ProfilerConfig(measurement_mode="count_windows", measurement_request_count=5)
 _OF_THE_MOMENT = {"seconds", "peak_memory", "cold_start", "cpu_share", "switches"}

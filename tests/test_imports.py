@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import itertools
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_origin
 
 import pytest
 
@@ -63,14 +65,28 @@ def test_verifying_and_measuring_do_not_load_masked_arrays() -> None:
         "measure(lambda: np.ones(5), call=lambda: None, config=config, batch_size=1)\n"
         "distance(np.ones(3, np.float32), np.ones(3, np.float32))"
     )
-    assert loaded_after(code, "numpy.ma") == set(), "numpy's median and percentile take longer to load than to compute"
+    brought_by_numpy = loaded_after("import numpy", "numpy.ma")  # by numpy 1
+    assert loaded_after(code, "numpy.ma") <= brought_by_numpy, (
+        "median and percentile take longer to load than to compute"
+    )
 
 
 @pytest.mark.parametrize("name", navcore.__all__)
 def test_every_public_name_is_there_and_explained(name: str) -> None:
-    value = getattr(navcore, name)
-    assert (value.__doc__ or "").strip(), f"navcore.{name} has no docstring"
+    assert explanation_of(name).strip(), f"navcore.{name} has no docstring"
     assert name in dir(navcore)
+
+
+def explanation_of(name: str) -> str:
+    """The docstring; of a type alias, which has none of its own, the text that stands below it."""
+    value = getattr(navcore, name)
+    if get_origin(value) is None:
+        return value.__doc__ or ""
+    for path in MODULES.values():
+        for line, below in itertools.pairwise(ast.parse(path.read_text()).body):
+            if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == name and isinstance(below, ast.Expr):
+                return str(ast.literal_eval(below.value))
+    return ""
 
 
 def test_no_public_name_hides_a_module() -> None:

@@ -52,7 +52,7 @@ def _answers_alone() -> Iterator[None]:
 
 
 class LazyCommands(click.Group):
-    """A group that lists its commands from :data:`COMMANDS` and imports the one that is called."""
+    """A group of navcore's own commands, from :data:`COMMANDS`, and those of plugins; it imports the one called."""
 
     def main(self, *args: Any, **settings: Any) -> Any:
         """Run the command that the words name; see :func:`_answers_alone`."""
@@ -60,13 +60,18 @@ class LazyCommands(click.Group):
             return super().main(*args, **settings)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, in the order in which a user meets them."""
-        return list(COMMANDS)
+        """Navcore's own names in the order in which a user meets them, then those that plugins bring."""
+        from navcore.cli.plugin_commands import plugin_commands
+
+        return [*COMMANDS, *(one.name for one in plugin_commands(COMMANDS) if not one.problem)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name, imported now."""
         if cmd_name not in COMMANDS:
-            return None
+            from navcore.cli.plugin_commands import load_command, plugin_commands
+
+            found = next((one for one in plugin_commands(COMMANDS) if one.name == cmd_name), None)
+            return None if found is None else load_command(found)
         module = importlib.import_module(f"navcore.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
@@ -75,6 +80,12 @@ class LazyCommands(click.Group):
         """Write the list of commands without importing any of them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+        from navcore.cli.plugin_commands import plugin_commands, who_brings
+
+        brought = [(one.name, f"from {who_brings(one)}") for one in plugin_commands(COMMANDS) if not one.problem]
+        if brought:
+            with formatter.section("Commands of plugins"):
+                formatter.write_dl(brought)
 
 
 def _print_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:

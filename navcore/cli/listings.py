@@ -13,25 +13,51 @@ from navcore.cli.answers import NOT_OK, Command, json_option, print_columns, pri
 if TYPE_CHECKING:
     from navcore.cli.doctor_child import Diagnosis
     from navcore.contract import Route
-    from navcore.registry import Plugin, Registry
+    from navcore.registry import Candidate, Plugin, Registry
 
 
 @click.command("plugins", cls=Command, short_help=COMMANDS["plugins"][1])
 @json_option
 def plugins(as_json: bool) -> None:
-    """List the installed plugins, also those that cannot be used, and why."""
+    """List the installed plugins and their commands, also those that cannot be used, and why."""
+    from navcore.cli.plugin_commands import plugin_commands
     from navcore.registry import load_registry
 
     registry = load_registry()
     reasons = [(plugin, registry.useless(plugin)) for plugin in registry.plugins]
+    commands = [(command, _problem_of(command)) for command in plugin_commands(COMMANDS)]
     if as_json:
-        print_json([_plugin_data(plugin, reason) for plugin, reason in reasons])
+        listed = [_plugin_data(plugin, reason, commands) for plugin, reason in reasons]
+        print_json([*listed, *_commands_alone(reasons, commands)])
         return
     rows = [
         (one.name, one.distribution, one.version or "–", _status(one, reason), _said(one, reason))
         for one, reason in reasons
     ]
+    rows += [
+        (f"navcore {one.name}", one.distribution, one.version or "–", _command_status(problem), problem or "a command")
+        for one, problem in commands
+    ]
     print_columns([("name", "distribution", "version", "status", "summary"), *rows])
+
+
+def _problem_of(command: Candidate) -> str:
+    """Why a plugin's command cannot be used, or ``""``; it is imported to find out."""
+    from navcore.cli.plugin_commands import load_command
+
+    try:
+        load_command(command)
+    except click.ClickException as error:
+        return command.problem or error.message.partition("cannot be used: ")[2].removesuffix(".")
+    return ""
+
+
+def _command_status(problem: str) -> str:
+    from navcore.registry import DISABLE
+
+    if not problem:
+        return "ok"
+    return "left out" if problem.endswith(DISABLE) else "broken"
 
 
 def _status(plugin: Plugin, reason: str) -> str:
@@ -47,7 +73,7 @@ def _said(plugin: Plugin, reason: str) -> str:
     return " ".join((plugin.problem or reason or plugin.summary).split())
 
 
-def _plugin_data(plugin: Plugin, reason: str) -> dict[str, Any]:
+def _plugin_data(plugin: Plugin, reason: str, commands: Sequence[tuple[Candidate, str]]) -> dict[str, Any]:
     return {
         "name": plugin.name,
         "distribution": plugin.distribution,
@@ -57,7 +83,23 @@ def _plugin_data(plugin: Plugin, reason: str) -> dict[str, Any]:
         "summary": plugin.summary,
         "problem": plugin.problem or reason or None,
         "routes": [route.id for route in plugin.routes] if plugin.loaded else [],
+        "commands": [
+            {"name": command.name, "status": _command_status(problem), "problem": problem or None}
+            for command, problem in commands
+            if command.distribution == plugin.distribution
+        ],
     }
+
+
+def _commands_alone(
+    reasons: Sequence[tuple[Plugin, str]], commands: Sequence[tuple[Candidate, str]]
+) -> list[dict[str, Any]]:
+    """The distributions that bring commands and no plugin, in the same words as plugins."""
+    from navcore.registry import Plugin
+
+    plugins = {plugin.distribution for plugin, _ in reasons}
+    others = {one.distribution: one.version for one, _ in commands if one.distribution not in plugins}
+    return [_plugin_data(Plugin(name, name, version, ""), "", commands) for name, version in others.items()]
 
 
 @click.command("formats", cls=Command, short_help=COMMANDS["formats"][1])

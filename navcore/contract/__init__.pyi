@@ -1,4 +1,11 @@
 from . import hookspecs as hookspecs
+from .decorators import (
+    ROUTES_ATTRIBUTE as ROUTES_ATTRIBUTE,
+    converter as converter,
+    exporter as exporter,
+    profiler as profiler,
+    runner as runner,
+)
 from .formats import (
     REFERENCE_FORMATS as REFERENCE_FORMATS,
     Format as Format,
@@ -37,15 +44,12 @@ from .pytree import (
     flatten_result as flatten_result,
     rename_tensors as rename_tensors,
 )
+from .route_checks import check_route as check_route
 from .routes import (
-    ROUTES_ATTRIBUTE as ROUTES_ATTRIBUTE,
     Hook as Hook,
     Route as Route,
     SpotCheck as SpotCheck,
-    converter as converter,
-    exporter as exporter,
-    profiler as profiler,
-    runner as runner,
+    blame_line as blame_line,
     usual_variants as usual_variants,
 )
 from .signature import (

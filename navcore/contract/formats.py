@@ -84,6 +84,7 @@ class Live:
     )
 
     def recognises(self, model: object) -> bool:
+        """Whether the model is an instance of one of ``types``; none of these is imported to find out."""
         return any(f"{kind.__module__}.{kind.__qualname__}" in self.types for kind in type(model).__mro__)
 
 

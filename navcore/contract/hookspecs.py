@@ -1,9 +1,9 @@
 """The four hooks, and nothing else: what the core asks of plugins.
 
-All are ``firstresult``: exactly the implementation that the plan chose answers, every other returns ``None``. Plugin
-authors rarely write these by hand: the decorators of :mod:`navcore.contract.routes` make an ordinary function the
-implementation of a hook for its own route. A plugin that wants to observe any hook wraps it with
-``@navcore.hookimpl(wrapper=True)``.
+All are ``firstresult``: exactly the implementation that the plan chose answers, every other returns ``None``. A plugin
+implements a hook with ``@navcore.hookimpl`` for the routes that it declares as data, or makes an ordinary function the
+implementation for a route of its own with the decorators of :mod:`navcore.contract.decorators`. One that wants to
+observe any hook wraps it with ``@navcore.hookimpl(wrapper=True)``.
 """
 
 from __future__ import annotations

@@ -112,6 +112,7 @@ class RunnerJob(Generic[Options]):
 
     @property
     def signature(self) -> Signature:
+        """What goes in and comes out of the file, as the artifact has it."""
         return self.artifact.signature
 
 
@@ -159,6 +160,7 @@ class Runner:
         self.inputs = inputs
 
     def __call__(self, feeds: Feeds) -> Mapping[str, np.ndarray]:
+        """Call the model once: arrays by input name in, arrays by output name out."""
         return self._call(feeds)
 
     def __enter__(self) -> Runner:

@@ -1,35 +1,29 @@
-"""Routes: the declarations that plugins attach to functions, from which everything is planned.
+"""Routes: what a plugin declares that it can make, run or measure, and from which everything is planned.
 
-A plugin is a module with decorated functions::
+A plugin declares them with the decorators of :mod:`navcore.contract.decorators`, or as data in its module::
 
-    @converter("onnx", OPENVINO, options=Options)
-    def openvino_from_onnx(job: ConvertJob[Options]) -> None: ...
+    routes = (Route(hook="convert", source="onnx", target=OPENVINO, options=Options),)
 
-The decorator records what the function offers, so that it can be listed, planned and documented without running. The
-function itself stays an ordinary function.
+    @navcore.hookimpl
+    def convert(job: ConvertJob[Options], route: Route) -> None: ...
+
+Either way a route can be listed, planned and documented without running anything.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import attrs
 
 from navcore.contract.formats import Format
-from navcore.errors import PluginError, first_line
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from navcore.contract.jobs import ConvertJob, ExportJob, Made, ProfileJob, Runner, RunnerJob
-    from navcore.contract.signature import Feeds
+from navcore.errors import PluginError
 
 Hook = Literal["export_model", "convert", "make_runner", "profile"]
 Isolation = Literal["fork", "caller"]
 Probe = Callable[[], "str | None"]
-Options = TypeVar("Options")
 
 
 @attrs.frozen
@@ -44,36 +38,68 @@ class SpotCheck:
     seconds: float = 60.0
 
 
-ROUTES_ATTRIBUTE = "__navcore_routes__"
+def blame_line(distribution: str, version: str, name: str) -> str:
+    """Who a failure is about: ``nav-onnx 0.1 (run_cpu)``; a plugin that was never packaged has no version."""
+    return f"{distribution} {version} ({name})".replace("  ", " ")
 
 
-@attrs.frozen
+def _name_of(format: Format | str) -> str:
+    return format.name if isinstance(format, Format) else str(format)
+
+
+def _usual_name(route: Route) -> str:
+    """What a function for this route would be called."""
+    names = {"make_runner": f"run_{route.runtime}", "profile": "profile"}
+    return re.sub(r"\W+", "_", names.get(route.hook, f"{route.target or 'nothing'}_from_{route.source}"))
+
+
+def _nobody(_job: Any) -> Any:
+    raise PluginError("This route is only declared.", hint="Take it from an installed plugin to call it.")
+
+
+@attrs.frozen(kw_only=True)
 class Route:
     """One way from a format to another, to run a format, or to measure.
 
-    ``source`` is the name of the format it starts from or runs, ``target`` the format it makes. ``cost`` orders
-    alternatives, the cheapest first. ``default=False`` keeps its target out of plans that did not ask for it, unless
-    another target is made from it. ``isolation`` says where a live model may be exported: in a fork of the caller, or
-    only in the caller itself. ``spot_check`` is set for a runtime that only proves numbers. ``owner`` (the plugin's
-    name), ``distribution`` and ``version`` are filled in by the registry.
+    ``hook`` says which. ``source`` is the format it starts from or runs, a :class:`Format` or the plain name of another
+    plugin's; it is read as a name. ``target`` is the format it makes, ``runtime`` where a runner runs.
+    ``cost`` orders alternatives, the cheapest first. ``default=False`` keeps its target out of plans that did not ask
+    for it, unless another target is made from it. ``options`` is an attrs class of which every field has a default.
+    ``available`` is a cheap probe: ``None``, or the reason why this machine cannot use the route. ``isolation`` says
+    where a live model may be exported: in a fork of the caller, or only in the caller itself. ``spot_check`` is set for
+    a runtime that only proves numbers. ``name`` stands in listings, ids and blame lines; without one it is
+    ``<target>_from_<source>``, ``run_<runtime>`` or ``profile``.
+
+    Not for authors: ``function`` takes the job alone and is the decorated function, or the plugin's implementation of
+    the hook for this route; ``owner`` (the plugin's name), ``distribution`` and ``version`` are the plugin's. The
+    registry fills them in.
     """
 
-    name: str
     hook: Hook
-    function: Callable[..., Any] = attrs.field(eq=False, repr=False)
-    source: str = ""
+    _source: Format | str = attrs.field(default="", eq=_name_of)
     target: Format | None = None
-    runtime: str = ""
+    runtime: str = attrs.field(default="", converter=str)
     cost: float = 1.0
     default: bool = True
     options: type | None = None
     available: Probe | None = attrs.field(eq=False, default=None, repr=False)
     isolation: Isolation = "caller"
     spot_check: SpotCheck | None = None
-    formats: tuple[Format, ...] = attrs.field(eq=False, default=(), repr=False)
+    name: str = attrs.field(default=attrs.Factory(_usual_name, takes_self=True))
+    function: Callable[..., Any] = attrs.field(eq=False, repr=False, default=_nobody)
     owner: str = ""
     distribution: str = ""
     version: str = ""
+
+    @property
+    def source(self) -> str:
+        """The name of the format that it starts from or runs; ``""`` for a profiler."""
+        return _name_of(self._source)
+
+    @property
+    def formats(self) -> tuple[Format, ...]:
+        """The formats that it was declared with as values, and so brings."""
+        return tuple(format for format in (self._source, self.target) if isinstance(format, Format))
 
     @property
     def id(self) -> str:
@@ -89,244 +115,14 @@ class Route:
         return self.target
 
     @property
+    def is_answered(self) -> bool:
+        """Whether there is a function to call: not so for a route that is declared as data and not registered."""
+        return self.function is not _nobody
+
+    @property
     def who(self) -> str:
         """The blame line: plugin, version, route."""
-        return f"{self.distribution or self.owner} {self.version} ({self.name})".replace("  ", " ")
-
-
-def _declare(function: Callable[..., Any], route: Route) -> None:
-    target: object = route.target
-    if target is not None and not isinstance(target, Format):
-        raise PluginError(
-            f"The target of {route.name} is {target!r}, which is not a Format.",
-            hint="Only what a route starts from, or runs, may be a plain name.",
-        )
-    if not (math.isfinite(route.cost) and route.cost >= 0):
-        raise PluginError(f"The cost of {route.name} is {route.cost}.", hint="Give a finite number, 0 or more.")
-    declared: list[Route] = getattr(function, ROUTES_ATTRIBUTE, [])
-    setattr(function, ROUTES_ATTRIBUTE, [*declared, route])
-
-
-def _check_options(options: type | None, name: str) -> None:
-    if options is None:
-        return
-    if not attrs.has(options):
-        raise PluginError(
-            f"The options of {name} are {options!r}, which is not an attrs class.",
-            hint="Decorate it with @attrs.frozen.",
-        )
-    bare = [field.name for field in attrs.fields(options) if field.init and field.default is attrs.NOTHING]
-    if bare:
-        raise PluginError(
-            f"The options of {name} have no default for: {', '.join(bare)}.", hint="Give every option a default."
-        )
-    try:
-        options()
-    except Exception as error:
-        raise PluginError(
-            f"The options of {name} refuse their own defaults: {type(error).__name__}: {first_line(error)}.",
-            hint="Choose defaults that its validators accept.",
-        ) from error
-
-
-def _name_of(format: Format | str) -> str:
-    return format.name if isinstance(format, Format) else str(format)
-
-
-def _given(*formats: Format | str | None) -> tuple[Format, ...]:
-    return tuple(format for format in formats if isinstance(format, Format))
-
-
-@overload
-def exporter(
-    source: Format | str,
-    target: Format,
-    *,
-    options: type[Options],
-    cost: float = ...,
-    default: bool = ...,
-    available: Probe | None = ...,
-    isolation: Isolation = ...,
-) -> Callable[[Callable[[ExportJob[Options]], Made | None]], Callable[[ExportJob[Options]], Made | None]]: ...
-@overload
-def exporter(
-    source: Format | str,
-    target: Format,
-    *,
-    options: None = None,
-    cost: float = ...,
-    default: bool = ...,
-    available: Probe | None = ...,
-    isolation: Isolation = ...,
-) -> Callable[[Callable[[ExportJob[None]], Made | None]], Callable[[ExportJob[None]], Made | None]]: ...
-def exporter(
-    source: Format | str,
-    target: Format,
-    *,
-    options: type | None = None,
-    cost: float = 1.0,
-    default: bool = True,
-    available: Probe | None = None,
-    isolation: Isolation = "caller",
-) -> Callable[[Any], Any]:
-    """Declare a function that exports the live format ``source`` to ``target``.
-
-    ``isolation="fork"`` promises that the function works in a single-threaded fork of the caller; there a crash is
-    contained. Everything else runs in the caller's process and its row says so.
-    """
-
-    def declare(function: Callable[[ExportJob[Any]], Made | None]) -> Callable[[ExportJob[Any]], Made | None]:
-        _check_options(options, function.__name__)
-        _declare(
-            function,
-            Route(
-                function.__name__,
-                "export_model",
-                function,
-                _name_of(source),
-                target,
-                cost=cost,
-                default=default,
-                options=options,
-                available=available,
-                isolation=isolation,
-                formats=_given(source, target),
-            ),
-        )
-        return function
-
-    return declare
-
-
-@overload
-def converter(
-    source: Format | str,
-    target: Format,
-    *,
-    options: type[Options],
-    cost: float = ...,
-    default: bool = ...,
-    available: Probe | None = ...,
-) -> Callable[[Callable[[ConvertJob[Options]], Made | None]], Callable[[ConvertJob[Options]], Made | None]]: ...
-@overload
-def converter(
-    source: Format | str,
-    target: Format,
-    *,
-    options: None = None,
-    cost: float = ...,
-    default: bool = ...,
-    available: Probe | None = ...,
-) -> Callable[[Callable[[ConvertJob[None]], Made | None]], Callable[[ConvertJob[None]], Made | None]]: ...
-def converter(
-    source: Format | str,
-    target: Format,
-    *,
-    options: type | None = None,
-    cost: float = 1.0,
-    default: bool = True,
-    available: Probe | None = None,
-) -> Callable[[Any], Any]:
-    """Declare a function that converts the stored format ``source`` to ``target``; it runs in a child process."""
-
-    def declare(function: Callable[[ConvertJob[Any]], Made | None]) -> Callable[[ConvertJob[Any]], Made | None]:
-        _check_options(options, function.__name__)
-        _declare(
-            function,
-            Route(
-                function.__name__,
-                "convert",
-                function,
-                _name_of(source),
-                target,
-                cost=cost,
-                default=default,
-                options=options,
-                available=available,
-                formats=_given(source, target),
-            ),
-        )
-        return function
-
-    return declare
-
-
-@overload
-def runner(
-    *formats: Format | str,
-    runtime: str,
-    options: type[Options],
-    cost: float = ...,
-    default: bool = ...,
-    available: Probe | None = ...,
-    spot_check: SpotCheck | None = ...,
-) -> Callable[
-    [Callable[[RunnerJob[Options]], Runner | Callable[[Feeds], Mapping[str, np.ndarray]]]],
-    Callable[[RunnerJob[Options]], Runner | Callable[[Feeds], Mapping[str, np.ndarray]]],
-]: ...
-@overload
-def runner(
-    *formats: Format | str,
-    runtime: str,
-    options: None = None,
-    cost: float = ...,
-    default: bool = ...,
-    available: Probe | None = ...,
-    spot_check: SpotCheck | None = ...,
-) -> Callable[
-    [Callable[[RunnerJob[None]], Runner | Callable[[Feeds], Mapping[str, np.ndarray]]]],
-    Callable[[RunnerJob[None]], Runner | Callable[[Feeds], Mapping[str, np.ndarray]]],
-]: ...
-def runner(
-    *formats: Format | str,
-    runtime: str,
-    options: type | None = None,
-    cost: float = 1.0,
-    default: bool = True,
-    available: Probe | None = None,
-    spot_check: SpotCheck | None = None,
-) -> Callable[[Any], Any]:
-    """Declare a function that loads ``formats`` in ``runtime`` and returns a runner, or a plain callable.
-
-    ``spot_check`` limits a slow reference interpreter to proving a few numbers; it is never measured.
-    """
-    if not formats:
-        raise PluginError(f"A runner for {str(runtime)!r} names no format.", hint="Give the formats that it loads.")
-
-    def declare(function: Callable[[RunnerJob[Any]], Any]) -> Callable[[RunnerJob[Any]], Any]:
-        _check_options(options, function.__name__)
-        for format in formats:
-            _declare(
-                function,
-                Route(
-                    function.__name__,
-                    "make_runner",
-                    function,
-                    _name_of(format),
-                    runtime=str(runtime),
-                    cost=cost,
-                    default=default,
-                    options=options,
-                    available=available,
-                    spot_check=spot_check,
-                    formats=_given(format),
-                ),
-            )
-        return function
-
-    return declare
-
-
-def profiler(
-    *, available: Probe | None = None
-) -> Callable[[Callable[[ProfileJob], np.ndarray]], Callable[[ProfileJob], np.ndarray]]:
-    """Declare a function that measures one window; users select it by its plugin's name, ``run(profiler="name")``."""
-
-    def declare(function: Callable[[ProfileJob], np.ndarray]) -> Callable[[ProfileJob], np.ndarray]:
-        _declare(function, Route(function.__name__, "profile", function, available=available))
-        return function
-
-    return declare
+        return blame_line(self.distribution or self.owner, self.version, self.name)
 
 
 def usual_variants(family: tuple[Format, ...], routes: Sequence[Route]) -> tuple[Format, ...]:

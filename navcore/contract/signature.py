@@ -84,10 +84,12 @@ class Signature:
 
     @property
     def input_names(self) -> tuple[str, ...]:
+        """The inputs' names, in order."""
         return tuple(spec.name for spec in self.inputs)
 
     @property
     def output_names(self) -> tuple[str, ...]:
+        """The outputs' names, in order."""
         return tuple(spec.name for spec in self.outputs)
 
     def axis(self, symbol: str) -> Axis:

@@ -13,9 +13,10 @@ from navcore.workspace import FormatResult, RuntimeResult, Status
 
 @attrs.frozen
 class Choice:
-    """The best row: format, runtime, median latency in milliseconds at ``batch_size``, samples per second.
+    """One measured row: format, runtime, median latency in milliseconds at ``batch_size``, samples per second.
 
-    ``stable`` is false when the windows of its measurement did not agree.
+    ``batch_size`` is −1 for a model that does not batch. ``stable`` is false when the windows of the measurement did
+    not agree. ``size`` is that of the model in bytes, ``None`` where it is not known.
     """
 
     format: Format
@@ -24,24 +25,25 @@ class Choice:
     batch_size: int
     throughput: float
     stable: bool
+    size: int | None = None
 
 
-def best_of(results: Sequence[FormatResult]) -> Choice | None:
-    """See :meth:`navcore.PackageDescriptor.best`."""
-    candidates = [
-        _choice(row, one)
+def candidates_of(results: Sequence[FormatResult]) -> tuple[Choice, ...]:
+    """What may be best: every row that verified ok here and was measured, at each of its batch sizes.
+
+    Never one that failed, is unverified, fixes an axis that moves in the data or was recorded elsewhere; never the
+    source itself.
+    """
+    return tuple(
+        Choice(
+            row.format, one.runtime, measured.p50_latency, measured.batch_size, measured.throughput, measured.stable,
+            row.size,
+        )
         for row in results
         for one in row.runtimes
         if not row.live and is_measured(one) and not one.elsewhere and not _fixes_an_axis(one)
-    ]
-    smallest = min((choice.batch_size for choice in candidates), default=0)
-    comparable = [choice for choice in candidates if choice.batch_size == smallest]
-    return min(comparable, key=lambda choice: choice.latency, default=None)
-
-
-def _choice(row: FormatResult, runtime: RuntimeResult) -> Choice:
-    first = min(runtime.performance, key=lambda performance: performance.batch_size)
-    return Choice(row.format, runtime.runtime, first.p50_latency, first.batch_size, first.throughput, first.stable)
+        for measured in one.performance
+    )  # fmt: skip
 
 
 def _fixes_an_axis(runtime: RuntimeResult) -> bool:

@@ -1,6 +1,11 @@
+from .artifacts import (
+    artifact_of as artifact_of,
+    product_of as product_of,
+)
 from .build_format import (
     BuildResult as BuildResult,
     blame_crash as blame_crash,
+    built_artifact as built_artifact,
     make as make,
 )
 from .check_format import (
@@ -20,13 +25,20 @@ from .resources import (
     available_memory as available_memory,
     processors as processors,
 )
-from .run import run_model as run_model
+from .run import (
+    run_model as run_model,
+)
 from .run_context import (
     RunContext as RunContext,
     StartingPoint as StartingPoint,
+    new_context as new_context,
 )
-from .scheduler import execute as execute
-from .worker import (
+from .scheduler import (
+    execute as execute,
+)
+from .step import runner_job as runner_job
+from .step_data import (
     announced_in as announced_in,
-    runner_job as runner_job,
+    call_from_data as call_from_data,
+    call_to_data as call_to_data,
 )

@@ -15,9 +15,11 @@ import attrs
 
 from navcore.contract import Artifact, ExportJob, Format, Made
 from navcore.errors import PluginError
+from navcore.execution.artifacts import product_of
 from navcore.execution.isolation import captured_output
 from navcore.execution.run_context import RunContext
-from navcore.execution.step import failed_result, run_step, run_step_forked
+from navcore.execution.step import ConvertStep, StepLimits, StepPlace
+from navcore.execution.step_children import RunForked, RunStep, StepAnswer, run_step, run_step_forked
 from navcore.planning import Step
 from navcore.workspace import (
     Failure,
@@ -38,8 +40,6 @@ from navcore.workspace import (
     write_json,
 )
 
-RunStep = Callable[[Mapping[str, Any]], dict[str, Any]]
-RunForked = Callable[[Mapping[str, Any], Callable[[], dict[str, Any]]], dict[str, Any]]
 _IN_CALLER = "in-caller.json"
 
 
@@ -65,6 +65,17 @@ class BuildResult:
         return digest(self.key, self.product)
 
 
+@attrs.frozen
+class _Entry:
+    """What the journal remembers of a build; ``files`` are the sizes of what the product's folder held."""
+
+    outcome: Outcome
+    made: Made | None
+    product: str
+    files: Mapping[str, int]
+    limits: StepLimits
+
+
 def build_key(context: RunContext, step: Step, origin_key: str) -> str:
     """The recipe: what it starts from, the route and the versions behind it, the options, and the signature."""
     return digest(
@@ -86,18 +97,26 @@ def recall(context: RunContext, step: Step, key: str) -> BuildResult | None:
     data = context.journal.find("made", key)
     if data is None:
         return None
-    outcome = from_data(data["outcome"], Outcome)
+    entry = from_data(data, _Entry)
+    outcome = entry.outcome
     if outcome.status != Status.OK:
-        lasting = outcome.status == Status.FAILED and data["limits"] == context.limits()
+        lasting = outcome.status == Status.FAILED and entry.limits == context.limits
         return BuildResult(outcome, key, reused=True) if lasting else None
     placed = context.journal.find("placing", step.target.name)
     folder = context.workspace.format_folder(step.target.name)
     present = (
         placed is not None
-        and placed["product"] == data["product"]
-        and all(_has_size(folder / name, size) for name, size in data["files"].items())
+        and placed["product"] == entry.product
+        and all(_has_size(folder / name, size) for name, size in entry.files.items())
     )
-    return BuildResult(outcome, key, from_data(data["made"], Made), data["product"], reused=True, present=present)
+    return BuildResult(outcome, key, entry.made, entry.product, reused=True, present=present)
+
+
+def built_artifact(context: RunContext, step: Step, origin: Artifact, built: BuildResult) -> Artifact:
+    """What the step made of ``origin``, where it lies in the workspace. ``built`` did not fail."""
+    assert built.made is not None
+    path = context.workspace.format_folder(step.target.name) / step.target.filename
+    return product_of(built.made, step.target, origin.signature, path)
 
 
 def announce_placing(journal: Journal, target: str) -> str:
@@ -141,14 +160,13 @@ def make(
     product = private / "product"
     product.mkdir()
     log = folder / f"{step.route.name}.log"
-    plain = {"folder": str(private), "log": str(log), "who": step.route.who, **context.limits()}
+    place = StepPlace(private, log, step.route.who, context.limits)
     output = product / step.target.filename
     if step.route.hook == "convert":
-        request = _convert_request(context, step, origin, output, threads)
-        answer = run({**plain, "request": request})
+        answer = run(_convert_step(context, step, origin, output, threads), place)
     elif _can_fork(context, step, origin):
         job = _export_job(context, step, origin, output, folder, threads=1, forked=True)
-        answer = run_forked(plain, lambda: _export(context, step, job))
+        answer = run_forked(lambda: _export(context, step, job), place)
     else:
         job = _export_job(context, step, origin, output, folder, threads=threads, forked=False)
         with _marked(context, step, key):
@@ -165,19 +183,10 @@ def _can_fork(context: RunContext, step: Step, origin: Artifact) -> bool:
     return step.route.isolation == "fork" and on_cpu and context.device in (None, "cpu")
 
 
-def _convert_request(context: RunContext, step: Step, origin: Artifact, output: Path, threads: int) -> dict[str, Any]:
-    return {
-        "kind": "convert",
-        "route": step.route.id,
-        "artifact": to_data(origin),
-        "reference": to_data(context.samples.signature),
-        "output": str(output),
-        "workspace": str(context.workspace.root),
-        "options": to_data(context.options.get(step.route.id)),
-        "device": context.device,
-        "threads": threads,
-        "log_dir": str(context.workspace.format_folder(step.target.name)),
-    }
+def _convert_step(context: RunContext, step: Step, origin: Artifact, output: Path, threads: int) -> ConvertStep:
+    log_dir = context.workspace.format_folder(step.target.name)
+    call = context.call(step.route, origin, threads, log_dir)
+    return ConvertStep(call, context.samples.signature, context.workspace.root, output)
 
 
 def _export_job(
@@ -197,8 +206,9 @@ def _export_job(
     )
 
 
-def _export(context: RunContext, step: Step, job: ExportJob[Any]) -> dict[str, Any]:
-    return {"made": to_data(context.registry.ask("export_model", job, step.route))}
+def _export(context: RunContext, step: Step, job: ExportJob[Any]) -> Made:
+    made: Made = context.registry.ask("export_model", job, step.route)
+    return made
 
 
 @contextlib.contextmanager
@@ -206,8 +216,8 @@ def _marked(context: RunContext, step: Step, key: str) -> Iterator[None]:
     """Leave a note while a step runs in the caller itself, for whoever finds that process dead."""
     note = context.workspace.private / _IN_CALLER
     log = f"{step.target.name}/{step.route.name}.log"
-    told = {"key": key, "who": step.route.who, "target": step.target.name, "log": log, "limits": context.limits()}
-    write_json(note, told)
+    told = {"key": key, "who": step.route.who, "target": step.target.name, "log": log}
+    write_json(note, {**told, "limits": to_data(context.limits)})
     try:
         yield
     finally:
@@ -225,55 +235,48 @@ def blame_crash(workspace: Workspace, cause: str) -> str:
     told = json.loads(note.read_text())
     failure = died("crash", cause, told["who"])
     outcome = Outcome(Status.FAILED, log=told["log"], failure=failure, contained=False)
-    record = {"outcome": to_data(outcome), "made": None, "files": {}, "limits": told["limits"], "product": ""}
-    Journal(workspace.journal_file).append("made", told["key"], record)
+    entry = _Entry(outcome, None, "", {}, from_data(told["limits"], StepLimits))
+    Journal(workspace.journal_file).append("made", told["key"], to_data(entry))
     note.unlink()
     return str(told["target"])
 
 
-def _in_caller(work: Callable[[], dict[str, Any]], log: Path) -> dict[str, Any]:
+def _in_caller(export: Callable[[], Made], log: Path) -> StepAnswer:
     """Work that can only be done where the model lives: contained is what Python can contain, and the row says so."""
     started = time.monotonic()
     log.unlink(missing_ok=True)
+    made, failure = None, None
     with captured_output(log):
         try:
-            result = work()
-            failure = None
+            made = export()
         except Exception as error:
-            result, failure = failed_result(error), describe(error)
+            failure = describe(error)
             traceback.print_exc()  # into the log, where the whole story belongs
     seconds = time.monotonic() - started
     status = Status.OK
     if failure is not None:
         status = Status.UNAVAILABLE if failure.category == "unavailable" else Status.FAILED
-    outcome = Outcome(status, seconds, None, str(log), failure, contained=False)
-    return {"outcome": to_data(outcome), "result": result}
+    return StepAnswer(Outcome(status, seconds, None, str(log), failure, contained=False), made)
 
 
-def _accept(context: RunContext, step: Step, key: str, answer: Mapping[str, Any], written: Path) -> BuildResult:
+def _accept(context: RunContext, step: Step, key: str, answer: StepAnswer, written: Path) -> BuildResult:
     """Move a product into place and record the outcome; a success that wrote nothing is a failure."""
-    outcome = from_data(answer["outcome"], Outcome)
+    outcome = answer.outcome
     if outcome.log:
         outcome = attrs.evolve(outcome, log=context.workspace.relative(Path(outcome.log)))
-    made, product, files = None, "", {}
+    made, product = None, ""
+    files: dict[str, int] = {}
     if outcome.status == Status.OK:
         if not (written / step.target.filename).exists() or not size_of(written / step.target.filename):
             outcome = attrs.evolve(outcome, status=Status.FAILED, failure=_wrote_nothing(step))
         else:
-            made = from_data(answer["result"]["made"], Made)
+            made = answer.made
             files = {entry.name: size_of(entry) for entry in sorted(written.iterdir())}
             product = announce_placing(context.journal, step.target.name)
             folder = context.workspace.format_folder(step.target.name)
             _clear_product(folder)
             move_contents(written, folder)
-    record = {
-        "outcome": to_data(outcome),
-        "made": to_data(made),
-        "product": product,
-        "files": files,
-        "limits": context.limits(),
-    }
-    context.journal.append("made", key, record)
+    context.journal.append("made", key, to_data(_Entry(outcome, made, product, files, context.limits)))
     return BuildResult(outcome, key, made, product)
 
 

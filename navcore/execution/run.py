@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
@@ -17,15 +17,16 @@ from navcore.contract import resolve_batch_sizes
 from navcore.errors import NavcoreError, OptionError
 from navcore.execution.build_format import discard_product
 from navcore.execution.isolation import reap_orphans
-from navcore.execution.run_context import RunContext, source_point
+from navcore.execution.run_context import RunContext, new_context, source_point
 from navcore.execution.scheduler import execute
 from navcore.execution.source_call import source_call
 from navcore.planning import Source, key_of
-from navcore.registry import Registry, resolve_options
+from navcore.registry import Registry
 from navcore.sampling import SampleStore, SamplingSettings, take_samples
 from navcore.workspace import (
     Event,
     FormatResult,
+    Journal,
     Observer,
     Record,
     Samples,
@@ -43,9 +44,6 @@ from navcore.workspace import (
     read_status,
     workspace_path,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 def run_model(
@@ -68,15 +66,16 @@ def run_model(
         )
     with opened(root, override=override) as workspace, logged(workspace.log_file):
         reap_orphans(workspace.private)
-        samples = _sample(source, dataloader, settings, registry, workspace, observer)
-        context = RunContext(
-            registry=registry,
-            workspace=workspace,
-            settings=settings,
-            source=source,
-            source_key=key_of(source, samples.digest),
-            samples=samples,
-            options=resolve_options(settings.options, registry.routes, registry.formats),
+        journal = Journal(workspace.journal_file)
+        samples = _sample(source, dataloader, settings, registry, workspace, journal, observer)
+        context = new_context(
+            registry,
+            workspace,
+            settings,
+            source,
+            key_of(source, samples.digest),
+            samples,
+            journal=journal,
             observer=observer,
             executor=executor,
         )
@@ -128,10 +127,11 @@ def _sample(
     settings: Settings,
     registry: Registry,
     workspace: Workspace,
+    journal: Journal,
     observer: Observer | None,
 ) -> Samples:
     announce(observer, Event(Stage.SAMPLING, source.format.name, "reading the dataloader and running the source"))
-    with source_call(source, settings, registry, workspace) as (call, own_names):
+    with source_call(source, settings, registry, workspace, journal) as (call, own_names):
         request = SamplingSettings(
             sample_count=settings.sample_count,
             batch_dim=settings.batch_dim,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Executor
+from pathlib import Path
 from typing import Any
 
 import attrs
 
 from navcore.contract import Artifact, Route
+from navcore.execution.artifacts import live_artifact
+from navcore.execution.step import RouteCall, StepLimits
 from navcore.planning import Source
-from navcore.registry import Registry
+from navcore.registry import Registry, resolve_options
 from navcore.sampling import SampleStore
 from navcore.workspace import (
     Event,
@@ -32,8 +35,9 @@ from navcore.workspace import (
 class RunContext:
     """One run: what was asked for, what is installed, where it happens, and the samples it is judged by.
 
-    ``options`` holds the options value of every route by its id. ``executor`` is where steps that need no live model
-    run; ``None`` means threads of this process, each of which supervises one child.
+    :func:`new_context` builds it. ``options`` holds the options value of every route by its id. ``journal`` is what
+    the workspace remembers, read once for the whole run. ``executor`` is where steps that need no live model run;
+    ``None`` means threads of this process, each of which supervises one child.
     """
 
     registry: Registry
@@ -43,12 +47,9 @@ class RunContext:
     source_key: str
     samples: Samples
     options: Mapping[str, Any]
+    journal: Journal
     observer: Observer | None = None
     executor: Executor | None = None
-
-    @property
-    def journal(self) -> Journal:
-        return Journal(self.workspace.journal_file)
 
     @property
     def store(self) -> SampleStore:
@@ -65,15 +66,50 @@ class RunContext:
         """The source as the steps see it: live, or the copy of the file in the workspace."""
         source = self.source
         if source.is_live:
-            return Artifact(source.format, self.samples.signature, None, source.model, "structure")
+            return live_artifact(source.format, self.samples.signature, source.model)
         path = self.workspace.format_folder(source.format.name) / source.format.filename
         return Artifact(source.format, self.samples.signature, path)
 
     def options_key(self, route: Route) -> str:
         return digest(to_data(self.options.get(route.id)))
 
-    def limits(self) -> dict[str, Any]:
-        return {"timeout": self.settings.timeout, "memory_limit": self.settings.memory_limit}
+    @property
+    def limits(self) -> StepLimits:
+        return StepLimits(self.settings.timeout, self.settings.memory_limit)
+
+    def call(self, route: Route, artifact: Artifact, threads: int, log_dir: Path) -> RouteCall:
+        """The route with that model, under the options and on the device of this run."""
+        return RouteCall(route.id, artifact, self.options.get(route.id), self.device, threads, log_dir)
+
+
+def new_context(
+    registry: Registry,
+    workspace: Workspace,
+    settings: Settings,
+    source: Source,
+    source_key: str,
+    samples: Samples,
+    *,
+    journal: Journal | None = None,
+    observer: Observer | None = None,
+    executor: Executor | None = None,
+) -> RunContext:
+    """The context of a run in ``workspace``, whose lock the caller holds as long as the context is used.
+
+    Raises :class:`OptionError` for options that no installed route takes.
+    """
+    return RunContext(
+        registry=registry,
+        workspace=workspace,
+        settings=settings,
+        source=source,
+        source_key=source_key,
+        samples=samples,
+        options=resolve_options(settings.options, registry.routes, registry.formats),
+        journal=journal or Journal(workspace.journal_file),
+        observer=observer,
+        executor=executor,
+    )
 
 
 @attrs.frozen

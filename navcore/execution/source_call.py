@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from navcore.contract import Artifact, Format, Route, RunnerJob, Signature
 from navcore.errors import OptionError, StepError
+from navcore.execution.artifacts import live_artifact
 from navcore.execution.build_format import announce_placing
 from navcore.execution.resources import processors
 from navcore.execution.source_server import Call, served
+from navcore.execution.step import RouteCall, StepLimits, StepPlace
 from navcore.planning import Source
 from navcore.registry import Registry, resolve_options
-from navcore.workspace import Journal, Settings, Workspace, fresh_folder, remove, to_data
+from navcore.workspace import Journal, Settings, Workspace, fresh_folder, remove
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def source_call(
-    source: Source, settings: Settings, registry: Registry, workspace: Workspace
+    source: Source, settings: Settings, registry: Registry, workspace: Workspace, journal: Journal
 ) -> Iterator[tuple[Call, tuple[str, ...]]]:
     """How the source is run on host arrays: a live model where it lives, a file in a child that keeps it loaded.
 
@@ -34,7 +36,7 @@ def source_call(
     if source.is_live:
 
         def call(signature: Signature, feeds: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-            artifact = Artifact(source.format, signature, None, source.model, "structure")
+            artifact = live_artifact(source.format, signature, source.model)
             job: RunnerJob[Any] = RunnerJob(artifact, route.runtime, options, settings.device, log_dir=workspace.root)
             with registry.ask("make_runner", job, route) as runner:
                 answer: Mapping[str, np.ndarray] = runner(feeds)
@@ -42,27 +44,20 @@ def source_call(
 
         yield call, ()
         return
-    path = _copy_source(source, workspace)
-    request = {
-        "route": route.id,
-        "artifact": to_data(Artifact(source.format, Signature(()), path)),
-        "options": to_data(options),
-        "device": settings.device,
-        "threads": processors(),
-        "log_dir": str(path.parent),
-    }
-    step = {
-        "folder": str(fresh_folder(workspace.private / "source")),
-        "log": str(path.parent / f"{route.runtime}.source.log"),
-        "who": route.who,
-        "memory_limit": settings.memory_limit,
-        "request": request,
-    }
-    with served(step, patience=settings.timeout) as serve:
+    path = _copy_source(source, workspace, journal)
+    artifact = Artifact(source.format, Signature(()), path)
+    place = StepPlace(
+        fresh_folder(workspace.private / "source"),
+        path.parent / f"{route.runtime}.source.log",
+        route.who,
+        StepLimits(memory_limit=settings.memory_limit),  # a run may call it for hours
+    )
+    call_of_file = RouteCall(route.id, artifact, options, settings.device, processors(), path.parent)
+    with served(call_of_file, place, patience=settings.timeout) as serve:
         yield serve
 
 
-def _copy_source(source: Source, workspace: Workspace) -> Path:
+def _copy_source(source: Source, workspace: Workspace, journal: Journal) -> Path:
     """The source file in its format's folder, with the files it refers to."""
     assert source.path is not None
     folder = workspace.format_folder(source.format.name)
@@ -77,7 +72,7 @@ def _copy_source(source: Source, workspace: Workspace) -> Path:
     else:
         shutil.copyfile(source.path, private / source.format.filename)
     folder.mkdir(exist_ok=True)
-    announce_placing(Journal(workspace.journal_file), source.format.name)
+    announce_placing(journal, source.format.name)
     for entry in sorted(private.iterdir()):
         remove(folder / entry.name)
         entry.rename(folder / entry.name)

@@ -9,13 +9,13 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Listener
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from navcore.contract import RunnerJob, Signature
+from navcore.contract import Signature
 from navcore.errors import SourceError, StepError
 from navcore.execution.isolation import kill_children
-from navcore.execution.step import run_step
+from navcore.execution.step import RouteCall, ServeStep, StepPlace, runner_job
+from navcore.execution.step_children import StepAnswer, run_step
 from navcore.registry import Registry
 from navcore.workspace import describe, from_data, to_data
 
@@ -26,8 +26,10 @@ Call = Callable[[Signature, Mapping[str, "np.ndarray"]], Mapping[str, "np.ndarra
 
 
 @contextlib.contextmanager
-def served(step: dict[str, Any], *, patience: float | None = None) -> Iterator[tuple[Call, tuple[str, ...]]]:
-    """Start the child for ``step`` (as :func:`navcore.execution.step.run_step` takes it).
+def served(
+    loading: RouteCall, place: StepPlace, *, patience: float | None = None
+) -> Iterator[tuple[Call, tuple[str, ...]]]:
+    """Start the child that loads the source.
 
     Yields a function that calls it, and the names that the stored model gives its own inputs (where it has names).
     ``patience`` is how many seconds loading, or one call, may take.
@@ -36,14 +38,14 @@ def served(step: dict[str, Any], *, patience: float | None = None) -> Iterator[t
     Raises :class:`StepError` when the child dies, refuses or exceeds the patience; the text says why.
     """
     key = secrets.token_bytes(32)
-    ended: list[dict[str, Any]] = []
+    ended: list[StepAnswer] = []
     # A socket's path may have 107 bytes at most, so it cannot be in the workspace.
-    with tempfile.TemporaryDirectory(prefix="navcore-") as place, _listen(f"{place}/s", key) as listener:
-        address = f"{place}/s"
-        request = {**step["request"], "kind": "serve", "address": address, "key": key.hex()}
+    with tempfile.TemporaryDirectory(prefix="navcore-") as room, _listen(f"{room}/s", key) as listener:
+        address = f"{room}/s"
+        step = ServeStep(loading, address, key.hex())
 
         def supervise() -> None:
-            ended.append(run_step({**step, "request": request, "timeout": None}))
+            ended.append(run_step(step, place))
             # Wakes the accept below when the child ended before it called back.
             with contextlib.suppress(OSError, EOFError, AuthenticationError):
                 Client(address, family="AF_UNIX", authkey=key).close()
@@ -51,11 +53,11 @@ def served(step: dict[str, Any], *, patience: float | None = None) -> Iterator[t
         thread = threading.Thread(target=supervise, name="navcore source", daemon=True)
         thread.start()
         try:
-            with _Line(listener, step["who"], patience, thread, ended) as line:
+            with _Line(listener, place.who, patience, thread, ended) as line:
                 yield line.call, line.inputs
         except BaseException:
             while thread.is_alive():  # nobody waits for the rest of a call whose answer is not wanted any more
-                kill_children(Path(step["folder"]))
+                kill_children(place.folder)
                 thread.join(0.1)
             raise
         thread.join()
@@ -70,7 +72,7 @@ class _Line:
         who: str,
         patience: float | None,
         thread: threading.Thread,
-        ended: list[dict[str, Any]],
+        ended: list[StepAnswer],
     ) -> None:
         self._who = who
         self._patience = patience
@@ -119,22 +121,22 @@ class _Line:
 
     def _gone(self) -> StepError:
         self._thread.join(10)
-        failure = self._ended[0]["outcome"]["failure"] if self._ended else None
-        cause = failure["cause"] if failure else f"{self._who}: its process ended without a word"
-        return StepError(f"The source could not be run: {cause}", hint=(failure or {}).get("hint", ""))
+        failure = self._ended[0].outcome.failure if self._ended else None
+        cause = failure.cause if failure else f"{self._who}: its process ended without a word"
+        return StepError(f"The source could not be run: {cause}", hint=failure.hint if failure else "")
 
 
 def _listen(address: str, key: bytes) -> Listener:
     return Listener(address, family="AF_UNIX", authkey=key)
 
 
-def serve(job: RunnerJob[Any], request: Mapping[str, Any], registry: Registry) -> dict[str, Any]:
-    """The child's side: load the source once, answer calls until the caller hangs up."""
-    with Client(request["address"], family="AF_UNIX", authkey=bytes.fromhex(request["key"])) as connection:
+def serve(step: ServeStep, registry: Registry) -> int:
+    """The child's side: load the source once, answer calls until the caller hangs up; how many there were."""
+    with Client(step.address, family="AF_UNIX", authkey=bytes.fromhex(step.key)) as connection:
         calls = 0
-        route = registry.route(request["route"])
+        route = registry.route(step.call.route)
         with (
-            registry.ask("make_runner", job, route) as runner,
+            registry.ask("make_runner", runner_job(step.call, registry), route) as runner,
             contextlib.suppress(EOFError, ConnectionResetError),
         ):
             connection.send(runner.inputs)
@@ -145,7 +147,7 @@ def serve(job: RunnerJob[Any], request: Mapping[str, Any], registry: Registry) -
                 except Exception as error:
                     connection.send(("failed", _blamed(describe(error).cause, route.who)))
                 calls += 1
-    return {"calls": calls}
+    return calls
 
 
 def _blamed(cause: str, who: str) -> str:

@@ -11,17 +11,25 @@ import attrs
 
 from navcore.contract import Artifact
 from navcore.execution.admission import LOOK_EVERY, Abandoned, Admission, foreseen_memory
-from navcore.execution.build_format import BuildResult, make
+from navcore.execution.build_format import BuildResult, built_artifact, make
 from navcore.execution.check_format import CheckResult, check_runtime
 from navcore.execution.isolation import kill_children
 from navcore.execution.resources import processors
 from navcore.execution.run_context import RunContext
-from navcore.execution.step import executor_failed, run_step, run_step_forked
+from navcore.execution.step import ChildStep, StepPlace
+from navcore.execution.step_children import (
+    RunStep,
+    StepAnswer,
+    answer_from,
+    executor_failed,
+    run_step,
+    run_step_forked,
+    submit_step,
+)
 from navcore.planning import Check, Step
 from navcore.workspace import size_of
 
 SIDE_BY_SIDE = 4
-RunStep = Callable[[Mapping[str, Any]], dict[str, Any]]
 _Given = ParamSpec("_Given")
 
 
@@ -73,22 +81,18 @@ class StepPool:
             wait(self._futures, timeout=0.1)
         kill_children(self._context.workspace.private)
 
-    def make_all(
-        self,
-        tasks: Sequence[Task],
-        known: Mapping[str, BuildResult],
-        artifact_of: Callable[[Step, BuildResult], Artifact],
-    ) -> dict[str, BuildResult]:
+    def make_all(self, tasks: Sequence[Task], known: Mapping[str, BuildResult]) -> dict[str, BuildResult]:
         """Make one wave, less what is known; whatever must happen in the caller's own thread happens there, in turn.
 
-        ``artifact_of`` says what a making left behind. Returns the makings by the names of their targets.
+        Returns how each ended, by the name of its target.
         """
         threads = max(1, processors() // max(1, min(len(tasks), SIDE_BY_SIDE)))
         each = self._threads_of_a_check([check for task in tasks for check in task.checks])
 
         def begin_checks(task: Task, built: BuildResult) -> BuildResult:
             if built.made is not None:
-                self._begin_checks(artifact_of(task.step, built), built.checked_key, task.checks, each)
+                artifact = built_artifact(self._context, task.step, task.origin, built)
+                self._begin_checks(artifact, built.checked_key, task.checks, each)
             return built
 
         def work(task: Task) -> BuildResult:
@@ -141,13 +145,13 @@ class StepPool:
     def _check_beside(self, artifact: Artifact, key: str, planned: Check, threads: int) -> CheckResult:
         run = self._unless_stopped(self._run)
 
-        def beside(step: Mapping[str, Any]) -> dict[str, Any]:
+        def beside(step: ChildStep, place: StepPlace) -> StepAnswer:
             needs = self._foreseen(artifact)
-            with self._admission.place(needs) as place:
-                answer = run(step)
-            if place.crowded and _was_ended(answer):
+            with self._admission.place(needs) as admitted:
+                answer = run(step, place)
+            if admitted.crowded and _was_ended(answer):
                 with self._admission.place(needs, alone=True):
-                    answer = run(step)
+                    answer = run(step, place)
             return answer
 
         return check_runtime(self._context, artifact, key, planned, beside, threads)
@@ -167,10 +171,10 @@ class StepPool:
         self._futures.append(future)
         return future
 
-    def _unless_stopped(self, work: Callable[_Given, dict[str, Any]]) -> Callable[_Given, dict[str, Any]]:
+    def _unless_stopped(self, work: Callable[_Given, StepAnswer]) -> Callable[_Given, StepAnswer]:
         """The same, but an answer that came because the run was stopped is no answer."""
 
-        def guarded(*given: _Given.args, **named: _Given.kwargs) -> dict[str, Any]:
+        def guarded(*given: _Given.args, **named: _Given.kwargs) -> StepAnswer:
             self._admission.raise_if_closed()
             answer = work(*given, **named)
             self._admission.raise_if_closed()
@@ -183,19 +187,19 @@ def _is_in_caller(step: Step) -> bool:
     return step.route.hook == "export_model" and step.route.isolation == "caller"
 
 
-def _was_ended(answer: Mapping[str, Any]) -> bool:
-    failure = answer["outcome"]["failure"]
-    return failure is not None and failure["category"] in ("timeout", "crash")
+def _was_ended(answer: StepAnswer) -> bool:
+    failure = answer.outcome.failure
+    return failure is not None and failure.category in ("timeout", "crash")
 
 
 def _runner_of_steps(executor: Executor | None, admission: Admission) -> RunStep:
-    """How a step's plain data becomes its answer: here, or submitted to the user's executor."""
+    """How a step is run: in a child of this process, or of one of the user's executor."""
     if executor is None:
         return run_step
 
-    def submitted(step: Mapping[str, Any]) -> dict[str, Any]:
+    def submitted(step: ChildStep, place: StepPlace) -> StepAnswer:
         try:
-            return _awaited(executor.submit(run_step, dict(step)), admission)
+            return answer_from(_awaited(submit_step(executor, step, place), admission))
         except Abandoned:
             raise
         except Exception as error:  # a step itself never raises

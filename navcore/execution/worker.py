@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
-from navcore.contract import Artifact, ConvertJob, RunnerJob, Signature
+from navcore.contract import ConvertJob, Made
 from navcore.execution.isolation import enter_child, read_request, read_result, write_result
-from navcore.execution.step import failed_result
-from navcore.registry import Candidate, Registry, load_registry
+from navcore.execution.step import CheckStep, ChildStep, ConvertStep, runner_job
+from navcore.execution.step_data import announced_in, failed_result, step_from
+from navcore.registry import Registry, load_registry
 from navcore.sampling import SampleStore
-from navcore.workspace import from_data, to_data
+from navcore.workspace import to_data
 
 if TYPE_CHECKING:
     from navcore.evaluation import Evaluation
@@ -27,14 +25,7 @@ def main(request_file: str) -> None:
     request = read_request(Path(request_file))
     registry = load_registry(announced_in(request))
     try:
-        if request["kind"] == "convert":
-            result = convert(request, registry)
-        elif request["kind"] == "check":
-            result = check_artifact(request, registry, folder)
-        else:
-            from navcore.execution.source_server import serve
-
-            result = serve(runner_job(request, registry), request, registry)
+        result = perform(step_from(request, registry), registry, folder)
     except Exception as error:
         result = {**(read_result(folder) or {}), **failed_result(error)}  # what was verified before stays known
         import traceback
@@ -43,80 +34,57 @@ def main(request_file: str) -> None:
     write_result(folder, result, done=True)
 
 
-def announced_in(request: Mapping[str, Any]) -> tuple[Candidate, ...] | None:
-    """The plugins that the parent found announced, or ``None`` where it did not look."""
-    told = request.get("announced")
-    return None if told is None else from_data(told, tuple[Candidate, ...])
+def perform(step: ChildStep, registry: Registry, folder: Path) -> dict[str, Any]:
+    """Do what the step says; the result as the parent reads it."""
+    if isinstance(step, ConvertStep):
+        return {"made": to_data(convert(step, registry))}
+    if isinstance(step, CheckStep):
+        return {"check": to_data(check_artifact(step, registry, folder))}
+    from navcore.execution.source_server import serve
+
+    return {"calls": serve(step, registry)}
 
 
-def artifact_from(data: Mapping[str, Any], registry: Registry) -> Artifact:
-    """The artifact of a request, with the format as the installed plugins know it."""
-    artifact = from_data(dict(data), Artifact)
-    known = {format.name: format for format in registry.formats}
-    return attrs.evolve(artifact, format=known.get(artifact.format.name, artifact.format))
-
-
-def options_from(request: Mapping[str, Any], registry: Registry) -> Any:
-    """The options value of the request's route."""
-    kind = registry.route(request["route"]).options
-    return None if kind is None else from_data(request["options"], kind)
-
-
-def convert(request: Mapping[str, Any], registry: Registry) -> dict[str, Any]:
+def convert(step: ConvertStep, registry: Registry) -> Made:
     """Run a converter route."""
-    route = registry.route(request["route"])
-    source = artifact_from(request["artifact"], registry)
-    store = SampleStore(Path(request["workspace"]))
+    call = step.call
+    route = registry.route(call.route)
     job: ConvertJob[Any] = ConvertJob(
-        source=source,
+        source=call.artifact,
         target=route.goal,
-        output=Path(request["output"]),
-        signature=source.signature,
-        example=store.example(from_data(request["reference"], Signature)),
-        options=options_from(request, registry),
-        device=request["device"],
-        threads=request["threads"],
-        log_dir=Path(request["log_dir"]),
+        output=step.output,
+        signature=call.artifact.signature,
+        example=SampleStore(step.workspace).example(step.reference),
+        options=call.options,
+        device=call.device,
+        threads=call.threads,
+        log_dir=call.log_dir,
     )
-    return {"made": to_data(registry.ask("convert", job, route))}
+    made: Made = registry.ask("convert", job, route)
+    return made
 
 
-def runner_job(request: Mapping[str, Any], registry: Registry) -> RunnerJob[Any]:
-    """The job by which the request's artifact is loaded."""
-    route = registry.route(request["route"])
-    return RunnerJob(
-        artifact=artifact_from(request["artifact"], registry),
-        runtime=route.runtime,
-        options=options_from(request, registry),
-        device=request["device"],
-        threads=request["threads"],
-        log_dir=Path(request["log_dir"]),
-    )
-
-
-def check_artifact(request: Mapping[str, Any], registry: Registry, folder: Path) -> dict[str, Any]:
+def check_artifact(step: CheckStep, registry: Registry, folder: Path) -> Evaluation:
     """Verify and measure an artifact; what is known is on disk before the next part begins."""
-    from navcore.evaluation import MeasureSettings, VerifySettings, evaluate
+    from navcore.evaluation import evaluate
 
-    job = runner_job(request, registry)
+    job = runner_job(step.call, registry)
 
     def keep(result: Evaluation) -> None:
         write_result(folder, {"check": to_data(result)})
 
-    verifying, measuring = request["verifying"], request["measuring"]
-    with registry.ask("make_runner", job, registry.route(request["route"])) as runner:
-        result = evaluate(
+    with registry.ask("make_runner", job, registry.route(step.call.route)) as runner:
+        return evaluate(
             runner,
             job.signature,
-            from_data(request["reference"], Signature),
-            SampleStore(Path(request["workspace"])),
+            step.reference,
+            SampleStore(step.workspace),
             registry,
-            verifying=None if verifying is None else from_data(verifying, VerifySettings),
-            measuring=None if measuring is None else from_data(measuring, MeasureSettings),
+            verifying=step.verifying,
+            measuring=step.measuring,
             log_dir=job.log_dir,
             on_progress=keep,
         )
-    return {"check": to_data(result)}
 
 
 if __name__ == "__main__":

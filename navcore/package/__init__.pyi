@@ -5,6 +5,10 @@ from .archive import (
 )
 from .descriptor import PackageDescriptor as PackageDescriptor
 from .load import load_package as load_package
+from .metrics import (
+    Metric as Metric,
+    MetricValue as MetricValue,
+)
 from .report import (
     Console as Console,
     is_source as is_source,

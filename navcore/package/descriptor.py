@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from navcore.contract import Artifact, Format, ProfilerConfig, Route, Runner, RunnerJob, matching, the_one
-from navcore.errors import PackageIncomplete, TrustRequired, Unavailable, UnknownFormat
-from navcore.evaluation import Choice, best_of, fastest_runtime, is_measured, median_latency
+from navcore.errors import InputError, PackageIncomplete, TrustRequired, Unavailable, UnknownFormat
+from navcore.evaluation import Choice, MinLatency, Strategy, candidates_of, fastest_runtime, is_measured, median_latency
+from navcore.execution import artifact_of
 from navcore.package.input_errors import explaining
 from navcore.planning import Source, settings_here, unknown_target
 from navcore.registry import Registry, resolve_options
@@ -19,6 +20,8 @@ from navcore.workspace import FormatResult, Record, RuntimeResult, Status, Works
 
 if TYPE_CHECKING:
     from polygraphy.backend.base import BaseRunner
+
+    from navcore.package.metrics import Metric, MetricValue
 
 
 class PackageDescriptor:
@@ -44,6 +47,7 @@ class PackageDescriptor:
 
     @property
     def model_name(self) -> str:
+        """The name that the workspace and the package carry."""
         return self._record.settings.model_name
 
     @property
@@ -191,13 +195,47 @@ class PackageDescriptor:
         except UnknownFormat:
             return None
 
-    def best(self) -> Choice | None:
-        """The row of lowest median latency, at the smallest batch measured, among those verified ok here.
+    def best(self, strategy: Strategy | None = None) -> Choice | None:
+        """The best row by ``strategy``, by default :class:`MinLatency`, among those verified ok and measured here.
 
-        Never one that failed, is unverified, fixes an axis that moves in the data, was recorded elsewhere, or could not
-        be measured at that batch; never the source itself. ``None`` when there is no such row.
+        Never one that failed, is unverified, fixes an axis that moves in the data, or was recorded elsewhere; never the
+        source itself. ``None`` when there is no such row. A strategy is any value with a method
+        ``choose(candidates)``; raises :class:`InputError` for another object.
         """
-        return best_of(self.results)
+        strategy = MinLatency() if strategy is None else strategy
+        if not callable(getattr(strategy, "choose", None)):
+            raise InputError(
+                f"strategy={strategy!r} cannot choose.",
+                hint="Give navcore.MinLatency(), for example.",
+            )
+        return strategy.choose(candidates_of(self.results))
+
+    def evaluate(self, metrics: Mapping[str, Metric], dataset: Any) -> tuple[MetricValue, ...]:
+        """Run the user's metrics on every row that is ok, each in this process, and on a live source.
+
+        ``dataset`` has ``len()`` and items as the dataloader's. A metric is a function ``fn(outputs, item)`` that
+        returns a number for one item: outputs by name, arrays as the model returned them. Returns the mean of each, one
+        value per metric, format and runtime. Raises :class:`InputError` when a metric or an item cannot be used, and
+        what :meth:`open_runner` raises.
+        """
+        from navcore.package.metrics import evaluate_metrics
+
+        return evaluate_metrics(self, metrics, dataset)
+
+    def feeds_of(self, item: Any, index: int = 0) -> dict[str, Any]:
+        """The arrays of an item of a dataloader under the names of the inputs. Raises :class:`InputError`."""
+        from navcore.sampling import read_item
+
+        samples = self._record.samples
+        if samples is None:
+            raise PackageIncomplete("The package does not say how its models are called.")
+        arrays = read_item(item, index, self._registry.to_array).arrays
+        names = samples.signature.input_names
+        if len(arrays) != len(names):
+            raise InputError(f"Item {index} holds {len(arrays)} tensors, and the model takes {', '.join(names)}.")
+        if set(arrays) == set(names):  # a mapping may have its keys in any order
+            return dict(arrays)
+        return dict(zip(names, arrays.values(), strict=True))
 
     def save(self, path: Path | str, keep_workdir: bool = True, override: bool = False, save_data: bool = True) -> None:
         """See :func:`navcore.save`."""
@@ -258,14 +296,10 @@ class PackageDescriptor:
         samples = self._record.samples
         if samples is None:
             raise PackageIncomplete("The package does not say how its models are called.")
-        # A record from the disk knows formats by their description only; the plugin's own can do more.
-        known = next((one for one in self._registry.formats if one == row.format), row.format)
-        if row.live:
-            artifact = Artifact(known, samples.signature, None, self._live_model(), "structure")
-        else:
-            artifact = Artifact(
-                known, row.signature or samples.signature, self._file(row), None, row.calling, row.facts
-            )
+        model = self._live_model() if row.live else None
+        if not row.live:
+            self._file(row)  # there, and trusted
+        artifact = artifact_of(row, samples.signature, self.workspace, self._registry, model)
         return artifact, self._runner_route(row, runtime)
 
     def _runner_route(self, row: FormatResult, runtime: str | None) -> Route:

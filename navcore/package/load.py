@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from navcore.contract import Artifact, ProfilerConfig
+from navcore.contract import ProfilerConfig
 from navcore.errors import NavcoreError, OptionError, PackageError, WorkspaceExists
-from navcore.execution import RunContext, StartingPoint, execute
+from navcore.execution import RunContext, StartingPoint, artifact_of, execute, new_context
 from navcore.package.archive import Manifest, extract_archive, read_manifest
 from navcore.planning import Source, settings_here
-from navcore.registry import Registry, load_registry, resolve_options
+from navcore.registry import Registry, load_registry
 from navcore.workspace import (
     FormatResult,
     Journal,
@@ -149,14 +149,13 @@ def _retest(
     settings = settings_here(record.settings, registry)
     reasons, wanted = _sorted_out(record, registry, trust)
     again = [row for row in record.results if not reasons[row.format.name]]
-    context = RunContext(
-        registry=registry,
-        workspace=workspace,
-        settings=attrs.evolve(settings, targets=wanted),
-        source=Source(record.source),
-        source_key=record.source_key,
-        samples=record.samples,
-        options=resolve_options(settings.options, registry.routes, registry.formats),
+    context = new_context(
+        registry,
+        workspace,
+        attrs.evolve(settings, targets=wanted),
+        Source(record.source),
+        record.source_key,
+        record.samples,
         observer=observer,
         executor=executor,
     )
@@ -213,12 +212,10 @@ def _why_not(row: FormatResult, record: Record, registry: Registry, trust: bool)
 
 
 def _kept(context: RunContext, row: FormatResult) -> StartingPoint:
-    assert row.path is not None
-    path = context.workspace.root / row.path
     row = attrs.evolve(row, elsewhere=False, notes=_told_here(row.notes))
-    known = context.registry.format(row.format.name)
-    artifact = Artifact(known, row.signature or context.samples.signature, path, None, row.calling, row.facts)
-    return StartingPoint(artifact, digest("kept", context.source_key, row.format.name, digest_of_file(path)), row)
+    artifact = artifact_of(row, context.samples.signature, context.workspace.root, context.registry)
+    key = digest("kept", context.source_key, row.format.name, digest_of_file(artifact.file))
+    return StartingPoint(artifact, key, row)
 
 
 def elsewhere(row: FormatResult, reason: str) -> FormatResult:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import attrs
 
-from navcore.contract import Artifact, ProfilerConfig, resolve_batch_sizes
+from navcore.contract import ProfilerConfig, resolve_batch_sizes
 from navcore.errors import PackageIncomplete
-from navcore.execution import RunContext, measure_runtime
+from navcore.execution import RunContext, artifact_of, measure_runtime, new_context
 from navcore.planning import Check, Source, settings_here
-from navcore.registry import Registry, resolve_options
+from navcore.registry import Registry
 from navcore.workspace import FormatResult, Record, RuntimeResult, Status, Workspace, logged
 
 _KEPT = "not measured again:"
@@ -33,15 +33,8 @@ def reprofile(
     config = config or record.settings.profiler_config
     resolve_batch_sizes(config, batch_dim=record.settings.batch_dim, dataloader_batch=1)
     settings = attrs.evolve(settings_here(record.settings, registry), run_profiling=True, profiler_config=config)
-    context = RunContext(
-        registry=registry,
-        workspace=workspace,
-        settings=settings,
-        source=source or Source(record.source),
-        source_key=record.source_key,
-        samples=record.samples,
-        options=resolve_options(settings.options, registry.routes, registry.formats),
-    )
+    source = source or Source(record.source)
+    context = new_context(registry, workspace, settings, source, record.source_key, record.samples)
     with logged(workspace.log_file):
         rows = tuple(
             attrs.evolve(row, runtimes=tuple(_measured(context, row, one, trust) for one in row.runtimes))
@@ -57,13 +50,9 @@ def _measured(context: RunContext, row: FormatResult, runtime: RuntimeResult, tr
     why = _why_not(context, row, runtime, trust)
     if why:
         return attrs.evolve(runtime, notes=(*_without(runtime.notes, _KEPT), f"{_KEPT} {why}"))
-    signature = row.signature or context.samples.signature
-    if row.live:
-        artifact = context.source_artifact()
-    else:
-        assert row.path is not None
-        known = context.registry.format(row.format.name)
-        artifact = Artifact(known, signature, context.workspace.root / row.path, None, row.calling, row.facts)
+    artifact = artifact_of(
+        row, context.samples.signature, context.workspace.root, context.registry, context.source.model
+    )
     route = context.registry.route(runtime.route)
     fresh = measure_runtime(context, artifact, Check(row.format, runtime.runtime, route))
     return attrs.evolve(

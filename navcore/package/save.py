@@ -8,7 +8,7 @@ from pathlib import Path
 
 from navcore.errors import OptionError, PackageExists, PackageIncomplete
 from navcore.package.archive import Member, write_archive
-from navcore.workspace import PART, PRIVATE, FormatResult, Record, Status, Workspace, delete, is_ours, opened
+from navcore.workspace import PRIVATE, FormatResult, Record, Status, Workspace, delete, is_ours, is_private, opened
 
 log = logging.getLogger("navcore")
 
@@ -67,5 +67,5 @@ def _files(workspace: Workspace, folder: Path, row: FormatResult) -> Iterator[Me
 def _tree(workspace: Workspace, folder: Path) -> Iterator[Member]:
     if folder.is_dir():
         for path in sorted(folder.rglob("*")):
-            if path.is_file() and not path.is_symlink() and not path.name.endswith(PART):
+            if path.is_file() and not path.is_symlink() and not is_private(path):
                 yield Member(workspace.relative(path), path)

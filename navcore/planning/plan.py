@@ -47,6 +47,7 @@ class Plan:
     missing: tuple[Missing, ...] = ()
 
     def checks_of(self, format: Format) -> tuple[Check, ...]:
+        """The runtimes that will check this format, in the order in which they are called."""
         return tuple(check for check in self.checks if check.format == format)
 
     def __str__(self) -> str:

@@ -26,6 +26,7 @@ class Source:
 
     @property
     def is_live(self) -> bool:
+        """Whether the model is an object of the caller's process, and not a file."""
         return self.path is None
 
 

@@ -4,6 +4,7 @@ from .discovery import (
     EXTRA as EXTRA,
     Candidate as Candidate,
     candidates as candidates,
+    command_candidates as command_candidates,
 )
 from .known_plugins import bringer_of as bringer_of
 from .loading import load_registry as load_registry

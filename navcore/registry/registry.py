@@ -1,10 +1,12 @@
-"""Announced plugins → modules, routes, formats and hooks; the only room that knows pluggy."""
+"""The plugins of this process, with their routes, formats and hooks, and how they are asked."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -13,19 +15,19 @@ import pluggy
 
 from navcore.contract import Format, Hook, Route
 from navcore.errors import PluginError, UnknownFormat, first_line
-from navcore.registry.discovery import (
-    DISABLE as DISABLE,
-    EXTRA as EXTRA,
-    GROUP as GROUP,
-)
+from navcore.registry.entry_objects import docstring_of
 
 OFFER = "conformance_model"
-"""The function by which a plugin's module offers a small model."""
+"""The function by which a plugin offers a small model."""
 
 
 @attrs.frozen
 class Plugin:
-    """One installed plugin: ``module`` when it loaded, else ``problem`` with the reason why not."""
+    """One installed plugin: ``module`` when it loaded, else ``problem`` with the reason why not.
+
+    ``namespace`` is the plugin itself, what ``navcore.<name>`` means: the object in the module that its entry point
+    names, or the module.
+    """
 
     name: str
     distribution: str
@@ -34,6 +36,7 @@ class Plugin:
     module: ModuleType | None = attrs.field(default=None, eq=False, repr=False)
     problem: str = ""
     routes: tuple[Route, ...] = ()
+    namespace: Any = attrs.field(default=attrs.Factory(lambda self: self.module, takes_self=True), eq=False, repr=False)
 
     @property
     def loaded(self) -> bool:
@@ -41,14 +44,27 @@ class Plugin:
 
     @property
     def offer(self) -> Callable[[], tuple[Any, Any]] | None:
-        """The function by which the module offers a small model, if it has one: it returns ``(model, dataloader)``."""
-        function = getattr(self.module, OFFER, None) if self.loaded else None
+        """The function by which the plugin offers a small model, if it has one: it returns ``(model, dataloader)``."""
+        function = getattr(self.namespace, OFFER, None) if self.loaded else None
         return function if callable(function) else None
 
     @property
     def summary(self) -> str:
-        """The first line of the module's docstring."""
-        return (self.module.__doc__ or "").strip().partition("\n")[0] if self.module else ""
+        """The first line of the plugin's docstring."""
+        return docstring_of(self.namespace, self.module).strip().partition("\n")[0] if self.module else ""
+
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """Where its code lives: folders of packages, and files of single modules, that bring a part of it."""
+        parts = [self.namespace, *(route.function for route in self.routes)]
+        homes = [getattr(part, "__module__", None) for part in parts]
+        modules = [self.module, *(sys.modules.get(home) for home in homes if isinstance(home, str))]
+        files = [
+            Path(file).parent if hasattr(module, "__path__") else Path(file)
+            for module in modules
+            if (file := getattr(module, "__file__", None))
+        ]
+        return tuple(dict.fromkeys(files))
 
 
 @attrs.frozen(eq=False)
@@ -58,13 +74,13 @@ class Registry:
     plugins: tuple[Plugin, ...]
     hooks: pluggy.HookRelay = attrs.field(repr=False)
 
-    @property
+    @functools.cached_property
     def routes(self) -> tuple[Route, ...]:
         """Every route of every loaded plugin, in the order of their names."""
         found = [route for plugin in self.plugins if plugin.loaded for route in plugin.routes]
         return tuple(sorted(found, key=lambda route: route.id))
 
-    @property
+    @functools.cached_property
     def formats(self) -> tuple[Format, ...]:
         """Every format that some route names, once each, in the order of their names."""
         merged: dict[str, Format] = {}
@@ -73,29 +89,44 @@ class Registry:
                 merged[format.name] = _merged(merged.get(format.name), format)
         return tuple(merged[name] for name in sorted(merged))
 
+    @functools.cached_property
+    def _routes_by_id(self) -> Mapping[str, Route]:
+        return {route.id: route for route in self.routes}
+
+    @functools.cached_property
+    def _formats_by_name(self) -> Mapping[str, Format]:
+        return {format.name: format for format in self.formats}
+
+    @functools.cached_property
+    def _plugins_by_name(self) -> Mapping[str, Plugin]:
+        """Of several of one name the first, which is the one that may have loaded."""
+        return {plugin.name: plugin for plugin in reversed(self.plugins)}
+
     def route(self, identity: str) -> Route:
         """The route of that id. Raises :class:`PluginError` when it is not installed (any more)."""
-        for route in self.routes:
-            if route.id == identity:
-                return route
-        raise PluginError(f"The route {identity!r} is not installed here.", hint="Install the plugin that brings it.")
+        if identity not in self._routes_by_id:
+            raise PluginError(
+                f"The route {identity!r} is not installed here.", hint="Install the plugin that brings it."
+            )
+        return self._routes_by_id[identity]
 
     def format(self, name: str) -> Format:
         """The format of exactly that name. Raises :class:`UnknownFormat`."""
-        for format in self.formats:
-            if format.name == name:
-                return format
-        raise UnknownFormat(f"No installed plugin knows the format {name!r}.")
+        if name not in self._formats_by_name:
+            raise UnknownFormat(f"No installed plugin knows the format {name!r}.")
+        return self._formats_by_name[name]
 
     def is_data(self, format: Format) -> bool:
         """Whether an installed plugin promises that loading the format cannot execute code.
 
         What a package says of its own formats is a stranger's word and does not count.
         """
-        return any(known.data_only for known in self.formats if known == format)
+        known = self._formats_by_name.get(format.name)
+        return known is not None and known.data_only
 
     def plugin(self, name: str) -> Plugin | None:
-        return next((plugin for plugin in self.plugins if plugin.name == name), None)
+        """The plugin of that name, loaded or not; ``None`` when none is installed."""
+        return self._plugins_by_name.get(name)
 
     def live_format(self, model: object) -> Format | None:
         """The live format to which the model belongs, or ``None``; of several, the one whose class is nearest.

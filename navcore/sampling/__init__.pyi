@@ -1,3 +1,8 @@
+from .first_pass import (
+    iterate as iterate,
+    length as length,
+    read_item as read_item,
+)
 from .sample_store import SampleStore as SampleStore
 from .settings import SamplingSettings as SamplingSettings
 from .take import take_samples as take_samples

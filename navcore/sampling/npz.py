@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from navcore.contract import dtype_named
 from navcore.errors import WorkspaceError
+from navcore.workspace import whole_file
 
 Array = np.ndarray[Any, Any]
 
@@ -29,16 +29,15 @@ def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
     ``numpy.savez`` is not used: it takes names as keywords and so refuses an input that is called ``file``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    private = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with zipfile.ZipFile(private, "w", zipfile.ZIP_STORED) as archive:
-            for name, array in arrays.items():
-                member = zipfile.ZipInfo(name + _SUFFIX, _LONG_AGO)
-                with archive.open(member, "w", force_zip64=True) as file:
-                    np.lib.format.write_array(file, _stored(array), allow_pickle=False)
-        os.replace(private, path)
-    finally:
-        private.unlink(missing_ok=True)
+    with (
+        whole_file(path) as descriptor,
+        os.fdopen(descriptor, "w+b", closefd=False) as stream,
+        zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive,
+    ):
+        for name, array in arrays.items():
+            member = zipfile.ZipInfo(name + _SUFFIX, _LONG_AGO)
+            with archive.open(member, "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, _stored(array), allow_pickle=False)
 
 
 def read_arrays(path: Path) -> dict[str, Array]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +15,7 @@ from navcore.errors import WorkspaceError
 from navcore.evaluation import Comparison
 from navcore.sampling.batches import repeated
 from navcore.sampling.npz import read_arrays, restored, write_arrays
+from navcore.workspace import write_text
 
 Array = np.ndarray[Any, Any]
 ProbeKind = Literal["stack", "axis"]
@@ -67,9 +66,7 @@ def write_index(root: Path, probes: Sequence[Probe]) -> None:
     for path in folder.glob("*.npz"):
         if path.stem.isdecimal() and int(path.stem) >= len(probes):
             path.unlink()
-    private = folder / f".{INDEX}.{uuid.uuid4().hex}"
-    private.write_text(json.dumps([probe.index_entry() for probe in probes], indent=1), encoding="utf-8")
-    os.replace(private, folder / INDEX)
+    write_text(folder / INDEX, json.dumps([probe.index_entry() for probe in probes], indent=1))
 
 
 def read_probes(root: Path, signature: Signature, kind: ProbeKind | None = None) -> Iterator[Probe]:

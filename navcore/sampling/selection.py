@@ -33,7 +33,9 @@ class Selection:
 
 
 def select(observation: Observation, signature: Signature, settings: SamplingSettings) -> Selection:
-    """Conversion: each item that is the first to reach the smallest or largest size of a dynamic axis other than the
+    """The items that are kept, by what they are for.
+
+    Conversion: each item that is the first to reach the smallest or largest size of a dynamic axis other than the
     batch axis, else the first correctness sample. Correctness: ``sample_count`` items, drawn without replacement.
     Profiling: one drawn among the items with the most elements per sample.
 

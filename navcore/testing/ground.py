@@ -14,9 +14,9 @@ import attrs
 from navcore.api import run
 from navcore.contract import Artifact, Format, Route, Signature
 from navcore.errors import NavcoreError, PluginError, first_line
-from navcore.execution import BuildResult, RunContext, make, processors
+from navcore.execution import BuildResult, RunContext, artifact_of, make, new_context, processors, product_of
 from navcore.planning import Source, Step, cheapest_paths, identify
-from navcore.registry import EXTRA, OFFER, Plugin, Registry, load_registry, resolve_options
+from navcore.registry import EXTRA, OFFER, Plugin, load_registry
 from navcore.testing import crashing
 from navcore.testing.trial import Trial, try_live, try_stored
 from navcore.testing.verdicts import NotHere, NotMet
@@ -222,18 +222,11 @@ class Ground:
         row = next(row for row in package.results if row.format == format)
         record = package.record
         assert record.samples is not None
-        context = RunContext(
-            registry=self.registry,
-            workspace=Workspace(package.workspace),
-            settings=record.settings,
-            source=source,
-            source_key=record.source_key,
-            samples=record.samples,
-            options=resolve_options({}, self.registry.routes, self.registry.formats),
-        )
+        workspace = Workspace(package.workspace)
+        context = new_context(self.registry, workspace, record.settings, source, record.source_key, record.samples)
         if row.live:
             return Ready(context, context.source_artifact())
-        return Ready(context, _stored(context, row, self.registry, verified, offer))
+        return Ready(context, _stored(context, row, verified, offer))
 
     def _make(self, route: Route) -> Product:
         ready = self.ready(route.source, verified=True)
@@ -250,10 +243,7 @@ class Ground:
             kept = self.folder / "products" / _plain(route.id)
             kept.mkdir(parents=True)
             move_contents(target, kept)
-            signature = built.made.signature or ready.artifact.signature
-            artifact = Artifact(
-                route.goal, signature, kept / route.goal.filename, None, built.made.calling, built.made.facts
-            )
+            artifact = product_of(built.made, route.goal, ready.artifact.signature, kept / route.goal.filename)
         return Product(ready, built, artifact, tuple(strays), changed)
 
 
@@ -265,16 +255,14 @@ def _opened(trial: Trial) -> Trial:
     return trial
 
 
-def _stored(context: RunContext, row: FormatResult, registry: Registry, verified: bool, offer: Offer) -> Artifact:
+def _stored(context: RunContext, row: FormatResult, verified: bool, offer: Offer) -> Artifact:
     cause = row.failure.cause if row.failure else "no reason was given"
     if row.path is None:
         unprepared = _unprepared(row.format, offer, cause)
         raise NotHere(str(unprepared)) if row.status in (Status.UNAVAILABLE, Status.SKIPPED) else unprepared
     if verified and row.status == Status.FAILED:
         raise _unprepared(row.format, offer, f"it is not right itself: {cause}")
-    path = context.workspace.root / row.path
-    signature = row.signature or context.samples.signature
-    return Artifact(registry.format(row.format.name), signature, path, None, row.calling, row.facts)
+    return artifact_of(row, context.samples.signature, context.workspace.root, context.registry)
 
 
 def _unprepared(format: Format, offer: Offer, cause: str) -> NotMet:

@@ -2,7 +2,8 @@
 
 A toy model multiplies and adds. Stored, it is a small JSON file. Whatever can go wrong with a real framework goes
 wrong here when the model (or an option) says so: ``mischief={"alpha": "segfault"}`` makes the export to ``toy-alpha``
-end in a real SIGSEGV. It is a complete plugin, and an example of one: every hook has an implementation here.
+end in a real SIGSEGV. It is a complete plugin, and an example of one: every hook has an implementation here, and routes
+are declared in both ways, by decorators and as data.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ from navcore.contract import (
     Live,
     Made,
     ProfileJob,
+    Route,
     Runner,
     RunnerJob,
     SpotCheck,
     converter,
     exporter,
+    hookimpl,
     profiler,
     runner,
 )
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from navcore.contract import Feeds
+    from navcore.evaluation import Choice
+    from navcore.package import PackageDescriptor
 
 MISCHIEFS = (
     "raise", "hang", "segfault", "nothing", "exit", "empty", "hog", "unavailable", "numbers", "names", "fixed", "sizes",
@@ -66,6 +71,7 @@ class ToyModel:
     calls: int = 0
 
     def __call__(self, x: ToyTensor) -> dict[str, ToyTensor]:
+        """Scale and shift ``x``, float32 of any shape. Raises :class:`TypeError` for what is no toy tensor."""
         if not isinstance(x, ToyTensor):
             raise TypeError(f"a toy model takes a ToyTensor, not a {type(x).__name__}")
         self.calls += 1
@@ -201,11 +207,15 @@ def beta_from_alpha_detour(job: ConvertJob[Options]) -> Made:
     return _write(job, content, content["mischief"].get("detour", ""))
 
 
-@converter(BETA, GAMMA, options=Options)
-def gamma_from_beta(job: ConvertJob[Options]) -> Made:
-    """Convert ``toy-beta`` to ``toy-gamma``."""
+routes = (Route(hook="convert", name="gamma_from_beta", source=BETA, target=GAMMA, options=Options),)
+
+
+@hookimpl
+def convert(job: ConvertJob[Options], route: Route) -> Made:
+    """Convert ``toy-beta`` to ``toy-gamma``: called for the routes above, when the plan chose one of them."""
     content = json.loads(job.source.file.read_text())
-    return _write(job, content, job.options.mischief or content["mischief"].get("gamma", ""))
+    short_name = route.goal.name.removeprefix("toy-")
+    return _write(job, content, job.options.mischief or content["mischief"].get(short_name, ""))
 
 
 @runner(TOY, runtime="toy-eager")
@@ -295,3 +305,23 @@ def dataloader(sizes: Sequence[int] = (4, 4, 6, 5), batch: int = 2) -> list[dict
 def conformance_model() -> tuple[ToyModel, list[dict[str, ToyTensor]]]:
     """A small model and its data, on which the conformance kit tries this plugin's routes, and others that need it."""
     return ToyModel(factor=3.0, offset=1.0), dataloader()
+
+
+def describe(package: PackageDescriptor) -> str:
+    """A verb of the plugin, ``navcore.toy.describe(package)``: which toy formats are ok, in one line."""
+    names = [format.name for format, ok in package.get_formats_status().items() if ok and format.name.startswith("toy")]
+    return f"{package.model_name}: {', '.join(names) or 'nothing'}"
+
+
+@attrs.frozen
+class FewestLetters:
+    """A strategy of the plugin's own: the format whose name is shortest."""
+
+    def choose(self, candidates: Sequence[Choice]) -> Choice | None:
+        """See :class:`navcore.Strategy`."""
+        return min(candidates, key=lambda choice: len(choice.format.name), default=None)
+
+
+def largest_output(outputs: Mapping[str, np.ndarray], item: Any) -> float:
+    """A metric of the plugin's own: the largest number of output ``y``; what the dataloader gave does not matter."""
+    return float(outputs["y"].max())

@@ -6,15 +6,17 @@ import atexit
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
-from navcore.contract import Artifact, Route, Runner, RunnerJob, Signature
+from navcore.contract import Artifact, Route, Runner, Signature
 from navcore.execution import (
     Limits,
     RunContext,
     announced_in,
+    call_from_data,
+    call_to_data,
     enter_child,
     processors,
     read_request,
@@ -77,10 +79,7 @@ class Trial:
 
 def try_live(context: RunContext, artifact: Artifact, route: Route) -> Trial:
     """Try the runner of a live model, where the model lives."""
-    options = context.options.get(route.id)
-    job: RunnerJob[Any] = RunnerJob(
-        artifact, route.runtime, options, context.device, processors(), context.workspace.root
-    )
+    job = runner_job(context.call(route, artifact, processors(), context.workspace.root), context.registry)
     small, large = _feeds(context.store, context.samples.signature)
     try:
         return observe(lambda: context.registry.ask("make_runner", job, route), small, large)
@@ -91,14 +90,9 @@ def try_live(context: RunContext, artifact: Artifact, route: Route) -> Trial:
 def try_stored(context: RunContext, artifact: Artifact, route: Route, folder: Path) -> Trial:
     """Try the runner of a stored model in a child process of its own, and wait for the end of that process."""
     request = {
-        "route": route.id,
-        "artifact": to_data(artifact),
+        **call_to_data(context.call(route, artifact, processors(), folder)),
         "reference": to_data(context.samples.signature),
         "workspace": str(context.workspace.root),
-        "options": to_data(context.options.get(route.id)),
-        "device": context.device,
-        "threads": processors(),
-        "log_dir": str(folder),
         "announced": to_data(tuple(candidates())),
     }
     limits = Limits(seconds=context.settings.timeout)
@@ -123,8 +117,8 @@ def main(request_file: str) -> None:
     enter_child()
     request = read_request(Path(request_file))
     registry = load_registry(announced_in(request))
-    route = registry.route(request["route"])
-    job = runner_job(request, registry)
+    call = call_from_data(request, registry)
+    route, job = registry.route(call.route), runner_job(call, registry)
     small, large = _feeds(SampleStore(Path(request["workspace"])), from_data(request["reference"], Signature))
     try:
         result = {"trial": to_data(observe(lambda: registry.ask("make_runner", job, route), small, large))}

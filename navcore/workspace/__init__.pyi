@@ -1,11 +1,11 @@
 from .atomic_files import (
-    PART as PART,
-    fresh_folder as fresh_folder,
-    move_contents as move_contents,
-    remove as remove,
-    size_of as size_of,
-    size_of_model as size_of_model,
+    is_private as is_private,
+    sweep as sweep,
+    whole_file as whole_file,
+    whole_folder as whole_folder,
+    write_bytes as write_bytes,
     write_json as write_json,
+    write_text as write_text,
 )
 from .digests import (
     digest as digest,
@@ -22,6 +22,13 @@ from .environment import (
 from .failures import (
     describe as describe,
     died as died,
+)
+from .file_trees import (
+    fresh_folder as fresh_folder,
+    move_contents as move_contents,
+    remove as remove,
+    size_of as size_of,
+    size_of_model as size_of_model,
 )
 from .folder import (
     PRIVATE as PRIVATE,

@@ -80,6 +80,4 @@ def _plugin_places() -> Iterator[Path]:
     from navcore.registry import load_registry
 
     for plugin in load_registry().plugins:
-        file = getattr(plugin.module, "__file__", None)
-        if file:
-            yield Path(file).parent if hasattr(plugin.module, "__path__") else Path(file)
+        yield from plugin.places

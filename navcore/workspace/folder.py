@@ -1,4 +1,4 @@
-"""The working folder: its layout, its marker and lock, and files that are written whole or not at all.
+"""The working folder: its layout, its marker and its lock.
 
 ::
 
@@ -21,7 +21,8 @@ from pathlib import Path
 import attrs
 
 from navcore.errors import WorkspaceError, WorkspaceLocked, WorkspaceNotOurs
-from navcore.workspace.atomic_files import remove, sync_folder, write_json
+from navcore.workspace.atomic_files import is_private, sweep, sync_folder, write_json
+from navcore.workspace.file_trees import remove
 from navcore.workspace.settings import valid_model_name
 
 DEFAULT_WORKDIR = "navigator_workdir"
@@ -75,13 +76,16 @@ def is_ours(root: Path) -> bool:
 def opened(root: Path, *, override: bool = False) -> Iterator[Workspace]:
     """The workspace at ``root``, made if it does not exist, locked until the block ends.
 
-    ``override`` empties it first. Raises :class:`WorkspaceNotOurs` for a folder that navcore did not make (nothing in
-    it is touched) and :class:`WorkspaceLocked`, naming the holder, while another run has it.
+    What killed writers left in it is swept away; ``override`` empties it first. Raises :class:`WorkspaceNotOurs` for a
+    folder that navcore did not make (nothing in it is touched) and :class:`WorkspaceLocked`, naming the holder, while
+    another run has it.
     """
     with locked(root):
         if override and root.exists():
             _empty(root)
-        yield _make(root)
+        workspace = _make(root)
+        sweep(root)
+        yield workspace
 
 
 @contextlib.contextmanager
@@ -139,7 +143,7 @@ def _holds_nothing(root: Path) -> bool:
     entries = list(root.iterdir())
     if entries != [private] or private.is_symlink() or not private.is_dir():
         return not entries
-    return all(entry.name.startswith(f".{MARKER}.") for entry in private.iterdir())
+    return all(is_private(entry) for entry in private.iterdir())
 
 
 def _holder(path: Path) -> str:

@@ -5,23 +5,51 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import attrs
 
-
-@attrs.frozen
 class Journal:
-    """What has been finished in a workspace, by key. Every call goes to the file; nothing is cached."""
+    """What has been finished in a workspace, by event and key, for one run that holds the workspace's lock.
 
-    path: Path
+    The file is read once, when something is first looked for. From then on what is appended goes to the file and to
+    what was read: nobody else appends while the lock is held. Threads may share a journal.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._last: dict[tuple[str, str], dict[str, Any]] | None = None
 
     def append(self, event: str, key: str, data: Mapping[str, Any]) -> None:
         """Append one event, on disk before this returns."""
         body = json.dumps({"event": event, "key": key, "data": data}, sort_keys=True, separators=(",", ":"))
-        line = f"{_checksum(body)} {body}\n".encode()
+        with self._lock:
+            self._write(f"{_checksum(body)} {body}\n".encode())
+            if self._last is not None:
+                self._last[event, key] = json.loads(body)["data"]  # as the next run will read it
+
+    def find(self, event: str, key: str) -> dict[str, Any] | None:
+        """The data last recorded for that event and key."""
+        with self._lock:
+            if self._last is None:
+                self._last = {(entry["event"], entry["key"]): entry["data"] for entry in self.entries()}
+            return self._last.get((event, key))
+
+    def entries(self) -> Iterator[dict[str, Any]]:
+        """Every whole line of the file, in order; a line whose checksum does not fit is passed over."""
+        try:
+            lines = self.path.read_bytes().splitlines()
+        except FileNotFoundError:
+            return
+        for line in lines:
+            checksum, _, body = line.decode("utf-8", "replace").partition(" ")
+            if body and checksum == _checksum(body):
+                yield json.loads(body)
+
+    def _write(self, line: bytes) -> None:
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:
             if self._ends_torn():
@@ -32,25 +60,6 @@ class Journal:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-    def find(self, event: str, key: str) -> dict[str, Any] | None:
-        """The data last recorded for that event and key."""
-        found = None
-        for entry in self.entries():
-            if entry["event"] == event and entry["key"] == key:
-                found = entry["data"]
-        return found
-
-    def entries(self) -> Iterator[dict[str, Any]]:
-        """Every whole line, in order; a line whose checksum does not fit is passed over."""
-        try:
-            lines = self.path.read_bytes().splitlines()
-        except FileNotFoundError:
-            return
-        for line in lines:
-            checksum, _, body = line.decode("utf-8", "replace").partition(" ")
-            if body and checksum == _checksum(body):
-                yield json.loads(body)
 
     def _ends_torn(self) -> bool:
         with open(self.path, "rb") as stream:

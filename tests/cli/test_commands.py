@@ -134,7 +134,7 @@ from click.testing import CliRunner
 from navcore.cli import main
 told = CliRunner().invoke(main, ["--help"]).output
 assert "doctor" in told and "inspect" in told, told
-heavy = {"numpy", "cattrs", "pluggy", "yaml", "rich", "navcore.registry", "navcore.api", "navcore.cli.running"}
+heavy = {"numpy", "cattrs", "pluggy", "yaml", "rich", "navcore.registry.registry", "navcore.api", "navcore.cli.running"}
 print(sorted(heavy & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -366,6 +366,15 @@ def test_formats_say_who_makes_and_runs_them_and_what_is_missing(shell: Shell) -
         "toy-accelerator": "there is no toy accelerator in this machine",
         "toy-oracle": None,
     }
+
+
+def test_a_route_that_is_declared_as_data_is_listed_like_any_other(shell: Shell) -> None:
+    (toy,) = (row for row in shell.data("plugins") if row["name"] == "toy")
+    assert {"toy:beta_from_alpha", "toy:gamma_from_beta"} <= set(toy["routes"])
+    made_by = {row["name"]: row["made_by"][0] for row in shell.data("formats") if row["made_by"]}
+    decorated, data = made_by["toy-beta"], made_by["toy-gamma"]
+    assert data == {**decorated, "route": "gamma_from_beta", "from": "toy-beta"}
+    assert "made by  gamma_from_beta from toy-beta (toy)" in shell.navcore("formats").stdout
 
 
 def test_plan_reads_no_data_and_needs_no_model(shell: Shell) -> None:

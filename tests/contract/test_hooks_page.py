@@ -15,8 +15,10 @@ import attrs
 import pytest
 
 import navcore
-from navcore.contract import formats, hookspecs, jobs, routes, signature as tensors
-from navcore.contract.routes import ROUTES_ATTRIBUTE, Hook
+from navcore.contract import decorators, formats, hookspecs, jobs, signature as tensors
+from navcore.contract.decorators import ROUTES_ATTRIBUTE
+from navcore.contract.route_checks import FIELDS_OF_HOOK
+from navcore.contract.routes import Hook, Route
 from navcore.registry.loading import load_registry
 from navcore.testing import toy
 from navcore.testing.conformance import examine
@@ -94,12 +96,12 @@ def test_the_signature_is_the_exact_one(hook: str) -> None:
 @pytest.mark.parametrize("hook", HOOKS)
 def test_the_decorator_is_there_with_every_argument_its_type_and_its_default(hook: str) -> None:
     told = declaration(section(hook, "Signature"), DECORATORS[hook])
-    assert told.parameters == inspect.signature(getattr(routes, DECORATORS[hook])).parameters
+    assert told.parameters == inspect.signature(getattr(decorators, DECORATORS[hook])).parameters
 
 
 def test_every_argument_of_a_decorator_is_explained() -> None:
     found = re.findall(r"^\| `(\w+)` \|", section("index", "Routes"), re.MULTILINE)
-    taken = [inspect.signature(getattr(routes, name)).parameters for name in DECORATORS.values()]
+    taken = [inspect.signature(getattr(decorators, name)).parameters for name in DECORATORS.values()]
     assert set(found) == {name for parameters in taken for name in parameters}
 
 
@@ -152,10 +154,27 @@ def test_what_two_plugins_have_to_agree_on_is_listed() -> None:
     assert set(re.findall(r"`(\w+)`", told.group(1))) == set(navcore.Format.ONNX.description()) - {"name"}
 
 
+def declared_by(space: Mapping[str, Any]) -> list[Route]:
+    """The routes of a module's names, first those of its decorators, then those that are data."""
+    decorated = [route for value in space.values() for route in getattr(value, ROUTES_ATTRIBUTE, ())]
+    return [*decorated, *space.get("routes", ())]
+
+
 @pytest.mark.parametrize("hook", HOOKS)
 def test_the_toy_plugin_implements_it(hook: str) -> None:
-    declared = [route for value in vars(toy).values() for route in getattr(value, ROUTES_ATTRIBUTE, ())]
-    assert hook in {route.hook for route in declared}
+    assert hook in {route.hook for route in declared_by(vars(toy))}
+
+
+def test_the_toy_plugin_declares_routes_in_both_ways() -> None:
+    assert {route.is_answered for route in declared_by(vars(toy))} == {True, False}
+
+
+def test_the_fields_of_a_route_are_those_that_each_decorator_takes_and_two_more() -> None:
+    text = section("index", "Routes as data")
+    told = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", text.partition("| Hook |")[2], re.MULTILINE))
+    assert {hook: tuple(re.findall(r"`(\w+)`", fields)) for hook, fields in told.items()} == FIELDS_OF_HOOK
+    written = {field.alias for field in attrs.fields(Route)} - {"function", "owner", "distribution", "version"}
+    assert written == {"hook", "name"}.union(*FIELDS_OF_HOOK.values())
 
 
 @pytest.mark.parametrize(
@@ -165,33 +184,50 @@ def test_what_is_said_to_be_the_toys_is(title: str, function: Any) -> None:
     assert examples(section("make_runner", title)) == [inspect.getsource(function)]
 
 
+def test_the_route_that_is_said_to_be_the_toys_is() -> None:
+    shown = examples(section("index", "Routes as data"))[-1]
+    assert shown.strip() in Path(toy.__file__).read_text()
+    assert inspect.getsource(toy.convert) in shown
+
+
 def test_the_examples_are_python() -> None:
     for page in PAGES.values():
         for example in examples(page):
             ast.parse(example)
 
 
-def test_the_complete_plugin_declares_what_it_says() -> None:
-    (example,) = examples(section("index", "A complete plugin"))
-    space: dict[str, object] = {"__name__": "nav_openvino"}
-    exec(compile(example, "docs/hooks/index.md", "exec"), space)
-    declared = [route for value in space.values() for route in getattr(value, ROUTES_ATTRIBUTE, ())]
+@pytest.mark.parametrize("title", ["A complete plugin", "Routes as data"])
+def test_the_complete_plugin_declares_what_it_says_in_either_way(title: str) -> None:
+    (complete,) = examples(section("index", "A complete plugin"))
+    as_data = complete.partition("@converter")[0] + examples(section("index", "Routes as data"))[0]
+    space: dict[str, Any] = {"__name__": "nav_openvino"}
+    exec(compile(complete if title == "A complete plugin" else as_data, "docs/hooks/index.md", "exec"), space)
+    declared = declared_by(space)
     assert [(route.hook, route.source, str(route.target), route.runtime) for route in declared] == [
         ("convert", "onnx", "openvino", ""),
         ("make_runner", "openvino", "None", "openvino-cpu"),
     ]
+    assert [route.options for route in declared] == [space["Options"], None]
+
+
+def shown(page: str, title: str) -> list[str]:
+    """The examples under a heading that a page may have."""
+    return examples(section(page, title)) if f"\n## {title}\n" in PAGES[page] else []
 
 
 @pytest.fixture
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The examples of the four pages and the wrapper's, as one installed plugin beside the toy."""
-    parts = [example for hook in HOOKS for example in examples(section(hook, "Example"))]
+    """The examples of the four pages as one installed plugin, beside the toy and the wrapper of the index."""
+    parts = [example for hook in HOOKS for title in ("Example", "As data") for example in shown(hook, title)]
     module = "tiny_of_the_pages"
-    (tmp_path / f"{module}.py").write_text("\n\n".join([*parts, *examples(section("index", "Wrapping a hook"))]))
+    (tmp_path / f"{module}.py").write_text("\n\n".join(parts))
+    (wrapper,) = examples(section("index", "Wrapping a hook"))
+    (tmp_path / f"{module}_watched.py").write_text(wrapper)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("NAVCORE_EXTRA_PLUGINS", f"toy=navcore.testing.toy,tiny={module}")
+    monkeypatch.setenv("NAVCORE_EXTRA_PLUGINS", f"toy=navcore.testing.toy,tiny={module},watch={module}_watched")
     monkeypatch.setenv("NAVCORE_DISABLE_PLUGINS", "torch,onnx,tensorflow,trt,openvino,trace")
-    monkeypatch.delitem(sys.modules, module, raising=False)
+    for name in (module, f"{module}_watched"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     return "tiny"
 
 
@@ -200,6 +236,7 @@ def test_the_examples_are_a_plugin_that_answers_every_hook(tiny: str) -> None:
     assert found is not None
     assert found.problem == ""
     assert {route.hook for route in found.routes} == set(HOOKS)
+    assert [route.name for route in found.routes if route.hook == "convert"] == ["tiny_from_alpha", "tiny_by_hook"]
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""A declaration records what a function offers, leaves the function as it is, and is refused when it cannot work."""
+"""A route is a value: what it is called, what it brings, and who is to blame."""
 
 from __future__ import annotations
 
@@ -7,125 +7,57 @@ from typing import Any
 import attrs
 import pytest
 
-from navcore.contract.formats import Format
-from navcore.contract.routes import ROUTES_ATTRIBUTE, Route, converter, exporter, profiler, runner
+from navcore.contract.formats import Format, RuntimeProvider
+from navcore.contract.routes import Route
 from navcore.errors import PluginError
 
 LIVE = Format("live")
-X = Format("x", filename="model.x")
+X = Format("my-x", filename="model.x")
 
 
-@attrs.frozen
-class Options:
-    fp16: bool = False
+@pytest.mark.parametrize(
+    ("declared", "name"),
+    [
+        ({"hook": "export_model", "source": LIVE, "target": X}, "my_x_from_live"),
+        ({"hook": "convert", "source": "torch-exportedprogram", "target": X}, "my_x_from_torch_exportedprogram"),
+        ({"hook": "make_runner", "source": X, "runtime": "my-cpu"}, "run_my_cpu"),
+        ({"hook": "make_runner", "source": X, "runtime": RuntimeProvider.CPU}, "run_CPUExecutionProvider"),
+        ({"hook": "profile"}, "profile"),
+        ({"hook": "convert", "name": "by_the_detour", "source": "onnx", "target": X}, "by_the_detour"),
+    ],
+)
+def test_without_a_name_it_is_called_as_its_function_would_be(declared: Any, name: str) -> None:
+    assert Route(**declared).name == name
 
 
-def declared(function: Any) -> list[Route]:
-    return list(getattr(function, ROUTES_ATTRIBUTE))
+def test_it_starts_from_a_format_or_from_the_name_of_one_and_brings_the_formats_that_are_values() -> None:
+    both, one = Route(hook="convert", source=LIVE, target=X), Route(hook="convert", source="live", target=X)
+    assert both.source == one.source == "live"
+    assert (both.formats, one.formats) == ((LIVE, X), (X,))
+    assert both == one
+    assert hash(both) == hash(one)
 
 
-def why_not() -> str | None:
-    return "no device"
+def test_a_runtime_is_a_plain_text() -> None:
+    route = Route(hook="make_runner", source=X, runtime=RuntimeProvider.CPU)
+    assert type(route.runtime) is str
+    assert route.runtime == "CPUExecutionProvider"
 
 
-def test_an_exporter() -> None:
-    @exporter(LIVE, X, options=Options, cost=2.0, default=False, available=why_not, isolation="fork")
-    def x_from_live(job: Any) -> None: ...
-
-    (route,) = declared(x_from_live)
-    assert (route.name, route.hook, route.source, route.goal) == ("x_from_live", "export_model", "live", X)
-    assert (route.cost, route.default, route.options, route.isolation) == (2.0, False, Options, "fork")
-    assert route.available is why_not
-    assert route.formats == (LIVE, X)
-    assert route.function is x_from_live
-
-
-def test_a_converter_of_a_format_that_another_plugin_declares() -> None:
-    @converter("onnx", X)
-    def x_from_onnx(job: Any) -> None: ...
-
-    (route,) = declared(x_from_onnx)
-    assert (route.hook, route.source, route.goal, route.formats) == ("convert", "onnx", X, (X,))
-    assert (route.cost, route.default, route.options, route.isolation) == (1.0, True, None, "caller")
-
-
-def test_a_runner_of_several_formats_is_a_route_for_each() -> None:
-    @runner(X, "onnx", runtime="cpu")
-    def run(job: Any) -> Any: ...
-
-    routes = declared(run)
-    assert [(route.hook, route.source, route.runtime) for route in routes] == [
-        ("make_runner", "x", "cpu"),
-        ("make_runner", "onnx", "cpu"),
-    ]
-    assert [attrs.evolve(route, owner="p").id for route in routes] == ["p:run[x]", "p:run[onnx]"]
-
-
-def test_a_profiler_is_about_no_format() -> None:
-    @profiler(available=why_not)
-    def clock(job: Any) -> Any: ...
-
-    (route,) = declared(clock)
-    assert (route.hook, route.source, route.available) == ("profile", "", why_not)
-    with pytest.raises(PluginError, match="makes no format"):
-        _ = route.goal
-
-
-def test_the_function_stays_a_function() -> None:
-    def x_from_onnx(job: Any) -> Any:
-        return job * 2
-
-    assert converter("onnx", X)(x_from_onnx) is x_from_onnx
-    assert x_from_onnx(21) == 42
-
-
-def test_declarations_stand_side_by_side() -> None:
-    @converter("a", X)
-    @converter("b", X)
-    def x_from_either(job: Any) -> None: ...
-
-    assert [route.source for route in declared(x_from_either)] == ["b", "a"]
+def test_the_id_of_a_runner_has_the_format_that_it_runs() -> None:
+    assert Route(hook="convert", source="a", target=X, owner="p").id == "p:my_x_from_a"
+    assert Route(hook="make_runner", source=X, runtime="r", owner="p").id == "p:run_r[my-x]"
 
 
 def test_the_line_of_blame() -> None:
-    route = Route("run", "make_runner", print, owner="p", distribution="nav-p", version="1.2")
+    route = Route(hook="make_runner", name="run", owner="p", distribution="nav-p", version="1.2")
     assert route.who == "nav-p 1.2 (run)"
     assert attrs.evolve(route, distribution="", version="").who == "p (run)"
 
 
-class Plain:
-    fp16 = False
-
-
-@attrs.frozen
-class Bare:
-    fp16: bool
-
-
-@attrs.frozen
-class Impossible:
-    level: int = attrs.field(default=0, validator=attrs.validators.ge(1))
-
-
-@pytest.mark.parametrize(
-    ("options", "told"),
-    [
-        (Plain, "is not an attrs class"),
-        (Bare, "have no default for: fp16"),
-        (Impossible, "refuse their own defaults"),
-    ],
-)
-def test_options_have_to_work_without_a_word_from_the_user(options: type, told: str) -> None:
-    with pytest.raises(PluginError, match=told):
-        converter("onnx", X, options=options)(lambda job: None)
-
-
-@pytest.mark.parametrize("cost", [-1.0, float("nan"), float("inf")])
-def test_a_cost_has_to_be_comparable(cost: float) -> None:
-    with pytest.raises(PluginError, match="Give a finite number"):
-        converter("onnx", X, cost=cost)(lambda job: None)
-
-
-def test_a_runner_runs_something() -> None:
-    with pytest.raises(PluginError, match="names no format"):
-        runner(runtime="cpu")
+def test_one_that_is_only_declared_has_no_function() -> None:
+    declared = Route(hook="convert", source="onnx", target=X)
+    assert not declared.is_answered
+    with pytest.raises(PluginError, match="This route is only declared"):
+        declared.function("job")
+    assert attrs.evolve(declared, function=print).is_answered

@@ -19,7 +19,8 @@ class Convolutions(torch.nn.Module):
         self.head = torch.nn.Linear(8, 5)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        return self.head(self.body(image).mean((2, 3)))
+        result: torch.Tensor = self.head(self.body(image).mean((2, 3)))
+        return result
 
 
 class Keywords(torch.nn.Module):

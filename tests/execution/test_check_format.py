@@ -126,13 +126,21 @@ class TestMeasuringElsewhere:
             told: list[nav.Event] = []
             package = run_toy(targets="toy-alpha", progress=told.append, **arguments)
             ended = [one for one in told if one.stage == "checking" and one.status and "alpha" in one.subject]
-            return package.results[1].runtimes[0].machine, ended[0].reused
+            row = package.results[1].runtimes[0]
+            assert any("another machine" in note for note in row.notes) == (row.machine != "")
+            return row.machine, ended[0].reused
 
         assert measured(executor=elsewhere) == ("another machine", False)
         assert measured(executor=elsewhere) == ("another machine", True)
         assert measured() == ("", False)
         assert measured() == ("", True)
         assert measured(executor=elsewhere) == ("another machine", True)
+
+    def test_the_live_source_is_measured_at_home_once(self, run_toy: Run, elsewhere: Executor) -> None:
+        told: list[nav.Event] = []
+        for _ in range(2):
+            run_toy(targets="toy-alpha", progress=told.append, executor=elsewhere)
+        assert [one.reused for one in told if one.subject == "toy-live/toy-eager" and one.status] == [False, True]
 
     def test_an_executor_that_is_gone_is_one_sentence(self, run_toy: Run) -> None:
         with ProcessPoolExecutor(1) as pool:

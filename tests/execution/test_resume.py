@@ -35,6 +35,20 @@ def test_a_finished_run_is_not_done_again(finished: Any, run_toy: Run, journalle
     assert all(event.reused for event in ended)
 
 
+def test_a_run_reads_the_journal_once(run_toy: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[Path] = []
+    entries = Journal.entries
+
+    def noted(journal: Journal) -> Any:
+        reads.append(journal.path)
+        return entries(journal)
+
+    monkeypatch.setattr(Journal, "entries", noted)
+    for number in (1, 2):
+        run_toy()
+        assert len(reads) == number
+
+
 def test_other_tolerances_only_verify_again(finished: Any, run_toy: Run, journalled: Count) -> None:
     before = journalled(finished)
     again = run_toy(atol=1e-3)
@@ -165,16 +179,16 @@ import navcore as nav
 from navcore.workspace.journal import Journal
 from navcore.testing import toy
 
-left, record = int(sys.argv[2]), Journal.record
+left, append = int(sys.argv[2]), Journal.append
 
-def recorded(self, *arguments):
+def appended(self, *arguments):
     global left
-    record(self, *arguments)
+    append(self, *arguments)
     left -= 1
     if left == 0:
         os.kill(os.getpid(), signal.SIGKILL)
 
-Journal.record = recorded
+Journal.append = appended
 nav.run(
     toy.ToyModel(mischief={"beta": "numbers"}), toy.dataloader(), targets="toy-beta", workdir=sys.argv[1],
     profiler="toy", profiler_config=nav.ProfilerConfig(measurement_mode="count_windows", measurement_request_count=5),

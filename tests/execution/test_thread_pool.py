@@ -30,7 +30,7 @@ import json, os, signal, time
 from pathlib import Path
 
 from navcore.contract.jobs import Runner
-from navcore.contract.routes import runner
+from navcore.contract.decorators import runner
 from navcore.testing.toy import ALPHA
 
 PLACE = Path(__file__).parent / "place"

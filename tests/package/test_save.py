@@ -32,7 +32,7 @@ def test_a_package_holds_models_configs_logs_status_and_samples(packed: Path) ->
 
 def test_what_else_lies_in_the_workspace_is_not_packed(finished: Any, tmp_path: Path) -> None:
     (finished.workspace / "secret.txt").write_text("x")
-    (finished.workspace / "toy-alpha" / ".config.yaml.123.part").write_text("x")
+    (finished.workspace / "toy-alpha" / ".nav-0123456789ab-0123456789ab.part").write_text("x")
     (finished.workspace / "toy-alpha" / "link").symlink_to("/etc/hostname")
     nav.save(finished, tmp_path / "x.nav")
     assert not any("secret" in name or ".part" in name or "link" in name for name in members(tmp_path / "x.nav"))

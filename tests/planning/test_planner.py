@@ -30,14 +30,14 @@ def way(
     """A route of the plugin ``owner``, whose distribution is ``nav-<owner>`` 1.0."""
     hook: Hook = "export_model" if str(source) == "live" else "convert"
     return Route(
-        name or f"{target}_from_{source}".replace("-", "_"), hook, print, str(source), target,
+        name=name or f"{target}_from_{source}".replace("-", "_"), hook=hook, source=str(source), target=target,
         cost=cost, default=default, owner=owner, distribution=f"nav-{owner}", version="1.0",
     )  # fmt: skip
 
 
 def runs(format: Format, runtime: str, owner: str = "p", *, cost: float = 1.0, default: bool = True) -> Route:
     return Route(
-        f"run_{runtime}", "make_runner", print, format.name, runtime=runtime,
+        name=f"run_{runtime}", hook="make_runner", source=format.name, runtime=runtime,
         cost=cost, default=default, owner=owner, distribution=f"nav-{owner}", version="1.0",
     )  # fmt: skip
 

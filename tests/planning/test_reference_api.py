@@ -11,7 +11,7 @@ import pytest
 from navcore.contract.formats import Format, JitType, TensorRTPrecision
 from navcore.contract.routes import Route
 from navcore.errors import OptionError
-from navcore.planning.reference_api import chosen_targets, engine_options, texts
+from navcore.planning.reference_api import chosen_targets, engine_options, reference_arguments, texts
 from navcore.registry.registry import Plugin, Registry
 
 
@@ -26,12 +26,8 @@ class OtherOptions:
     opset: int = 17
 
 
-def _made(job: Any) -> None:
-    raise AssertionError("a translation runs nothing")
-
-
 def _route(target: Format, options: type, *, default: bool = True) -> Route:
-    return Route("make", "convert", _made, "x", target, options=options, formats=(target,), owner="p", default=default)
+    return Route(hook="convert", name="make", source="x", target=target, options=options, owner="p", default=default)
 
 
 ONNX = Format("onnx")
@@ -116,3 +112,31 @@ def test_engine_options_go_to_the_targets_that_take_them() -> None:
 def test_an_option_that_no_target_takes_is_said_to_have_no_effect(caplog: pytest.LogCaptureFixture) -> None:
     assert engine_options(REGISTRY, {"max_workspace_size": 5}, ("onnx",), plugin="nav_p") == {}
     assert "max_workspace_size concerns TensorRT, and no target takes it" in caplog.text
+
+
+@pytest.fixture
+def _installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("navcore.registry.load_registry", lambda: REGISTRY)
+
+
+@pytest.mark.usefixtures("_installed")
+def test_everything_becomes_arguments_of_run() -> None:
+    assert reference_arguments(
+        "nav_p",
+        ("ts", "onnx", "trt"),
+        jit_types="trace",
+        precisions=TensorRTPrecision.FP16,
+        runtimes="CPUExecutionProvider",
+        opset=13,
+        engines={"max_workspace_size": 5, "precision_mode": None},
+    ) == {
+        "targets": ("ts-trace", "onnx", "trt-fp16"),
+        "options": {"trt-fp16": {"max_workspace_size": 5}, "onnx": {"opset": 13}},
+        "runtimes": {"onnx": ("CPUExecutionProvider",)},
+    }
+
+
+@pytest.mark.usefixtures("_installed")
+def test_what_is_not_said_is_left_to_run() -> None:
+    assert reference_arguments("nav_p", None) == {"targets": None}
+    assert reference_arguments("nav_p", ONNX, engines={"max_workspace_size": None}) == {"targets": ("onnx",)}

@@ -30,7 +30,7 @@ SPLIT = Format("split", suffixes=(".split",), files=lambda path: (path, path.wit
 @pytest.fixture(scope="module")
 def registry() -> Registry:
     formats = (toy.TOY, toy.ALPHA, toy.BETA, INT8, FOLDER, SPLIT)
-    routes = tuple(Route("run", "make_runner", print, f.name, formats=(f,), owner="toy") for f in formats)
+    routes = tuple(Route(hook="make_runner", name="run", source=f, owner="toy") for f in formats)
     fine = Plugin("toy", "nav-toy", "1.0", "toy", module=sys, routes=routes)
     broken = Plugin("other", "nav-other", "1.0", "nav_other", problem="ModuleNotFoundError: No module named 'other'")
     return Registry((fine, broken), load_registry().hooks)
@@ -175,7 +175,7 @@ def test_a_dataloader_and_a_model_without_data_leave_all_as_it_is(dataloader: An
 
 def test_a_folder_whose_name_says_nothing_is_recognised_by_what_is_in_it(tmp_path: Path) -> None:
     saved = Format("saved", filename="model.saved", recognises=lambda path: (path / "graph.pb").is_file())
-    route = Route("run_saved", "make_runner", lambda job: None, "saved", runtime="r", formats=(saved,))
+    route = Route(hook="make_runner", name="run_saved", source=saved, runtime="r")
     registry = Registry((Plugin("p", "p", "1", "p", module=ModuleType("p"), routes=(route,)),), hooks=None)
     (tmp_path / "anything").mkdir()
 

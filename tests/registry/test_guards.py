@@ -16,7 +16,7 @@ WHO = "nav-p 2.1 (route)"
 
 
 def route(function: Callable[..., Any], hook: Hook = "convert", name: str = "route") -> Route:
-    return Route(name, hook, function, "onnx", owner="p", distribution="nav-p", version="2.1")
+    return Route(hook=hook, name=name, function=function, source="onnx", owner="p", distribution="nav-p", version="2.1")
 
 
 def ask(function: Callable[..., Any], hook: Hook = "convert") -> Any:

@@ -7,10 +7,8 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from textwrap import dedent
 from typing import Any
 
-import attrs
 import pytest
 
 from navcore.contract.formats import Format, Live
@@ -19,75 +17,9 @@ from navcore.errors import PluginError, UnknownFormat
 from navcore.registry.loading import load_registry
 from navcore.registry.registry import Plugin, Registry
 
+from .plugin_place import Place, small
+
 pytestmark = pytest.mark.processes
-
-SMALL = """
-'''nav-{name}: a small plugin.'''
-from navcore import Format, converter
-{upper} = Format("{name}", filename="model.{name}")
-@converter("onnx", {upper})
-def {name}_from_onnx(job): ...
-"""
-
-
-def small(name: str) -> str:
-    return SMALL.format(name=name, upper=name.upper())
-
-
-@attrs.frozen
-class Place:
-    """A folder on the path, with distributions as an installer leaves them, and a Python that looks there first."""
-
-    path: Path
-
-    def install(
-        self, distribution: str, source: str, *, name: str = "", group: str = "navcore.v1", version: str = "1.0"
-    ) -> None:
-        """Distribution ``nav-x`` with the module ``nav_x``, registered as ``x`` unless ``name`` says otherwise."""
-        module = distribution.replace("-", "_")
-        (self.path / f"{module}.py").write_text(dedent(source))
-        info = self.path / f"{module}-{version}.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
-        entry = name or distribution.removeprefix("nav-")
-        (info / "entry_points.txt").write_text(f"[{group}]\n{entry} = {module}\n")
-
-    def see(self, expression: str, *, before: str = "", **environment: str) -> Any:
-        """The JSON of an expression over ``registry`` and ``plugins`` (by distribution), in a fresh process."""
-        code = (
-            "import json, navcore\n"
-            "from navcore.registry import load_registry\n"
-            "registry = load_registry()\n"
-            "plugins = {plugin.distribution: plugin for plugin in registry.plugins}\n"
-            f"{dedent(before)}\n"
-            f"print()\nprint(json.dumps({expression}))"
-        )
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith("NAVCORE_")}
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            env={**inherited, "PYTHONPATH": str(self.path), **environment},
-            cwd=self.path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout.splitlines()[-1])
-
-    def problem(self, distribution: str, **environment: str) -> str:
-        """Why that plugin is not usable; its neighbour ``nav-fine`` has to be usable all the same."""
-        self.install("nav-fine", small("fine"))
-        problem, neighbour = self.see(
-            f"[plugins[{distribution!r}].problem, plugins['nav-fine'].loaded]", before="", **environment
-        )
-        assert neighbour
-        assert isinstance(problem, str)
-        return problem
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
 
 
 def test_an_installed_plugin_brings_its_routes_and_formats(place: Place) -> None:
@@ -396,7 +328,6 @@ def test_a_wrapper_that_fails_is_named_and_not_the_plugin_that_it_wraps(place: P
 @pytest.mark.parametrize(
     ("source", "told"),
     [
-        ("@hookimpl\ndef convert(job, route): return 'mine'", "implements the hook convert for every route"),
         (
             "@hookimpl(wrapper=True)\ndef transform(job): yield",
             "There is no hook 'transform' to wrap. Hooks: export_model",
@@ -408,15 +339,22 @@ def test_a_wrapper_that_fails_is_named_and_not_the_plugin_that_it_wraps(place: P
         ("@hookimpl(wrapper=True)\ndef convert(job): ...", "convert is not a generator function of 'job' and 'route'"),
     ],
 )
-def test_a_hook_implementation_that_no_plan_can_choose_is_refused(place: Place, source: str, told: str) -> None:
+def test_a_wrapper_that_could_not_be_called_is_refused(place: Place, source: str, told: str) -> None:
     place.install("nav-thief", "from navcore import hookimpl\n" + source)
     assert told in place.problem("nav-thief")
 
 
 def test_a_planned_route_that_nobody_answers_is_an_error() -> None:
-    stranger = Route("nothing", "convert", print, owner="nobody", distribution="nav-nobody", version="1")
+    stranger = Route(hook="convert", name="nothing", owner="nobody", distribution="nav-nobody", version="1")
     with pytest.raises(PluginError, match=r"nav-nobody 1 \(nothing\): No plugin answered the hook convert"):
         load_registry().ask("convert", None, stranger)
+
+
+def test_routes_and_formats_are_worked_out_once(place: Place) -> None:
+    place.install("nav-small", small("small"))
+    once = "[registry.routes is registry.routes, registry.formats is registry.formats, found]"
+    found = "found = registry.route(registry.routes[0].id) is registry.routes[0] and registry.formats[0] is "
+    assert place.see(once, before=found + "registry.format(registry.formats[0].name)") == [True, True, True]
 
 
 def test_lookups_that_find_nothing_say_so() -> None:
@@ -449,7 +387,7 @@ def _never() -> Any:
     ],
 )
 def test_a_probe_answers_with_a_reason_whatever_it_does(probe: Any, reason: str) -> None:
-    route = Route("f", "convert", print, available=probe, distribution="nav-p", version="1")
+    route = Route(hook="convert", name="f", available=probe, distribution="nav-p", version="1")
     assert load_registry().unavailable(route) == reason
 
 
@@ -466,7 +404,7 @@ def _live(name: str, kind: type) -> Format:
 
 def test_a_model_of_two_frameworks_belongs_to_the_more_derived_one() -> None:
     formats = (_live("a-framework", Framework), _live("z-on-top", OnTop))
-    routes = tuple(Route(f.name, "make_runner", print, f.name, formats=(f,), owner="p") for f in formats)
+    routes = tuple(Route(hook="make_runner", name=f.name, source=f, owner="p") for f in formats)
     plugin = Plugin("p", "nav-p", "1", "p", module=sys, routes=routes)
     registry = Registry((plugin,), load_registry().hooks)
     found = [registry.live_format(model) for model in (OnTop(), Framework(), object())]

@@ -41,7 +41,7 @@ class Picky:
 
 
 @attrs.frozen
-class RunContext:
+class Session:
     threads: int | None = None
 
 
@@ -53,7 +53,14 @@ FORMATS = (ONNX, SCRIPT, TRACE)
 
 def _makes(name: str, target: Format, options: type | None) -> Route:
     return Route(
-        name, "export_model", print, "live", target, options=options, owner="p", distribution="nav-p", version="1"
+        hook="export_model",
+        name=name,
+        source="live",
+        target=target,
+        options=options,
+        owner="p",
+        distribution="nav-p",
+        version="1",
     )
 
 
@@ -64,7 +71,7 @@ ROUTES = (
     _makes("trace", TRACE, Picky),
     _makes("plain", TRACE, None),
     *(
-        Route("run", "make_runner", print, source, runtime=runtime, options=RunContext, owner=runtime)
+        Route(hook="make_runner", name="run", source=source, runtime=runtime, options=Session, owner=runtime)
         for source in ("onnx", "ts-script", "ts-trace")
         for runtime in ("cpu", "gpu")
     ),
@@ -94,7 +101,7 @@ def test_a_format_serves_as_key_as_well_as_its_name() -> None:
 
 def test_a_target_with_a_runtime_means_what_runs_it_there() -> None:
     options = settled({"onnx/cpu": {"threads": 2}, "ts/gpu": {"threads": 3}})
-    told = {identity: value.threads for identity, value in options.items() if isinstance(value, RunContext)}
+    told = {identity: value.threads for identity, value in options.items() if isinstance(value, Session)}
     assert told == {
         "cpu:run[onnx]": 2,
         "gpu:run[onnx]": None,

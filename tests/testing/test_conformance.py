@@ -211,6 +211,55 @@ def test_a_plugin_without_a_fault_passes_every_check(install: Install) -> None:
     assert {finding.check for finding in findings if finding.verdict == "ok"} == set(CHECK_NAMES)
 
 
+AS_DATA = {
+    '@converter("toy-alpha", STORED, options=Options, available=why_not)\ndef sample_from_alpha(job):': (
+        "@hookimpl\ndef convert(job, route):"
+    ),
+    '@exporter(TOY, DIRECT, isolation="fork")\ndef sample_from_toy(job):': "@hookimpl\ndef export_model(job):",
+    '@runner(STORED, runtime="sample-runtime")\ndef run_sample(job):': "@hookimpl\ndef make_runner(job, route):",
+    "@profiler()\ndef sample_clock(job):": "@hookimpl\ndef profile(job, route):",
+    "from navcore import Format, Runner, converter, exporter, profiler, runner": (
+        "from navcore import Format, Route, Runner, hookimpl"
+    ),
+}
+ROUTES = """
+
+routes = (
+    Route(hook="convert", source="toy-alpha", target=STORED, options=Options, available=why_not),
+    Route(hook="export_model", source=TOY, target=DIRECT, isolation="fork"),
+    Route(hook="make_runner", source=STORED, runtime="sample-runtime"),
+    Route(hook="profile", name="sample_clock"),
+)
+"""
+
+
+def as_data(source: str) -> str:
+    """The same plugin, with its routes as data and plain implementations of the hooks."""
+    for decorated, plain in AS_DATA.items():
+        assert decorated in source
+        source = source.replace(decorated, plain)
+    return source + ROUTES
+
+
+def test_a_plugin_whose_routes_are_data_passes_the_same_checks(install: Install) -> None:
+    install(SOUND)
+    decorated = {case.check for case in cases("sample")}
+    install(as_data(SOUND))
+    findings = examine("sample")
+    assert not failed(findings)
+    assert {finding.check for finding in findings if finding.verdict == "ok"} == decorated == set(CHECK_NAMES)
+    assert {finding.route for finding in findings if finding.check in ("output_is_made", "closes")} == {
+        "sample_from_toy_alpha", "sample_direct_from_toy_live", "run_sample_runtime, sample",
+    }  # fmt: skip
+
+
+def test_a_fault_of_a_plugin_whose_routes_are_data_is_found_on_its_route(install: Install) -> None:
+    install(as_data(SOUND).replace(WRITE, f"content['factor'] *= 1.01; {WRITE}"))
+    (found,) = failed(examine("sample", checks=["product_agrees_with_the_source"]))
+    assert found.route == "sample_from_toy_alpha"
+    assert "relative L2" in found.reason
+
+
 def test_what_could_not_be_tried_says_why(install: Install) -> None:
     install(SOUND.replace("return None", "return 'no such device'"))
     skipped = {

@@ -109,7 +109,7 @@ def test_weights_have_names() -> None:
 
 
 def test_the_versions_behind_a_route_are_its_plugins_and_those_of_its_requirements() -> None:
-    behind = versions_behind(Route("f", "convert", print, distribution="navcore", version="9.9"))
+    behind = versions_behind(Route(hook="convert", distribution="navcore", version="9.9"))
     assert behind["navcore"] == "9.9"
     assert behind["python"] == platform.python_version()
     assert behind["numpy"] == version("numpy")
@@ -118,5 +118,5 @@ def test_the_versions_behind_a_route_are_its_plugins_and_those_of_its_requiremen
 
 
 def test_a_plugin_without_a_distribution_has_only_its_own_version() -> None:
-    behind = versions_behind(Route("f", "convert", print, distribution="NAVCORE_EXTRA_PLUGINS"))
+    behind = versions_behind(Route(hook="convert", distribution="NAVCORE_EXTRA_PLUGINS"))
     assert behind == {"NAVCORE_EXTRA_PLUGINS": "", "python": platform.python_version()}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from navcore.errors import OptionError, WorkspaceError, WorkspaceLocked, WorkspaceNotOurs
-from navcore.workspace.atomic_files import move_contents, remove, write_text
+from navcore.workspace.file_trees import move_contents, remove
 from navcore.workspace.folder import (
     DEFAULT_WORKDIR,
     Workspace,
@@ -84,7 +84,7 @@ def test_a_link_is_refused_even_to_a_workspace_of_ours(root: Path, tmp_path: Pat
 
 def test_a_folder_in_which_navcore_was_killed_before_it_set_its_marker_can_be_used(root: Path) -> None:
     (root / ".navcore").mkdir(parents=True)
-    (root / ".navcore" / ".marker.json.123.part").write_text("{")
+    (root / ".navcore" / ".nav-0123456789ab-0123456789ab.part").write_text("{")
     with opened(root):
         assert is_ours(root)
 
@@ -209,15 +209,6 @@ def test_the_path_of_a_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)
     assert workspace_path(None, "bert") == tmp_path / DEFAULT_WORKDIR / "bert.nav.workspace"
     assert workspace_path("here", "bert") == tmp_path / "here" / "bert.nav.workspace"
-
-
-def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    file = tmp_path / "file"
-    write_text(file, "first")
-    with pytest.raises(UnicodeEncodeError):
-        write_text(file, "\ud800")
-    assert file.read_text() == "first"
-    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_moving_replaces_files_and_folders(tmp_path: Path) -> None:

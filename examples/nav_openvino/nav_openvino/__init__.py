@@ -7,6 +7,8 @@ from nav_openvino.from_onnx import openvino_from_onnx
 from nav_openvino.from_torch import openvino_from_torch
 from nav_openvino.runtime import run_in_bf16, run_in_f32
 
+__version__ = "0.1.0"
+
 __all__ = [
     "OPENVINO",
     "Options",

@@ -12,6 +12,8 @@ from typing import Any
 
 import navcore
 
+__version__ = "0.1.0"
+
 NOTES = "nav_trace.log"
 
 

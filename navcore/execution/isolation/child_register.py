@@ -20,6 +20,7 @@ from navcore.execution.isolation.procfs import (
     machine_name,
     session_members,
 )
+from navcore.workspace import write_text
 
 RECORD = ".running.json"
 STOP = ".stop"
@@ -42,16 +43,13 @@ class ChildEntry:
 
 def register_child(folder: Path, record: ChildEntry) -> None:
     """Write ``folder/.running.json``, which is there as long as the child runs."""
-    private = folder / f"{RECORD}.{os.getpid()}"
-    private.write_text(json.dumps(attrs.asdict(record)))
-    os.replace(private, folder / RECORD)
+    write_text(folder / RECORD, json.dumps(attrs.asdict(record)))
 
 
 def unregister_child(folder: Path) -> None:
     """Forget a child that has ended."""
-    for path in (folder / RECORD, folder / f"{RECORD}.{os.getpid()}"):
-        with contextlib.suppress(OSError):
-            path.unlink()
+    with contextlib.suppress(OSError):
+        (folder / RECORD).unlink()
 
 
 def reap_orphans(folder: Path) -> list[int]:

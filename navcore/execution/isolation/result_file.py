@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +12,7 @@ import attrs
 
 from navcore.errors import InputError
 from navcore.execution.isolation.procfs import own_peak_memory
+from navcore.workspace import sweep, write_bytes
 
 RESULT = "result.json"
 REQUEST = "request.json"
@@ -48,7 +46,7 @@ def write_result(folder: Path, result: Mapping[str, Any], *, done: bool = False)
     said = {"done": done, "peak_memory": own_peak_memory(), "result": dict(result)}
     rest = b'", ' + json.dumps(said).encode()[1:] + b"\n"
     digest = hashlib.sha256(rest).hexdigest().encode()
-    _write_whole(Path(folder) / RESULT, _PREFIX + digest + rest)
+    write_bytes(Path(folder) / RESULT, _PREFIX + digest + rest)
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:
@@ -103,7 +101,7 @@ def write_request(folder: Path, request: Mapping[str, Any]) -> Path:
     Raises TypeError or ValueError when the request is not plain JSON data.
     """
     path = Path(folder) / REQUEST
-    _write_whole(path, json.dumps(dict(request), indent=1).encode() + b"\n")
+    write_bytes(path, json.dumps(dict(request), indent=1).encode() + b"\n")
     return path
 
 
@@ -126,20 +124,4 @@ def remove_results(folder: Path) -> None:
 
 def remove_half_written(folder: Path) -> None:
     """Remove what a killed writer did not get to rename."""
-    for path in Path(folder).glob(f".{RESULT}.*"):
-        path.unlink(missing_ok=True)
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write under a private name, fsync, rename: a reader sees the old file or the new one, never a part."""
-    private = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    try:
-        with open(private, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(private, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            private.unlink()
-        raise
+    sweep(Path(folder))

@@ -7,7 +7,7 @@ from pathlib import Path
 import attrs
 
 from navcore.contract import Artifact, ExportJob, Route
-from navcore.execution import check_runtime, make, processors
+from navcore.execution import built_artifact, check_runtime, make, processors
 from navcore.planning import Check, Step
 from navcore.testing.checks.products import runners_of
 from navcore.testing.ground import Ground, Ready
@@ -108,11 +108,11 @@ def _converted_garbage(ground: Ground, ready: Ready, route: Route) -> Failure | 
     context = ready.context
     artifact = attrs.evolve(ready.artifact, path=_garbage(ground, ready.artifact, route))
     key = f"conformance garbage {route.id}"
-    built = make(context, Step(route, artifact.format, route.goal), artifact, key, processors())
+    step = Step(route, artifact.format, route.goal)
+    built = make(context, step, artifact, key, processors())
     if built.made is None:
         return built.outcome.failure
-    path = context.workspace.format_folder(route.goal.name) / route.goal.filename
-    product = Artifact(route.goal, artifact.signature, path, None, built.made.calling, built.made.facts)
+    product = built_artifact(context, step, artifact, built)
     failures = [
         check_runtime(context, product, key, Check(route.goal, one.runtime, one)).row
         for one in runners_of(ground, route.goal)

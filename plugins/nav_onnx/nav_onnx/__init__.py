@@ -11,6 +11,8 @@ from nav_onnx.model_file import ONNX, copy_model, element_types, load_model, mod
 from nav_onnx.runtime import run_on_cpu, run_on_cuda, run_on_tensorrt
 from nav_onnx.session import RuntimeOptions
 
+__version__ = "0.1.0"
+
 __all__ = [
     "ONNX",
     "ONNX_BF16",

@@ -136,7 +136,8 @@ def element_types(path: Path) -> frozenset[str]:
     tensors, nodes = tensors_and_nodes(read_proto(path))
     found = {tensor.data_type for tensor in tensors}
     found |= {one.i for node in nodes if node.op_type == "Cast" for one in node.attribute if one.name == "to"}
-    return frozenset(numpy_name(name) for name, number in TensorProto.DataType.items() if number in found)
+    known = {name for name, number in TensorProto.DataType.items() if number in found - {TensorProto.UNDEFINED}}
+    return frozenset(map(numpy_name, known))
 
 
 def check_model(path: Path) -> None:

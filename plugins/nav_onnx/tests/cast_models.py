@@ -29,9 +29,9 @@ SAMPLE = {"x": drawn(3, 4)}
 
 def node(op: str, inputs: str, outputs: str, **attributes: Any) -> onnx.NodeProto:
     """A node named for its first output; ``_`` is an input or output that is left out."""
-    names = [[("" if name == "_" else name) for name in text.split()] for text in (inputs, outputs)]
+    taken, made = [[("" if name == "_" else name) for name in text.split()] for text in (inputs, outputs)]
     domain = attributes.pop("domain", "")
-    return helper.make_node(op, *names, name=f"make {names[1][0]}", domain=domain, **attributes)
+    return helper.make_node(op, taken, made, name=f"make {made[0]}", domain=domain, **attributes)
 
 
 def weight(name: str, values: Any) -> TensorProto:

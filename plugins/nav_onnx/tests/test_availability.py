@@ -117,7 +117,7 @@ sys.meta_path.insert(0, Block())
 def test_without_onnxruntime_the_plugin_imports_and_every_runtime_names_the_extras() -> None:
     script = BLOCK + (
         "import nav_onnx\n"
-        "from navcore.contract.routes import ROUTES_ATTRIBUTE\n"
+        "from navcore.contract import ROUTES_ATTRIBUTE\n"
         "for run in (nav_onnx.run_on_cpu, nav_onnx.run_on_cuda, nav_onnx.run_on_tensorrt):\n"
         "    print(getattr(run, ROUTES_ATTRIBUTE)[0].available())\n"
     )

@@ -10,7 +10,8 @@ import attrs
 import pytest
 
 import nav_onnx
-from navcore import Format, Registry, Route, RuntimeProvider, TensorRTPrecision, api, load_registry
+import navcore
+from navcore import Format, Registry, Route, RuntimeProvider, TensorRTPrecision, load_registry
 from navcore.registry.registry import Plugin
 
 REFERENCE = [
@@ -28,12 +29,8 @@ class EngineOptions:
 
 def _engines(registry: Registry) -> Registry:
     """The registry with a plugin that makes TensorRT engines in two precisions, in place of any that is installed."""
-
-    def made(job: Any) -> None:
-        raise AssertionError("a translation runs nothing")
-
     routes = tuple(
-        Route("make", "convert", made, "onnx", target, options=EngineOptions, formats=(target,), owner="engines")
+        Route(hook="convert", name="make", source="onnx", target=target, options=EngineOptions, owner="engines")
         for target in (Format(f"trt-{one}", family="trt", precision=one) for one in ("fp16", "fp32"))
     )
     others = [plugin for plugin in registry.plugins if plugin.name != "trt"]
@@ -45,8 +42,8 @@ def _engines(registry: Registry) -> Registry:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Records the call with the real function's signature: an argument that it does not take is an error here."""
-    recorder = create_autospec(api.run)
-    monkeypatch.setattr(api, "run", recorder)
+    recorder = create_autospec(navcore.run)
+    monkeypatch.setattr(navcore, "run", recorder)
     registry = _engines(load_registry())
     monkeypatch.setattr("navcore.registry.load_registry", lambda: registry)
     return recorder

@@ -12,6 +12,8 @@ from nav_tf.running import run_savedmodel, run_tf_trt
 from nav_tf.savedmodel import tf_savedmodel_from_tensorflow
 from nav_tf.trt import TrtOptions, tf_trt_fp16_from_tf_savedmodel, tf_trt_fp32_from_tf_savedmodel
 
+__version__ = "0.1.0"
+
 __all__ = [
     "TENSORFLOW",
     "TF_SAVEDMODEL",

@@ -19,8 +19,11 @@ _UNVERIFIED = "TF-TRT is written from its documentation; this project's tests ha
 
 @attrs.frozen
 class TrtOptions:
-    """``minimum_segment_size`` is the smallest number of operators worth an engine, ``max_workspace_size`` the bytes
-    that a builder may use."""
+    """What TF-TRT may be asked for.
+
+    ``minimum_segment_size`` is the smallest number of operators worth an engine, ``max_workspace_size`` the bytes that
+    a builder may use.
+    """
 
     minimum_segment_size: int = 3
     max_workspace_size: int = 8 * 2**30

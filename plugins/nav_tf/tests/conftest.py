@@ -165,7 +165,9 @@ def open_saved() -> Callable[[Result], Runner]:
 
     def go(saved: Result, **job: Any) -> Runner:
         artifact = Artifact(TF_SAVEDMODEL, saved.signature, saved.path)
-        return run_savedmodel(RunnerJob(artifact, "TensorFlowExecutionProvider", None, **job))
+        opened = run_savedmodel(RunnerJob(artifact, "TensorFlowExecutionProvider", None, **job))
+        assert isinstance(opened, Runner)
+        return opened
 
     return go
 
@@ -192,7 +194,7 @@ def open_onnx() -> Callable[[Result], Callable[[Arrays], dict[str, np.ndarray]]]
 def relative_l2(expected: np.ndarray, found: np.ndarray) -> float:
     """‖expected − found‖ / ‖expected‖ in double precision."""
     wide = expected.astype(np.float64)
-    return float(np.linalg.norm(wide - found.astype(np.float64)) / max(np.linalg.norm(wide), 1e-30))
+    return float(np.linalg.norm(wide - found.astype(np.float64))) / max(float(np.linalg.norm(wide)), 1e-30)
 
 
 @pytest.fixture

@@ -28,6 +28,8 @@ from nav_torch.restoring import hushed
 from nav_torch.running import module_runner
 from nav_torch.torchscript import run_torchscript, torchscript_script_from_torch, torchscript_trace_from_torch
 
+__version__ = "0.1.0"
+
 __all__ = [
     "TORCH",
     "TORCHSCRIPT_SCRIPT",

@@ -38,8 +38,11 @@ def home(model: torch.nn.Module) -> str:
 
 
 def _device(name: str) -> torch.device:
-    """The device of that name. Raises :class:`OptionError` for none that PyTorch knows, :class:`Unavailable` for one
-    that this machine, or this build of PyTorch, does not have."""
+    """The device of that name.
+
+    Raises :class:`OptionError` for none that PyTorch knows, :class:`Unavailable` for one that this machine, or this
+    build of PyTorch, does not have.
+    """
     import torch
 
     try:

@@ -89,7 +89,7 @@ def case() -> Callable[..., Case]:
         declared: Sequence[str] = (),
     ) -> Case:
         call, leaves = flatten_call(item, is_tensor)
-        example = {name: to_array(tensor) for name, tensor in leaves}
+        example = {name: np.asarray(to_array(tensor)) for name, tensor in leaves}
         inputs = tuple(_spec(name, array, axes.get(name, {})) for name, array in example.items())
         symbols = {
             array.shape[index]: symbol
@@ -97,8 +97,9 @@ def case() -> Callable[..., Case]:
             for index, symbol in axes.get(name, {}).items()
         }
         moving = tuple(
-            Axis(symbol, *ranges.get(symbol, (1, size, 4 * size)), declared=symbol in declared)
+            Axis(symbol, least, usual, most, declared=symbol in declared)
             for size, symbol in symbols.items()
+            for least, usual, most in [ranges.get(symbol, (1, size, 4 * size))]
         )
         bare = Case(model, Signature(inputs, axes=moving, call=call), example)
         args, kwargs = bare.signature.bind(example, from_array)
@@ -108,7 +109,9 @@ def case() -> Callable[..., Case]:
         for module, flag in model_flags:
             module.training = flag
         outputs = tuple(
-            TensorSpec(name, str(to_array(leaf).dtype), tuple(symbols.get(size, size) for size in leaf.shape))
+            TensorSpec(
+                name, str(np.asarray(to_array(leaf)).dtype), tuple(symbols.get(size, size) for size in leaf.shape)
+            )
             for name, leaf in flatten_result(result, is_tensor)
         )
         return Case(model, attrs.evolve(bare.signature, outputs=outputs), example)
@@ -134,8 +137,8 @@ def export(tmp_path: Path) -> Callable[..., Result]:
     """Run an export route on a case, as the core would."""
 
     def go(route: Callable[[Any], Made], subject: Case, **options: Any) -> Result:
-        declared = route.__navcore_routes__[0]
-        folder = tmp_path / f"{route.__name__}{len(list(tmp_path.iterdir()))}"
+        declared = vars(route)["__navcore_routes__"][0]
+        folder = tmp_path / f"{declared.name}{len(list(tmp_path.iterdir()))}"
         folder.mkdir()
         target = declared.goal
         job = ExportJob(
@@ -173,7 +176,7 @@ def load() -> Callable[[Result], Callable[[Arrays], dict[str, np.ndarray]]]:
             if result.target.name == "torch-exportedprogram":
                 module = torch.export.load(result.path).module()
             else:
-                module = torch.jit.load(str(result.path))
+                module = torch.jit.load(str(result.path))  # type: ignore[no-untyped-call]
 
         def call_module(feeds: Arrays) -> dict[str, np.ndarray]:
             with torch.no_grad():

@@ -32,6 +32,8 @@ from nav_trt.torch_trt import (
     torch_trt_trace_fp32_from_torch_exportedprogram,
 )
 
+__version__ = "0.1.0"
+
 __all__ = [
     "RTX_FORMATS",
     "TORCH_TRT_FORMATS",

@@ -45,7 +45,7 @@ def outputs_by_position(names: Sequence[str], known: Sequence[str]) -> Sequence[
 
 
 def numpy_name(dtype: Any) -> str:
-    """numpy's name for an element type of TensorRT; those of ml_dtypes for bfloat16 and fp8."""
+    """The name that numpy has for an element type of TensorRT; those of ml_dtypes for bfloat16 and fp8."""
     return _NUMPY.get(dtype.name, str(dtype.name).lower())
 
 

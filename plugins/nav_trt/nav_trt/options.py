@@ -9,9 +9,12 @@ from navcore import OptionError
 
 @attrs.frozen
 class EngineOptions:
-    """``max_workspace_size`` is the memory in bytes that a layer may use while it is chosen and while it runs, by
+    """What a builder of engines may be asked for.
+
+    ``max_workspace_size`` is the memory in bytes that a layer may use while it is chosen and while it runs, by
     default all of the device's. ``optimization_level`` is how long the builder may search, from 0 (fast to build) to 5
-    (fast to run), by default the builder's own choice (3)."""
+    (fast to run), by default the builder's own choice (3).
+    """
 
     max_workspace_size: int | None = None
     optimization_level: int | None = None
@@ -25,9 +28,12 @@ class EngineOptions:
 
 @attrs.frozen
 class TorchTrtOptions:
-    """``max_workspace_size`` is the memory in bytes that a layer may use, by default all of the device's;
+    """What Torch-TensorRT may be asked for.
+
+    ``max_workspace_size`` is the memory in bytes that a layer may use, by default all of the device's;
     ``min_block_size`` the smallest number of connected operators worth an engine. ``precision_mode`` is ``"single"``
-    (the format's type only) or ``"hierarchy"`` (wider ones too): only ``torch-trt-script-fp16`` can tell them apart."""
+    (the format's type only) or ``"hierarchy"`` (wider ones too): only ``torch-trt-script-fp16`` can tell them apart.
+    """
 
     max_workspace_size: int | None = None
     min_block_size: int = 5

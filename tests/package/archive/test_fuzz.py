@@ -1,6 +1,7 @@
 """Packages changed at random: the result equals its manifest, or the package is refused without a trace.
 
-Five seconds by default; ``NAVCORE_FUZZ_SECONDS`` and ``NAVCORE_FUZZ_SEED`` change that.
+Five seconds in every run of the tests, ten minutes in the session ``nightly`` and with other packages each time;
+``NAVCORE_FUZZ_SECONDS`` and ``NAVCORE_FUZZ_SEED`` change that.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import pytest
 
 from navcore.errors import PackageError
 from navcore.package.archive.manifest import Manifest
@@ -140,23 +142,37 @@ def _check(data: bytes, place: Path) -> str:
     return code
 
 
-def test_the_result_equals_its_manifest_or_there_is_none(tmp_path: Path) -> None:
-    (tmp_path / "inner").mkdir()
-    for folder in (tmp_path, tmp_path / "inner"):
+def _fuzz(place: Path, *, seconds: float, seed: int) -> None:
+    """Change packages until the time is over; whoever reads of a failure can have the same packages again."""
+    (place / "inner").mkdir()
+    for folder in (place, place / "inner"):
         (folder / "precious").write_bytes(b"precious")
-    chance = random.Random(int(os.environ.get("NAVCORE_FUZZ_SEED", "0")))
-    end = time.monotonic() + float(os.environ.get("NAVCORE_FUZZ_SECONDS", "5"))
+    seed = int(os.environ.get("NAVCORE_FUZZ_SEED", seed))
+    chance = random.Random(seed)
+    end = time.monotonic() + float(os.environ.get("NAVCORE_FUZZ_SECONDS", seconds))
     met: Counter[str] = Counter()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     while time.monotonic() < end or met.total() < 300:
         mutation = chance.choice(MUTATIONS)
         data = mutation(chance)
         try:
-            met[_check(data, tmp_path)] += 1
+            met[_check(data, place)] += 1
         except Exception as error:
-            kept = tmp_path / "failing.nav"
+            kept = place / "failing.nav"
             kept.write_bytes(data)
-            raise AssertionError(f"{mutation.__name__} number {met.total()}: the package is kept as {kept}") from error
+            raise AssertionError(
+                f"{mutation.__name__} number {met.total()} of NAVCORE_FUZZ_SEED={seed}: the package is kept as {kept}"
+            ) from error
     assert met["ok"]
     assert len(met) > 15, met
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 64 << 10  # KiB
+
+
+def test_the_result_equals_its_manifest_or_there_is_none(tmp_path: Path) -> None:
+    _fuzz(tmp_path, seconds=5, seed=0)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(1200)
+def test_other_packages_each_night(tmp_path: Path) -> None:
+    _fuzz(tmp_path, seconds=600, seed=time.time_ns())

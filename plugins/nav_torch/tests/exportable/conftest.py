@@ -53,7 +53,7 @@ def run_file(path: Path, feeds: Feeds) -> list[np.ndarray]:
         return list(session.run(None, {name: one.numpy() for name, one in feeds.items() if name in kept}))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        module = torch.export.load(path).module() if path.suffix == ".pt2" else torch.jit.load(str(path))
+        module = torch.export.load(path).module() if path.suffix == ".pt2" else torch.jit.load(str(path))  # type: ignore[no-untyped-call]
         with torch.no_grad():
             answer = module(*feeds.values())
     tensors = (answer,) if isinstance(answer, torch.Tensor) else answer

@@ -1,0 +1,221 @@
+"""The decorators, the short way to declare a route and to implement its hook in one.
+
+::
+
+    @converter("onnx", OPENVINO, options=Options)
+    def openvino_from_onnx(job: ConvertJob[Options]) -> None: ...
+
+They record what the function offers. The function itself stays an ordinary function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from navcore.contract.formats import Format
+from navcore.contract.route_checks import check_route
+from navcore.contract.routes import Isolation, Probe, Route, SpotCheck
+from navcore.errors import PluginError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from navcore.contract.jobs import ConvertJob, ExportJob, Made, ProfileJob, Runner, RunnerJob
+    from navcore.contract.signature import Feeds
+
+Options = TypeVar("Options")
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+ROUTES_ATTRIBUTE = "__navcore_routes__"
+"""Where a decorated function keeps the routes that it was declared for."""
+
+
+def _declare(function: Function, route: Route) -> Function:
+    check_route(route)
+    declared: list[Route] = getattr(function, ROUTES_ATTRIBUTE, [])
+    setattr(function, ROUTES_ATTRIBUTE, [*declared, route])
+    return function
+
+
+@overload
+def exporter(
+    source: Format | str,
+    target: Format,
+    *,
+    options: type[Options],
+    cost: float = ...,
+    default: bool = ...,
+    available: Probe | None = ...,
+    isolation: Isolation = ...,
+) -> Callable[[Callable[[ExportJob[Options]], Made | None]], Callable[[ExportJob[Options]], Made | None]]: ...
+@overload
+def exporter(
+    source: Format | str,
+    target: Format,
+    *,
+    options: None = None,
+    cost: float = ...,
+    default: bool = ...,
+    available: Probe | None = ...,
+    isolation: Isolation = ...,
+) -> Callable[[Callable[[ExportJob[None]], Made | None]], Callable[[ExportJob[None]], Made | None]]: ...
+def exporter(
+    source: Format | str,
+    target: Format,
+    *,
+    options: type | None = None,
+    cost: float = 1.0,
+    default: bool = True,
+    available: Probe | None = None,
+    isolation: Isolation = "caller",
+) -> Callable[[Any], Any]:
+    """Declare a function that exports the live format ``source`` to ``target``.
+
+    ``isolation="fork"`` promises that the function works in a single-threaded fork of the caller; there a crash is
+    contained. Everything else runs in the caller's process and its row says so.
+    """
+
+    def declare(function: Callable[[ExportJob[Any]], Made | None]) -> Callable[[ExportJob[Any]], Made | None]:
+        return _declare(
+            function,
+            Route(
+                hook="export_model",
+                name=function.__name__,
+                function=function,
+                source=source,
+                target=target,
+                cost=cost,
+                default=default,
+                options=options,
+                available=available,
+                isolation=isolation,
+            ),
+        )
+
+    return declare
+
+
+@overload
+def converter(
+    source: Format | str,
+    target: Format,
+    *,
+    options: type[Options],
+    cost: float = ...,
+    default: bool = ...,
+    available: Probe | None = ...,
+) -> Callable[[Callable[[ConvertJob[Options]], Made | None]], Callable[[ConvertJob[Options]], Made | None]]: ...
+@overload
+def converter(
+    source: Format | str,
+    target: Format,
+    *,
+    options: None = None,
+    cost: float = ...,
+    default: bool = ...,
+    available: Probe | None = ...,
+) -> Callable[[Callable[[ConvertJob[None]], Made | None]], Callable[[ConvertJob[None]], Made | None]]: ...
+def converter(
+    source: Format | str,
+    target: Format,
+    *,
+    options: type | None = None,
+    cost: float = 1.0,
+    default: bool = True,
+    available: Probe | None = None,
+) -> Callable[[Any], Any]:
+    """Declare a function that converts the stored format ``source`` to ``target``; it runs in a child process."""
+
+    def declare(function: Callable[[ConvertJob[Any]], Made | None]) -> Callable[[ConvertJob[Any]], Made | None]:
+        return _declare(
+            function,
+            Route(
+                hook="convert",
+                name=function.__name__,
+                function=function,
+                source=source,
+                target=target,
+                cost=cost,
+                default=default,
+                options=options,
+                available=available,
+            ),
+        )
+
+    return declare
+
+
+@overload
+def runner(
+    *formats: Format | str,
+    runtime: str,
+    options: type[Options],
+    cost: float = ...,
+    default: bool = ...,
+    available: Probe | None = ...,
+    spot_check: SpotCheck | None = ...,
+) -> Callable[
+    [Callable[[RunnerJob[Options]], Runner | Callable[[Feeds], Mapping[str, np.ndarray]]]],
+    Callable[[RunnerJob[Options]], Runner | Callable[[Feeds], Mapping[str, np.ndarray]]],
+]: ...
+@overload
+def runner(
+    *formats: Format | str,
+    runtime: str,
+    options: None = None,
+    cost: float = ...,
+    default: bool = ...,
+    available: Probe | None = ...,
+    spot_check: SpotCheck | None = ...,
+) -> Callable[
+    [Callable[[RunnerJob[None]], Runner | Callable[[Feeds], Mapping[str, np.ndarray]]]],
+    Callable[[RunnerJob[None]], Runner | Callable[[Feeds], Mapping[str, np.ndarray]]],
+]: ...
+def runner(
+    *formats: Format | str,
+    runtime: str,
+    options: type | None = None,
+    cost: float = 1.0,
+    default: bool = True,
+    available: Probe | None = None,
+    spot_check: SpotCheck | None = None,
+) -> Callable[[Any], Any]:
+    """Declare a function that loads ``formats`` in ``runtime`` and returns a runner, or a plain callable.
+
+    ``spot_check`` limits a slow reference interpreter to proving a few numbers; it is never measured.
+    """
+    if not formats:
+        raise PluginError(f"A runner for {str(runtime)!r} names no format.", hint="Give the formats that it loads.")
+
+    def declare(function: Callable[[RunnerJob[Any]], Any]) -> Callable[[RunnerJob[Any]], Any]:
+        for format in formats:
+            _declare(
+                function,
+                Route(
+                    hook="make_runner",
+                    name=function.__name__,
+                    function=function,
+                    source=format,
+                    runtime=runtime,
+                    cost=cost,
+                    default=default,
+                    options=options,
+                    available=available,
+                    spot_check=spot_check,
+                ),
+            )
+        return function
+
+    return declare
+
+
+def profiler(
+    *, available: Probe | None = None
+) -> Callable[[Callable[[ProfileJob], np.ndarray]], Callable[[ProfileJob], np.ndarray]]:
+    """Declare a function that measures one window; users select it by its plugin's name, ``run(profiler="name")``."""
+
+    def declare(function: Callable[[ProfileJob], np.ndarray]) -> Callable[[ProfileJob], np.ndarray]:
+        return _declare(function, Route(hook="profile", name=function.__name__, function=function, available=available))
+
+    return declare

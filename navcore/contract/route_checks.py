@@ -1,0 +1,137 @@
+"""What a declared route must be; decorated functions and routes declared as data pass the same checks."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import get_args
+
+import attrs
+
+from navcore.contract.formats import Format
+from navcore.contract.routes import Hook, Isolation, Route, SpotCheck
+from navcore.errors import PluginError, first_line
+
+_USUAL = ("options", "cost", "default", "available")
+FIELDS_OF_HOOK: Mapping[Hook, tuple[str, ...]] = MappingProxyType(
+    {
+        "export_model": ("source", "target", *_USUAL, "isolation"),
+        "convert": ("source", "target", *_USUAL),
+        "make_runner": ("source", "runtime", *_USUAL, "spot_check"),
+        "profile": ("available",),
+    }
+)
+"""The fields that a route of each hook is declared with, beside its name."""
+
+_NEEDED = ("source", "target", "runtime")
+_NAME = re.compile(r"[^\s:/\[\]]+")
+
+
+def check_route(route: Route) -> None:
+    """Refuse a declaration that cannot work, before anything is planned with it.
+
+    Raises :class:`PluginError`, under the plugin's name where the route has it already.
+    """
+    try:
+        _check_hook(route)
+        _check_name(route)
+        _check_formats(route)
+        _check_fields(route)
+        _check_cost(route)
+        _check_words(route)
+        _check_options(route.options, route.name)
+    except PluginError as error:
+        if route.owner:
+            error.who = error.who or route.who
+        raise
+
+
+def _check_hook(route: Route) -> None:
+    if route.hook not in FIELDS_OF_HOOK:
+        raise PluginError(
+            f"The route {route.name} is declared for the hook {route.hook!r}, which there is not.",
+            hint=f"Hooks: {', '.join(FIELDS_OF_HOOK)}.",
+        )
+
+
+def _check_name(route: Route) -> None:
+    name: object = route.name
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise PluginError(
+            f"A route is called {name!r}, which names no route.", hint="Give a name without ':', '/', '[' and spaces."
+        )
+
+
+def _check_formats(route: Route) -> None:
+    source: object = route._source
+    target: object = route.target
+    if target is not None and not isinstance(target, Format):
+        raise PluginError(
+            f"The target of {route.name} is {target!r}, which is not a Format.",
+            hint="Only what a route starts from, or runs, may be a plain name.",
+        )
+    if not isinstance(source, Format | str):
+        raise PluginError(
+            f"The source of {route.name} is {source!r}, which is neither a Format nor the name of one.",
+            hint="A route of several formats is one Route for each.",
+        )
+
+
+def _check_fields(route: Route) -> None:
+    """What the hook needs is there, and what it has no use for is not."""
+    taken = FIELDS_OF_HOOK[route.hook]
+    for field in _NEEDED:
+        if field in taken and not getattr(route, field):
+            raise PluginError(
+                f"The route {route.name} of the hook {route.hook} has no {field}.", hint=f"Give {field}=."
+            )
+    fields = {field.alias: field for field in attrs.fields(Route)}
+    for name in dict.fromkeys(name for names in FIELDS_OF_HOOK.values() for name in names if name not in taken):
+        if getattr(route, name) != fields[name].default:
+            raise PluginError(
+                f"The route {route.name} declares {name}, which the hook {route.hook} has no use for.",
+                hint=f"Leave out {name}=.",
+            )
+
+
+def _check_cost(route: Route) -> None:
+    cost: object = route.cost
+    if not (isinstance(cost, int | float) and math.isfinite(cost) and cost >= 0):
+        raise PluginError(f"The cost of {route.name} is {cost}.", hint="Give a finite number, 0 or more.")
+
+
+def _check_words(route: Route) -> None:
+    """The fields that have only a few meanings."""
+    expected = {
+        "default": (isinstance(route.default, bool), "True or False"),
+        "available": (route.available is None or callable(route.available), "a function without arguments"),
+        "isolation": (route.isolation in get_args(Isolation), " or ".join(map(repr, get_args(Isolation)))),
+        "spot_check": (route.spot_check is None or isinstance(route.spot_check, SpotCheck), "a navcore.SpotCheck"),
+    }
+    for name, (fits, hint) in expected.items():
+        if not fits:
+            raise PluginError(f"The route {route.name} has {name}={getattr(route, name)!r}.", hint=f"Give {hint}.")
+
+
+def _check_options(options: type | None, name: str) -> None:
+    if options is None:
+        return
+    if not (isinstance(options, type) and attrs.has(options)):
+        raise PluginError(
+            f"The options of {name} are {options!r}, which is not an attrs class.",
+            hint="Decorate it with @attrs.frozen.",
+        )
+    bare = [field.name for field in attrs.fields(options) if field.init and field.default is attrs.NOTHING]
+    if bare:
+        raise PluginError(
+            f"The options of {name} have no default for: {', '.join(bare)}.", hint="Give every option a default."
+        )
+    try:
+        options()
+    except Exception as error:
+        raise PluginError(
+            f"The options of {name} refuse their own defaults: {type(error).__name__}: {first_line(error)}.",
+            hint="Choose defaults that its validators accept.",
+        ) from error

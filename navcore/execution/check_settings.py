@@ -1,0 +1,84 @@
+"""What a check is asked for, by the settings of its run, and the keys under which its two parts are remembered."""
+
+from __future__ import annotations
+
+import attrs
+
+from navcore.contract import Artifact, resolve_batch_sizes
+from navcore.evaluation import MeasureSettings, VerifySettings
+from navcore.execution.resources import processors
+from navcore.execution.run_context import RunContext
+from navcore.execution.step import StepLimits
+from navcore.execution.step_children import executor_failed
+from navcore.planning import Check
+from navcore.workspace import digest, hardware_key, to_data, versions_behind
+
+
+def verify_settings(context: RunContext, artifact: Artifact, planned: Check) -> VerifySettings:
+    """How the artifact's outputs are held against the source's."""
+    settings, spot = context.settings, planned.route.spot_check
+    return VerifySettings(
+        artifact.format.precision,
+        dict(context.samples.noise),
+        settings.atol,
+        settings.rtol,
+        at_most=None if spot is None else spot.comparisons,
+    )
+
+
+def measure_settings(context: RunContext, planned: Check) -> MeasureSettings | None:
+    """What is measured; ``None`` without profiling, and for a spot check."""
+    settings = context.settings
+    if not settings.run_profiling or planned.route.spot_check is not None:
+        return None
+    sizes = resolve_batch_sizes(
+        settings.profiler_config, batch_dim=settings.batch_dim, dataloader_batch=context.samples.batch_size
+    )
+    return MeasureSettings(settings.profiler_config, sizes, _profiler_route(context))
+
+
+def check_limits(context: RunContext, planned: Check) -> StepLimits:
+    """The limits of the run, or the shorter time of a spot check."""
+    limits, spot = context.limits, planned.route.spot_check
+    if spot is None:
+        return limits
+    return attrs.evolve(limits, timeout=min(spot.seconds, limits.timeout or spot.seconds))
+
+
+def verified_key(context: RunContext, artifact_key: str, planned: Check, verifying: VerifySettings) -> str:
+    """Under which a verdict is remembered: what was run, on what, and against what it was held."""
+    return digest("verified", _run_key(context, artifact_key, planned), to_data(verifying))
+
+
+def measured_key(
+    context: RunContext, artifact_key: str, planned: Check, measuring: MeasureSettings, hardware: str
+) -> str:
+    """Under which a measurement is remembered: what was run, what was measured, by what, and on which machine."""
+    versions = dict(versions_behind(context.registry.route(measuring.profiler)))
+    run_key = _run_key(context, artifact_key, planned)
+    return digest("measured", run_key, to_data(measuring), versions, hardware)
+
+
+def hardware_of(context: RunContext) -> str:
+    """What a measurement would be made on: this machine, or whichever the user's executor gives a step to."""
+    if context.executor is None:
+        return hardware_key()
+    try:
+        return str(context.executor.submit(hardware_key).result())
+    except Exception as error:
+        raise executor_failed(error) from error
+
+
+def _profiler_route(context: RunContext) -> str:
+    """The id of the profiler route that the settings name."""
+    return next(
+        route.id
+        for route in context.registry.routes
+        if route.hook == "profile" and context.settings.profiler in (route.owner, route.distribution)
+    )
+
+
+def _run_key(context: RunContext, artifact_key: str, planned: Check) -> str:
+    route = planned.route
+    versions = dict(versions_behind(route))
+    return digest(artifact_key, route.id, versions, context.options_key(route), processors(), context.device)
