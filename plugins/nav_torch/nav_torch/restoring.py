@@ -159,5 +159,9 @@ def exporting(
 
 
 def _tensors(model: torch.nn.Module) -> Iterator[Any]:
-    yield from model.parameters()
-    yield from model.buffers()
+    """The weights and buffers that are there; a lazy module has none yet."""
+    import torch
+
+    for tensor in (*model.parameters(), *model.buffers()):
+        if not torch.nn.parameter.is_lazy(tensor):
+            yield tensor

@@ -260,8 +260,8 @@ class Array(nn.Module):
 class LateModule(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if "layer" not in self._modules:
-            self.layer = nn.Linear(x.shape[-1], 3)
-        return self.layer(x[..., : self.layer.in_features])
+            self.layer = nn.Linear(4, 3)
+        return self.layer(x[..., :4])
 
 
 @kind("a submodule that is replaced")
@@ -414,11 +414,13 @@ def test_a_call_leaves_no_trace(told: str) -> None:
     assert later_answers(model) == wanted
 
 
-@pytest.mark.parametrize("told", KINDS)
+DRAWN_ONCE = ("a submodule that is made late, with random weights", "a lazy module")
+"""These answer by the random numbers of their first call, which the tests make the same for it and its twin."""
+
+
+@pytest.mark.parametrize("told", [told for told in KINDS if told not in DRAWN_ONCE])
 def test_a_call_changes_the_answers_where_nobody_remembers(told: str) -> None:
     """What the other tests stand on: each kind would be noticed."""
-    if told == "a lazy module":
-        pytest.skip("a lazy module answers by the random numbers of its first call, which here are the same")
     seeded()
     model, wanted = twin_answers(KINDS[told]())
     model(torch.ones(3, 5))
@@ -455,11 +457,27 @@ def test_a_run_leaves_no_trace(told: str, case: Any) -> None:
     assert later_answers(model) == wanted
 
 
+class Positions(nn.Module):
+    """Keeps a table as long as the longest input it has seen, and how long that is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.most = 2
+        self.register_buffer("steps", torch.arange(2), persistent=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x.shape[-1] > self.most:
+            self.most = x.shape[-1]
+            self.steps = torch.arange(self.most)
+        return x + self.steps[: x.shape[-1]]
+
+
 def test_a_growing_model_comes_through_a_whole_run(tmp_path: Path) -> None:
-    model, wanted = twin_answers(Growing().eval())
+    model, wanted = twin_answers(Positions().eval())
     data = [torch.randn(2, size) for size in (4, 6)]
     package = navcore.run(model, data, workdir=tmp_path / "w", targets=["torchscript-trace"], run_profiling=False)
-    assert [row.status for row in package.formats if row.format.name == "torchscript-trace"] == ["ok"]
+    assert package.get_status("torchscript-trace")
+    assert (model.most, len(model.steps)) == (2, 2)
     assert later_answers(model) == wanted
 
 
