@@ -77,7 +77,10 @@ from .evaluation import (
     verify as verify,
 )
 from .execution import (
+    Tried as Tried,
     available_memory as available_memory,
+    first_that_works as first_that_works,
+    open_artifact as open_artifact,
 )
 from .package import (
     Console as Console,
@@ -86,6 +89,7 @@ from .package import (
 )
 from .planning import (
     Plan as Plan,
+    Step as Step,
     reference_arguments as reference_arguments,
 )
 from .registry import (

@@ -45,17 +45,19 @@ def verify(
     noise: Mapping[str, float] = _NO_NOISE,
     atol: float | None = None,
     rtol: float | None = None,
+    close: float | None = None,
 ) -> Verification:
     """Run ``runner`` on every comparison and judge what it returns.
 
     **Names, dtypes and shapes** come first; any that differ fail. **Numbers**: with ``atol`` or ``rtol`` given, each is
-    enforced on its own on the largest absolute and relative difference (the reference page's definitions), and nothing
-    else is. Otherwise the relative L2 difference of every single comparison stays within the bound of ``precision``
-    (the table of :mod:`navcore.evaluation.precision_bounds`; ``None``: that of each output's dtype) or ten times
-    ``noise[output]``, whichever is larger. For integer and boolean outputs it is the share of differing elements, over
-    all comparisons, and in each of them (where one element may differ, unless the bound is 0). ``noise`` is how far the
-    source is from itself, as :func:`navcore.evaluation.distance` measures it. NaN and infinity fail unless the source
-    has the same at the same place.
+    enforced on its own on the largest absolute and relative difference (the reference page's definitions); with
+    ``close``, every element has to be as near as |runner − source| ≤ ``close`` · (1 + |source|), integers and booleans
+    equal; and nothing else is. Otherwise the relative L2 difference of every single comparison stays within the bound
+    of ``precision`` (the table of :mod:`navcore.evaluation.precision_bounds`; ``None``: that of each output's dtype) or
+    ten times ``noise[output]``, whichever is larger. For integer and boolean outputs it is the share of differing
+    elements, over all comparisons, and in each of them (where one element may differ, unless the bound is 0). ``noise``
+    is how far the source is from itself, as :func:`navcore.evaluation.distance` measures it. NaN and infinity fail
+    unless the source has the same at the same place.
 
     **Axes**: a comparison with a ``symbol`` asks whether that axis still moves. When such fail and those without
     pass, the axis is in ``frozen_axes``. That is a failure when the user declared the axis dynamic, and for the batch
@@ -65,12 +67,12 @@ def verify(
     No comparison is skipped because an earlier one failed, and what was measured is recorded also on failure. An
     exception of the runner is a failure, not raised. With nothing to compare the status is ``UNVERIFIED``.
     """
-    trials = [_try(runner, comparison) for comparison in comparisons]
+    trials = [_try(runner, comparison, close) for comparison in comparisons]
     readings = _read(trials)
     known = known_precision(precision)
     visible = coarsest(precision_of(spec.dtype) for spec in (*signature.inputs, *signature.outputs))
     tolerances = {
-        output: Tolerance(precision_for(found[0].gap.dtype, known, visible), noise.get(output, 0.0), atol, rtol)
+        output: Tolerance(precision_for(found[0].gap.dtype, known, visible), noise.get(output, 0.0), atol, rtol, close)
         for output, found in readings.items()
     }
     failure, frozen, notes = _judge(trials, readings, tolerances, signature)
@@ -126,7 +128,7 @@ def _unprovable(output: str, noise: float) -> Failure:
     )
 
 
-def _try(runner: Callable[[Feeds], Mapping[str, np.ndarray]], comparison: Comparison) -> _Trial:
+def _try(runner: Callable[[Feeds], Mapping[str, np.ndarray]], comparison: Comparison, close: float | None) -> _Trial:
     trial = _Trial(comparison.label, comparison.symbol, comparison.size)
     try:
         outputs = _named_arrays(runner(comparison.feeds))
@@ -136,7 +138,8 @@ def _try(runner: Callable[[Feeds], Mapping[str, np.ndarray]], comparison: Compar
     if problem:
         return attrs.evolve(trial, problem=problem)
     return attrs.evolve(
-        trial, gaps={name: gap_between(expected, outputs[name]) for name, expected in comparison.expected.items()}
+        trial,
+        gaps={name: gap_between(expected, outputs[name], close) for name, expected in comparison.expected.items()},
     )
 
 
