@@ -12,7 +12,7 @@ from nav_torch.capture import captured, reached
 from nav_torch.flat import example_tensors, flattened
 from nav_torch.formats import TORCH
 from nav_torch.onnx_file import SINGLE_FILE_LIMIT, read_back, weight_bytes
-from nav_torch.onnx_layout import PLAIN, OnnxLayout
+from nav_torch.onnx_layout import layout_of
 from nav_torch.opset import DYNAMO, OnnxOptions, chosen_opset
 from nav_torch.restoring import exporting
 from nav_torch.subject import subject
@@ -29,19 +29,20 @@ def onnx_from_torch_dynamo(job: ExportJob[OnnxOptions]) -> Made:
     An axis that the source follows and the capture freezes is an error here, because the TorchScript-based exporter
     may well keep it (recurrent layers over any length).
     """
-    return write_captured(job, PLAIN, strict=True)
+    return _write(job, strict=True)
 
 
 @exporter(TORCH, Format.ONNX, options=OnnxOptions, cost=3.0, isolation="fork")
 def onnx_from_torch_static(job: ExportJob[OnnxOptions]) -> Made:
     """The same, with every frozen axis that the user did not declare left fixed and reported: the last resort."""
-    return write_captured(job, PLAIN, strict=False)
+    return _write(job, strict=False)
 
 
-def write_captured(job: ExportJob[OnnxOptions], layout: OnnxLayout, *, strict: bool) -> Made:
+def _write(job: ExportJob[OnnxOptions], *, strict: bool) -> Made:
     """The routes' work, for a file of any layout but one in training mode, which this exporter does not write."""
     import torch
 
+    layout = layout_of(job.options)
     opset = chosen_opset(job.options, DYNAMO)
     model = subject(job.source.model)
     with exporting(model, job.device, job.threads if job.forked else None) as device:
