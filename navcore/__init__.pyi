@@ -80,7 +80,10 @@ from .evaluation import (
     verify as verify,
 )
 from .execution import (
+    Tried as Tried,
     available_memory as available_memory,
+    first_that_works as first_that_works,
+    open_artifact as open_artifact,
 )
 from .package import (
     Console as Console,
@@ -91,6 +94,7 @@ from .package import (
 from .planning import (
     Plan as Plan,
     SizedDataLoader as SizedDataLoader,
+    Step as Step,
     reference_arguments as reference_arguments,
     takes_reference_arguments as takes_reference_arguments,
 )

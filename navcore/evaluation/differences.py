@@ -25,7 +25,8 @@ class Gap:
     ``atol`` and ``rtol`` are as in :class:`Difference`. ``differing`` and ``elements`` are counts. ``strays`` counts
     the elements that are NaN or infinite on one side, or differently on both. ``largest`` is the largest finite
     magnitude in the source. ``error`` and ``size`` are the root mean squares of source − export and of the source;
-    these and ``cosine`` are ``None`` unless the dtype is floating point.
+    these and ``cosine`` are ``None`` unless the dtype is floating point. ``far`` counts the elements that are not
+    close, where it was asked how close they have to be.
     """
 
     dtype: str
@@ -38,6 +39,7 @@ class Gap:
     error: float | None = None
     size: float | None = None
     cosine: float | None = None
+    far: int = 0
 
     @property
     def share(self) -> float:
@@ -52,8 +54,11 @@ def is_floating(dtype: np.dtype[Any]) -> bool:
     return dtype.name.startswith(("bfloat", "float"))
 
 
-def gap_between(source: Array, exported: Array) -> Gap:
+def gap_between(source: Array, exported: Array, close: float | None = None) -> Gap:
     """Compare two arrays of one shape and dtype.
+
+    With ``close`` it is counted which elements are further apart than ``close`` · (1 + |source|), or differ at all
+    where the dtype is not floating point.
 
     Differences are taken in a wide dtype: float64 (complex128) for floating point, exactly for integers of any size
     and sign, logically for booleans (a difference is 1) and for text. Non-finite values that are equal at the same
@@ -67,11 +72,12 @@ def gap_between(source: Array, exported: Array) -> Gap:
         )
     first, second = source.reshape(-1), exported.reshape(-1)
     if is_floating(source.dtype):
-        return _floating_gap(first, second)
-    return _exact_gap(first, second)
+        return _floating_gap(first, second, close)
+    gap = _exact_gap(first, second)
+    return gap if close is None else attrs.evolve(gap, far=gap.differing)
 
 
-def _floating_gap(source: Array, exported: Array) -> Gap:
+def _floating_gap(source: Array, exported: Array, close: float | None) -> Gap:
     name, elements = source.dtype.name, source.size
     wide = np.promote_types(source.dtype, np.float64)
     with np.errstate(invalid="ignore"):  # numpy warns of a bfloat16 NaN that it widens, not of any other
@@ -85,13 +91,14 @@ def _floating_gap(source: Array, exported: Array) -> Gap:
     with np.errstate(over="ignore"):
         apart = np.abs(first - second)
     atol, rtol, largest = _largest(apart), _largest(_quotient(apart, np.abs(second))), _largest(np.abs(first))
+    far = 0 if close is None else int(np.count_nonzero(apart > close * (1 + np.abs(first))))
     told = ~_filled(first, second)
     if not told.all():
         first, second, apart = first[told], second[told], apart[told]
     error, size, cosine = _root_mean_square(apart), _root_mean_square(first), _cosine(first, second)
     if strays:
         atol = rtol = error = float("inf")
-    return Gap(name, elements, differing, strays, atol, rtol, largest, error, size, cosine)
+    return Gap(name, elements, differing, strays, atol, rtol, largest, error, size, cosine, far)
 
 
 def _exact_gap(source: Array, exported: Array) -> Gap:

@@ -34,7 +34,7 @@ class Reading:
 
 @attrs.frozen
 class Tolerance:
-    """What one output is held to: the user's own ``atol`` and ``rtol`` where given, else what a precision explains.
+    """What one output is held to: the user's ``atol``, ``rtol``, ``close`` where given, else what a precision explains.
 
     ``noise`` is how far the source is from itself (:func:`navcore.evaluation.distance`); ten times that is
     explained in any precision. Where means of ``runs`` runs are compared, it is five times the noise of such a mean.
@@ -44,11 +44,12 @@ class Tolerance:
     noise: float = 0.0
     atol: float | None = None
     rtol: float | None = None
+    close: float | None = None
     runs: int = 1
 
     @property
     def given(self) -> bool:
-        return self.atol is not None or self.rtol is not None
+        return any(limit is not None for limit in (self.atol, self.rtol, self.close))
 
     @property
     def relative_l2(self) -> float:
@@ -90,6 +91,7 @@ def beyond(output: str, readings: Sequence[Reading], tolerance: Tolerance) -> li
     clauses = (
         _over(output, readings, "atol", tolerance.atol, lambda reading: reading.gap.atol),
         _over(output, readings, "rtol", tolerance.rtol, lambda reading: reading.gap.rtol),
+        _far(output, readings, tolerance.close),
     )
     return [clause for clause in clauses if clause]
 
@@ -114,6 +116,17 @@ def _over(
         return ""
     kind = "absolute" if name == "atol" else "relative"
     return f"the {kind} difference of output {output!r} is {found:.4g} in {worst.place}, over {name}={allowed:g}"
+
+
+def _far(output: str, readings: Sequence[Reading], close: float | None) -> str:
+    worst = max(readings, key=lambda reading: reading.gap.far)
+    if close is None or not worst.gap.far:
+        return ""
+    limit = "0" if worst.relative is None else f"close={close:g}"
+    return (
+        f"{worst.gap.far} of {worst.gap.elements} elements of output {output!r} differ by more than {limit} "
+        f"in {worst.place}"
+    )
 
 
 def beyond_precision(output: str, readings: Sequence[Reading], tolerance: Tolerance) -> list[str]:

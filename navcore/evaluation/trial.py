@@ -44,10 +44,17 @@ class Trial:
 
 
 def try_comparison(
-    runner: Model, comparison: Comparison, signature: Signature, *, runs: int = 1, misfit: Callable[[Feeds], str]
+    runner: Model,
+    comparison: Comparison,
+    signature: Signature,
+    *,
+    runs: int = 1,
+    close: float | None = None,
+    misfit: Callable[[Feeds], str],
 ) -> Trial:
     """Run the export, ``runs`` times where its mean is asked for, and compare; never raises for what it does.
 
+    ``close`` asks how many elements are not as near as that (:func:`navcore.evaluation.differences.gap_between`).
     ``misfit`` says why the export is known not to take these inputs; they are not fed to it then.
     """
     trial = Trial(comparison.label, comparison.symbol, comparison.size, _batch_of(signature, comparison.feeds))
@@ -60,7 +67,7 @@ def try_comparison(
         problem = _cause_line(error)
     if problem:
         return attrs.evolve(trial, problem=problem)
-    gaps = {name: gap_between(expected, outputs[name]) for name, expected in comparison.expected.items()}
+    gaps = {name: gap_between(expected, outputs[name], close) for name, expected in comparison.expected.items()}
     moving = {spec.name for spec in signature.outputs if not spec.shape or isinstance(spec.shape[-1], str)}
     return attrs.evolve(
         trial,

@@ -45,6 +45,7 @@ def verify(
     noise: Mapping[str, float] = _NO_NOISE,
     atol: float | None = None,
     rtol: float | None = None,
+    close: float | None = None,
     runs: int = 1,
     stateful: bool = False,
     inputs: Sequence[str] = (),
@@ -55,15 +56,16 @@ def verify(
     **Names, their order, dtypes and shapes** come first; any that differ fail. The order of the outputs is that of the
     mapping which the runner returns; ``inputs`` are the stored model's inputs in its own order, and compared for a
     source that is called by position. **Numbers**: with ``atol`` or ``rtol`` given, each is
-    enforced on its own on the largest absolute and relative difference (the reference page's definitions), and nothing
-    else is. Otherwise the relative L2 difference of every single comparison stays within the bound of ``precision``
-    (the table of :mod:`navcore.evaluation.precision_bounds`; ``None``: that of each output's dtype) or ten times
-    ``noise[output]``, whichever is larger. For integer and boolean outputs it is the share of differing elements, over
-    all comparisons, and in each of them (where one element may differ, unless the bound is 0). ``noise`` is how far the
-    source is from itself, as :func:`navcore.evaluation.distance` measures it. NaN and infinity fail unless the source
-    has the same at the same place. A column of the last axis may not be wrong either where the others are so much
-    larger that the whole hides it (:mod:`navcore.evaluation.columns`). An output below :data:`NO_SIGNAL` on every
-    sample, and its difference too, proves nothing: the status is ``UNVERIFIED`` unless a tolerance is given.
+    enforced on its own on the largest absolute and relative difference (the reference page's definitions); with
+    ``close``, every element has to be as near as |runner − source| ≤ ``close`` · (1 + |source|), integers and booleans
+    equal; and nothing else is. Otherwise the relative L2 difference of every single comparison stays within the bound
+    of ``precision`` (the table of :mod:`navcore.evaluation.precision_bounds`; ``None``: that of each output's dtype) or
+    ten times ``noise[output]``, whichever is larger. For integer and boolean outputs it is the share of differing
+    elements, over all comparisons, and in each of them (where one element may differ, unless the bound is 0). ``noise``
+    is how far the source is from itself, as :func:`navcore.evaluation.distance` measures it. NaN and infinity fail
+    unless the source has the same at the same place. A column of the last axis may not be wrong either where the others
+    are so much larger that the whole hides it (:mod:`navcore.evaluation.columns`). An output below :data:`NO_SIGNAL` on
+    every sample, and its difference too, proves nothing: the status is ``UNVERIFIED`` unless a tolerance is given.
 
     **Noise**: where the expected outputs are means of ``runs`` runs of a noisy source, so are those of the export, and
     the bound shrinks with the noise. A bound that was widened is noted with its factor. ``stateful`` says that the
@@ -79,7 +81,7 @@ def verify(
     No comparison is skipped because an earlier one failed, and what was measured is recorded also on failure. An
     exception of the runner is a failure, not raised. With nothing to compare the status is ``UNVERIFIED``.
     """
-    trials = [try_comparison(runner, one, signature, runs=runs, misfit=misfit) for one in comparisons]
+    trials = [try_comparison(runner, one, signature, runs=runs, close=close, misfit=misfit) for one in comparisons]
     readings = _read(trials)
     known = known_precision(precision)
     visible = coarsest(precision_of(spec.dtype) for spec in (*signature.inputs, *signature.outputs))
@@ -89,6 +91,7 @@ def verify(
             noise.get(output, 0.0),
             atol,
             rtol,
+            close,
             runs if found[0].relative is not None else 1,
         )
         for output, found in readings.items()

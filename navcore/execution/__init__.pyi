@@ -15,6 +15,11 @@ from .check_format import (
     check_runtime as check_runtime,
     measure_runtime as measure_runtime,
 )
+from .in_process import (
+    Tried as Tried,
+    first_that_works as first_that_works,
+    open_artifact as open_artifact,
+)
 from .isolation import (
     ChildReport as ChildReport,
     Limits as Limits,

@@ -634,3 +634,21 @@ def test_a_source_that_remembers_is_called_stateful() -> None:
 def test_tolerances_of_the_user_judge_a_noisy_source_all_the_same() -> None:
     verdict = verify(linear, samples(), signature=SIGNATURE, noise={"y": 0.3}, atol=1e-6)
     assert verdict.status == Status.OK
+
+
+def test_close_holds_every_element_to_its_own_size() -> None:
+    source = {"y": np.array([0.0, 1.0, 100.0], np.float32), "n": np.array([1, 1000])}
+    comparison = Comparison("the example", {"x": np.zeros(1, np.float32)}, source)
+
+    def verdict(y: list[float], n: list[int]) -> Verification:
+        outputs = {"y": np.array(y, np.float32), "n": np.array(n)}
+        return verify(lambda feeds: outputs, [comparison], signature=SIGNATURE, close=0.01)
+
+    assert verdict([0.009, 1.019, 101.0], [1, 1000]).status == Status.OK
+    assert "2 of 3 elements of output 'y' differ by more than close=0.01 in the example" in cause(
+        verdict([0.011, 1.021, 100.0], [1, 1000])
+    )
+    assert "1 of 2 elements of output 'n' differ by more than 0 in the example" in cause(
+        verdict([0.0, 1.0, 100.0], [1, 1001])
+    )
+    assert "NaN" in cause(verdict([0.0, 1.0, float("nan")], [1, 1000]))

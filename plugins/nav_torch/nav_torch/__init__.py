@@ -10,12 +10,13 @@ from nav_torch.eager import run_torch
 from nav_torch.exportable import (
     CheckFailed,
     Exportable,
+    ExportFormat,
     ExportResult,
     TensorType,
     as_tensor_type,
     assert_exportable,
+    export_nemo_models,
     get_export_format,
-    replace_for_export,
 )
 from nav_torch.exported import exportedprogram_from_torch, run_exported
 from nav_torch.formats import TORCH, TORCH_EXPORTED, TORCHSCRIPT_SCRIPT, TORCHSCRIPT_TRACE, load_torchscript
@@ -24,6 +25,7 @@ from nav_torch.onnx_dynamo import onnx_from_torch_dynamo, onnx_from_torch_static
 from nav_torch.onnx_torchscript import onnx_from_torch_torchscript
 from nav_torch.opset import OnnxOptions
 from nav_torch.reference_api import export
+from nav_torch.replacing import replace_for_export, replace_modules, simple_replace, swap_modules, wrap_module
 from nav_torch.restoring import hushed
 from nav_torch.running import module_runner
 from nav_torch.torchscript import run_torchscript, torchscript_script_from_torch, torchscript_trace_from_torch
@@ -36,6 +38,7 @@ __all__ = [
     "TORCHSCRIPT_TRACE",
     "TORCH_EXPORTED",
     "CheckFailed",
+    "ExportFormat",
     "ExportResult",
     "Exportable",
     "OnnxOptions",
@@ -45,6 +48,7 @@ __all__ = [
     "assert_exportable",
     "cause_line",
     "export",
+    "export_nemo_models",
     "exportedprogram_from_torch",
     "from_array",
     "get_export_format",
@@ -57,10 +61,14 @@ __all__ = [
     "onnx_from_torch_torchscript",
     "reached",
     "replace_for_export",
+    "replace_modules",
     "run_exported",
     "run_torch",
     "run_torchscript",
     "settled",
+    "simple_replace",
+    "swap_modules",
     "torchscript_script_from_torch",
     "torchscript_trace_from_torch",
+    "wrap_module",
 ]

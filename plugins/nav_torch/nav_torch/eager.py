@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from nav_torch.formats import TORCH
-from nav_torch.restoring import evaluating, placed, untouched
+from nav_torch.remembering import remembered
+from nav_torch.restoring import evaluating, placed
 from nav_torch.running import module_runner
 from navcore import Runner, RunnerJob, RuntimeProvider, runner
 
@@ -19,6 +20,6 @@ def run_torch(job: RunnerJob[None]) -> Runner:
     model = job.artifact.model
     with ExitStack() as opening:
         opening.enter_context(evaluating(model))
-        opening.enter_context(untouched(model))
+        opening.enter_context(remembered(model))
         device = opening.enter_context(placed(model, job.device))
         return module_runner(job, model, model, stack=opening.pop_all(), device=device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nav_torch.axes import settled
+from nav_torch.blame import blamed
 from nav_torch.capture import reached
 from nav_torch.flat import example_tensors, flattened
 from nav_torch.formats import TORCH, TORCH_EXPORTED, load_exported
@@ -26,7 +27,8 @@ def exportedprogram_from_torch(job: ExportJob[None]) -> Made:
         with flattened(model, job.signature) as flat:
             capture = captured_strictly(flat, example_tensors(job.example, job.signature, device), job.signature)
         kept = settled(job.signature, reached(capture.program, job.signature), "torch.export", strict=False)
-        torch.export.save(capture.program, job.output)
+        with blamed("torch.export.save"):
+            torch.export.save(capture.program, job.output)
     return Made(calling="positional", signature=kept.signature, notes=(*kept.notes, *capture.notes))
 
 

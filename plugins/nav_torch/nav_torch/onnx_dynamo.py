@@ -14,7 +14,7 @@ from nav_torch.capture import captured, reached
 from nav_torch.flat import example_tensors, flattened
 from nav_torch.formats import TORCH
 from nav_torch.onnx_file import SINGLE_FILE_LIMIT, read_back, refuse_complex, weight_bytes
-from nav_torch.onnx_layout import PLAIN, OnnxLayout
+from nav_torch.onnx_layout import layout_of
 from nav_torch.opset import DYNAMO, OnnxOptions, chosen_opset
 from nav_torch.restoring import exporting
 from nav_torch.strict import captured_freely
@@ -34,7 +34,7 @@ def onnx_from_torch_dynamo(job: ExportJob[OnnxOptions]) -> Made:
     follows and the capture freezes all the same is an error here, because the TorchScript-based exporter may well keep
     it (recurrent layers over any length).
     """
-    return write_captured(job, PLAIN, strict=True)
+    return _write(job, strict=True)
 
 
 @exporter(TORCH, Format.ONNX, options=OnnxOptions, cost=3.0, isolation="fork")
@@ -49,7 +49,7 @@ def onnx_from_torch_static(job: ExportJob[OnnxOptions]) -> Made:
         if batch is None
         else {spec.name: _at_batch(job.signature, spec, job.example[spec.name], batch) for spec in job.signature.inputs}
     )
-    return write_captured(attrs.evolve(job, example=example), PLAIN, strict=False)
+    return _write(attrs.evolve(job, example=example), strict=False)
 
 
 def usual_batch(signature: Signature) -> int | None:
@@ -67,10 +67,11 @@ def _at_batch(signature: Signature, spec: TensorSpec, array: np.ndarray, size: i
     return np.take(array, [row % array.shape[axis] for row in range(size)], axis=axis)
 
 
-def write_captured(job: ExportJob[OnnxOptions], layout: OnnxLayout, *, strict: bool) -> Made:
+def _write(job: ExportJob[OnnxOptions], *, strict: bool) -> Made:
     """The routes' work, for a file of any layout but one in training mode, which this exporter does not write."""
     import torch
 
+    layout = layout_of(job.options)
     opset = chosen_opset(job.options, DYNAMO)
     refuse_complex(job.signature)
     model = subject(job.source.model)

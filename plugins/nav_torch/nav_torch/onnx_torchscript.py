@@ -11,7 +11,7 @@ from nav_torch.blame import blamed
 from nav_torch.flat import example_tensors, flattened
 from nav_torch.formats import TORCH
 from nav_torch.onnx_file import gathered, read_back, refuse_complex
-from nav_torch.onnx_layout import PLAIN, OnnxLayout
+from nav_torch.onnx_layout import OnnxLayout, layout_of
 from nav_torch.opset import TORCHSCRIPT, OnnxOptions, chosen_opset
 from nav_torch.restoring import exporting, in_parts
 from nav_torch.subject import subject
@@ -25,13 +25,14 @@ def onnx_from_torch_torchscript(job: ExportJob[OnnxOptions]) -> Made:
     A record does not tell which axes it froze, so the file claims those that were asked for and the check at other
     sizes has to find out.
     """
-    return write_recorded(job, PLAIN)
+    return _write(job)
 
 
-def write_recorded(job: ExportJob[OnnxOptions], layout: OnnxLayout) -> Made:
+def _write(job: ExportJob[OnnxOptions]) -> Made:
     """The route's work, for a file of any layout, with attention in its parts."""
     import torch
 
+    layout = layout_of(job.options)
     opset = chosen_opset(job.options, TORCHSCRIPT)
     refuse_complex(job.signature)
     model = subject(job.source.model)

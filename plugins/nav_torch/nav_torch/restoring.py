@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from nav_torch.layouts import same_content
+from nav_torch.remembering import remembered
 from nav_torch.subject import uncompiled
 from navcore import OptionError, SourceError, Unavailable, first_line
 
@@ -32,43 +32,6 @@ def evaluating(model: torch.nn.Module) -> Iterator[None]:
     finally:
         for module, flag in flags:
             module.training = flag
-
-
-@contextmanager
-def untouched(model: torch.nn.Module) -> Iterator[None]:
-    """Undo what a call may leave behind: ``requires_grad`` and the buffers, by identity and by content.
-
-    Buffers are copied for it: running statistics and masks, small beside the weights.
-    """
-    wanted = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
-    held = [
-        (module, name, buffer, None if buffer is None else buffer.detach().clone())
-        for module in model.modules()
-        for name, buffer in module._buffers.items()
-    ]
-    try:
-        yield
-    finally:
-        _restore(wanted, held)
-
-
-def _restore(
-    wanted: list[tuple[torch.nn.Parameter, bool]],
-    held: list[tuple[torch.nn.Module, str, torch.Tensor | None, torch.Tensor | None]],
-) -> None:
-    import torch
-
-    for parameter, flag in wanted:
-        if parameter.requires_grad != flag:
-            parameter.requires_grad_(flag)
-    with torch.inference_mode():
-        for module, name, buffer, content in held:
-            module._buffers[name] = buffer
-            if buffer is not None and content is not None and not same_content(buffer, content):
-                try:
-                    buffer.copy_(content)
-                except (RuntimeError, NotImplementedError):  # not every layout can be written into
-                    module._buffers[name] = content
 
 
 def home(model: torch.nn.Module) -> str:
@@ -194,7 +157,7 @@ def exporting(
     with ExitStack() as stack:
         stack.enter_context(threads(count))
         stack.enter_context(hushed())
-        stack.enter_context(untouched(model))
+        stack.enter_context(remembered(model))
         stack.enter_context(uncompiled(model))
         if not training:
             stack.enter_context(evaluating(model))
@@ -207,5 +170,9 @@ def exporting(
 
 
 def _tensors(model: torch.nn.Module) -> Iterator[Any]:
-    yield from model.parameters()
-    yield from model.buffers()
+    """The weights and buffers that are there; a lazy module has none yet."""
+    import torch
+
+    for tensor in (*model.parameters(), *model.buffers()):
+        if not torch.nn.parameter.is_lazy(tensor):
+            yield tensor

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from nav_torch.blame import blamed
 from nav_torch.flat import example_tensors, flattened
 from nav_torch.formats import TORCH, TORCHSCRIPT_SCRIPT, TORCHSCRIPT_TRACE, load_torchscript
-from nav_torch.restoring import exporting, untouched
+from nav_torch.onnx_layout import layout_of
+from nav_torch.remembering import remembered
+from nav_torch.restoring import exporting
 from nav_torch.running import module_runner
 from nav_torch.subject import subject
 from navcore import ExportJob, Made, Runner, RunnerJob, RuntimeProvider, exporter, runner
@@ -19,11 +21,7 @@ if TYPE_CHECKING:
 @exporter(TORCH, TORCHSCRIPT_SCRIPT, cost=1.0, isolation="fork")
 def torchscript_script_from_torch(job: ExportJob[None]) -> Made:
     """Compile the model's source; the result is called as the model is, with its control flow intact."""
-    return save_scripted(job)
-
-
-def save_scripted(job: ExportJob[None], *, training: bool = False) -> Made:
-    """The route's work; ``training`` leaves the model's mode, which the compiled module then starts in."""
+    training = layout_of(job.options).training
     model = subject(job.source.model)
     with exporting(model, job.device, job.threads if job.forked else None, training=training):
         _scripted(model).save(str(job.output))
@@ -62,18 +60,14 @@ def _scripted(model: Any) -> Any:
 @exporter(TORCH, TORCHSCRIPT_TRACE, cost=1.0, isolation="fork")
 def torchscript_trace_from_torch(job: ExportJob[None]) -> Made:
     """Record one call; the result takes flat tensors and returns one tensor or a flat tuple."""
-    return save_traced(job)
-
-
-def save_traced(job: ExportJob[None], *, training: bool = False) -> Made:
-    """The route's work; ``training`` records the model in the mode it is in, its running statistics as they were."""
     import torch
 
+    training = layout_of(job.options).training
     model = subject(job.source.model)
     with exporting(model, job.device, job.threads if job.forked else None, training=training) as device:
         tensors = example_tensors(job.example, job.signature, device)
         with flattened(model, job.signature) as flat, blamed("torch.jit.trace"):
-            with untouched(model):
+            with remembered(model):
                 traced: Any = torch.jit.trace(flat, tensors, strict=False, check_trace=False)  # type: ignore[no-untyped-call]
             traced.save(str(job.output))
     return Made(calling="positional")

@@ -12,7 +12,8 @@ from torch import nn
 
 from nav_torch.layouts import dense_parts, same_content
 from nav_torch.live import state
-from nav_torch.restoring import evaluating, exporting, untouched
+from nav_torch.remembering import remembered
+from nav_torch.restoring import evaluating, exporting
 from nav_torch.subject import subject
 from navcore.errors import ExportError
 
@@ -54,15 +55,22 @@ def test_a_buffer_of_any_layout_is_part_of_the_state_and_comes_back(layout: str)
     arrays = [array for name, array in state(model) if name == "held"]
     assert len(arrays) >= 1
     assert all(array.dtype.kind in "fiu" for array in arrays)
-    with untouched(model):
+    with remembered(model):
         pass
     assert same_content(model.held, made(layout))
 
 
 def test_a_sparse_buffer_that_a_call_replaced_comes_back() -> None:
     model = Holding(ADJACENCY.to_sparse())
-    with untouched(model):
+    with remembered(model):
         model.held = (2 * ADJACENCY).to_sparse()
+    assert torch.equal(model.held.to_dense(), ADJACENCY)
+
+
+def test_a_sparse_buffer_that_a_call_wrote_into_comes_back() -> None:
+    model = Holding(ADJACENCY.to_sparse())
+    with remembered(model):
+        model.held.mul_(2)
     assert torch.equal(model.held.to_dense(), ADJACENCY)
 
 

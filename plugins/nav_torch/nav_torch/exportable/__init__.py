@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from nav_torch.exportable.assertion import assert_exportable
-from nav_torch.exportable.extensions import get_export_format
+from nav_torch.exportable.extensions import ExportFormat, get_export_format
 from nav_torch.exportable.mixin import Exportable
-from nav_torch.exportable.replacing import replace_for_export
 from nav_torch.exportable.result import CheckFailed, ExportResult
+from nav_torch.exportable.switching import export_nemo_models
 from nav_torch.exportable.tensortype import TensorType, as_tensor_type
 
 __all__ = [
     "CheckFailed",
+    "ExportFormat",
     "ExportResult",
     "Exportable",
     "TensorType",
     "as_tensor_type",
     "assert_exportable",
+    "export_nemo_models",
     "get_export_format",
-    "replace_for_export",
 ]

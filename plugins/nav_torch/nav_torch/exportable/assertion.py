@@ -29,7 +29,7 @@ def assert_exportable(
     Raises what ``export`` raises, :class:`OptionError` for sizes of an unknown axis, and :class:`ExportError` when a
     file could not be checked because nothing installed runs it.
     """
-    from nav_torch.exportable.checking import AtSizes
+    from nav_torch.exportable.examples import AtSizes
 
     compared = [*examples, *(AtSizes(one) for one in sizes)] or True
     with tempfile.TemporaryDirectory() as folder:

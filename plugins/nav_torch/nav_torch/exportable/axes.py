@@ -1,22 +1,18 @@
-"""Turn named tensors and their declared types into a signature, and the wish for other sizes into other inputs."""
+"""Turn named tensors and the names of their axes into a signature, and the wish for other sizes into other inputs."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nav_torch.exportable.hooks import told_kind
 from nav_torch.exportable.naming import Named
+from nav_torch.exportable.tensortype import BATCH
 from nav_torch.relations import Relation, related, relation_of
 from navcore import Axis, Feeds, InputError, OptionError, SourceError, TensorSpec
 
 if TYPE_CHECKING:
     import numpy as np
-
-BATCH = "batch"
-_AXES = "Give a dict from axis to name, {0: 'batch'}, or a list of axes, [0]."
-Explicit = Mapping[str, Mapping[int, str] | Sequence[int]]
 
 
 def checked_shapes(tensors: Sequence[Named], origin: str) -> None:
@@ -26,14 +22,12 @@ def checked_shapes(tensors: Sequence[Named], origin: str) -> None:
     """
     for one in tensors:
         axes, shape = one.type.axes, one.array.shape
-        problem = ""
+        problem = "has another dtype" if one.type.dtype not in (None, one.array.dtype.name) else ""
         if axes is not None and len(axes) != len(shape):
             problem = f"has {len(shape)} axes"
         elif axes is not None:
             wrong = [(axis, size) for axis, size in zip(axes, shape, strict=True) if type(axis) is int and axis != size]
-            problem = f"is {wrong[0][1]} long where {wrong[0][0]} is declared" if wrong else ""
-        if not problem and one.type.dtype not in (None, one.array.dtype.name):
-            problem = "has another dtype"
+            problem = f"is {wrong[0][1]} long where {wrong[0][0]} is declared" if wrong else problem
         if problem:
             raise InputError(
                 f"{origin} declares {one.name!r} as {one.type}, but it {problem}: it is {one.array.dtype.name} "
@@ -42,63 +36,13 @@ def checked_shapes(tensors: Sequence[Named], origin: str) -> None:
             )
 
 
-def specs_of(
-    tensors: Sequence[Named], *, dynamic: bool, explicit: Explicit | None, only: Sequence[str] | None
-) -> tuple[TensorSpec, ...]:
-    """Every tensor with a symbol for each dynamic axis and the example's size for any other.
-
-    ``explicit`` replaces what the types tell; an axis that it names by number gets the declared name, or one made
-    from the tensor's. ``only`` limits the declared names that are dynamic.
-    """
+def specs_of(tensors: Iterable[Named], names: Mapping[str, Mapping[int, str]]) -> tuple[TensorSpec, ...]:
+    """Every tensor with its ``names`` of dynamic axes, and the example's size for any other axis."""
     return tuple(
-        TensorSpec(one.name, one.array.dtype.name, _shape(one, _symbols(one, dynamic, explicit, only)))
+        TensorSpec(one.name, one.array.dtype.name,
+                   tuple(names.get(one.name, {}).get(axis, size) for axis, size in enumerate(one.array.shape)))
         for one in tensors
-    )
-
-
-def _shape(one: Named, symbols: Mapping[int, str]) -> tuple[int | str, ...]:
-    return tuple(symbols.get(axis, size) for axis, size in enumerate(one.array.shape))
-
-
-def _symbols(one: Named, dynamic: bool, explicit: Explicit | None, only: Sequence[str] | None) -> dict[int, str]:
-    declared = {axis: name for axis, name in enumerate(one.type.axes or ()) if isinstance(name, str)}
-    if explicit is None:
-        return {axis: name for axis, name in declared.items() if dynamic and (only is None or name in only)}
-    asked = explicit.get(one.name)
-    if asked is None:
-        return {}
-    rank = one.array.ndim
-    if isinstance(asked, Mapping):
-        return {axis_of(one.name, axis, rank): str(name) for axis, name in asked.items()}
-    axes = [axis_of(one.name, axis, rank) for axis in asked]
-    return {axis: declared.get(axis, f"{one.name}_dynamic_axes_{number}") for number, axis in enumerate(axes, 1)}
-
-
-def axis_of(name: str, axis: Any, rank: int, origin: str = "dynamic_axes") -> int:
-    """The axis counted from the front. Raises :class:`OptionError` for one that a tensor of that rank does not have."""
-    if isinstance(axis, bool) or not isinstance(axis, int) or not -rank <= axis < rank:
-        raise OptionError(
-            f"{origin} names axis {axis!r} of {name!r}, which has {rank} axes.",
-            hint=f"They are numbered from 0 to {rank - 1}." if rank else "A scalar has no axis that could move.",
-        )
-    return axis % rank
-
-
-def check_explicit(explicit: Explicit | None, names: Sequence[str]) -> None:
-    """Raise :class:`OptionError` for a tensor in ``dynamic_axes`` that does not exist, or axes that are none."""
-    strangers = [name for name in explicit or {} if name not in names]
-    if strangers:
-        raise OptionError(
-            f"dynamic_axes names {', '.join(map(repr, strangers))}, which is neither an input nor an output.",
-            hint=f"They are: {', '.join(names)}.",
-        )
-    for name, axes in (explicit or {}).items():
-        if not isinstance(axes, Collection) or isinstance(axes, str | bytes):
-            raise OptionError(f"dynamic_axes has {told_kind(axes)} for {name!r}.", hint=_AXES)
-        symbols = list(axes.values()) if isinstance(axes, Mapping) else []
-        strange = [symbol for symbol in symbols if not isinstance(symbol, str) or not symbol]
-        if strange:
-            raise OptionError(f"dynamic_axes calls an axis of {name!r} {strange[0]!r}.", hint=_AXES)
+    )  # fmt: skip
 
 
 def sizes_of(specs: Sequence[TensorSpec], arrays: Feeds, taken: Mapping[str, int] | None = None) -> dict[str, int]:
@@ -117,19 +61,17 @@ def sizes_of(specs: Sequence[TensorSpec], arrays: Feeds, taken: Mapping[str, int
             if root is None:
                 raise InputError(f"Axis {symbol!r} is {size} long in {spec.name!r}, which no {rule.root} gives.")
             if sizes.setdefault(rule.root, root) != root:
-                raise _unequal(symbol, rule.size(sizes[rule.root]), size, first.get(rule.root), spec.name)
+                other, wanted = first.get(rule.root, "another tensor"), rule.size(sizes[rule.root])
+                if not rule.plain:
+                    raise InputError(
+                        f"Axis {symbol!r} has to be {wanted} long by {other}, and is {size} in {spec.name!r}."
+                    )
+                raise InputError(
+                    f"Axis {symbol!r} is {wanted} long in {other} and {size} in {spec.name!r}.",
+                    hint="Equal names mean equal sizes: name axes apart that can differ.",
+                )
             first.setdefault(rule.root, repr(spec.name))
     return sizes
-
-
-def _unequal(symbol: str, wanted: int, size: int, first: str | None, name: str) -> InputError:
-    other = first or "another tensor"
-    if relation_of(symbol).plain:
-        return InputError(
-            f"Axis {symbol!r} is {wanted} long in {other} and {size} in {name!r}.",
-            hint="Equal names mean equal sizes: name axes apart that can differ.",
-        )
-    return InputError(f"Axis {symbol!r} has to be {wanted} long by {other}, and is {size} in {name!r}.")
 
 
 def axes_of(
@@ -146,32 +88,35 @@ def axes_of(
             f"axis_ranges names {', '.join(map(repr, strangers))}, which is no dynamic axis of an input.",
             hint=f"Dynamic axes: {', '.join(sizes) or 'none'}.",
         )
-    axes: dict[str, Axis] = {}
-    for symbol, size in sizes.items():
-        given = (ranges or {}).get(symbol)
-        if given is None:
-            axes[symbol] = Axis(symbol, size, size, size + 1, declared=True)
-            continue
-        if not isinstance(given, Sequence) or len(given) != 3 or not all(isinstance(one, int) for one in given):
-            raise OptionError(
-                f"The range of axis {symbol!r} is {given!r}.", hint="Give (minimum, typical, maximum) in rising order."
-            )
-        low, typical, high = given
-        axis = Axis(symbol, low, typical, high, declared=True)
-        if not axis.minimum <= size <= axis.maximum:
-            raise OptionError(
-                f"Axis {symbol!r} is {size} long in the example, outside of its range {tuple(given)}.",
-                hint="Widen the range, or give another example.",
-            )
-        axes[symbol] = axis
-    symbols = dict.fromkeys(symbol for spec in specs for symbol in spec.shape if isinstance(symbol, str))
-    following = [_following(symbol, rule, axes[rule.root]) for symbol, rule in related(symbols).items()]
+    axes = {symbol: _axis(symbol, size, (ranges or {}).get(symbol)) for symbol, size in sizes.items()}
+    symbols = dict.fromkeys(_symbols(specs))
+    following = []
+    for symbol, rule in related(symbols).items():
+        root = axes[rule.root]
+        low, typical, high = (max(0, rule.size(size)) for size in (root.minimum, root.typical, root.maximum))
+        following.append(Axis(symbol, low, typical, high, declared=True))
     return (*(axis for symbol, axis in axes.items() if symbol in symbols), *following)
 
 
-def _following(symbol: str, rule: Relation, root: Axis) -> Axis:
-    low, typical, high = (max(0, rule.size(size)) for size in (root.minimum, root.typical, root.maximum))
-    return Axis(symbol, low, typical, high, declared=True)
+def _symbols(specs: Iterable[TensorSpec]) -> list[str]:
+    return [symbol for spec in specs for symbol in spec.shape if isinstance(symbol, str)]
+
+
+def _axis(symbol: str, size: int, given: Any) -> Axis:
+    if given is None:
+        return Axis(symbol, size, size, size + 1, declared=True)
+    if not isinstance(given, Sequence) or len(given) != 3 or not all(isinstance(one, int) for one in given):
+        raise OptionError(
+            f"The range of axis {symbol!r} is {given!r}.", hint="Give (minimum, typical, maximum) in rising order."
+        )
+    low, typical, high = given
+    axis = Axis(symbol, low, typical, high, declared=True)
+    if not axis.minimum <= size <= axis.maximum:
+        raise OptionError(
+            f"Axis {symbol!r} is {size} long in the example, outside of its range {tuple(given)}.",
+            hint="Widen the range, or give another example.",
+        )
+    return axis
 
 
 def other_sizes(sizes: Mapping[str, int], ranges: Mapping[str, Any] | None) -> list[dict[str, int]]:
@@ -179,22 +124,18 @@ def other_sizes(sizes: Mapping[str, int], ranges: Mapping[str, Any] | None) -> l
 
     One more for the batch and the double for anything else, which keeps multiples; else half. Inside a given range.
     """
+
+    def clamped(symbol: str, size: int) -> int:
+        if not ranges or symbol not in ranges:
+            return size
+        low, _, high = ranges[symbol]
+        inside: int = min(max(size, low), high)
+        return int(low) if inside == sizes[symbol] else inside
+
     grown = {symbol: size + 1 if symbol == BATCH else max(2 * size, 2) for symbol, size in sizes.items()}
     shrunk = {symbol: (size + 1) // 2 for symbol, size in sizes.items()}
-    tries = [_clamped(one, sizes, ranges) for one in (grown, shrunk)]
+    tries = [{symbol: clamped(symbol, size) for symbol, size in one.items()} for one in (grown, shrunk)]
     return [one for one in tries if one != dict(sizes)]
-
-
-def _clamped(wanted: Mapping[str, int], now: Mapping[str, int], ranges: Mapping[str, Any] | None) -> dict[str, int]:
-    clamped = {}
-    for symbol, size in wanted.items():
-        given = (ranges or {}).get(symbol)
-        if given is None:
-            clamped[symbol] = size
-            continue
-        inside = min(max(size, given[0]), given[2])
-        clamped[symbol] = given[0] if inside == now[symbol] else inside
-    return clamped
 
 
 def resized(specs: Sequence[TensorSpec], feeds: Feeds, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
@@ -233,7 +174,7 @@ def without_empty(
     """
     taken = {size for spec in specs for size in feeds[spec.name].shape}
     least: dict[str, int] = {}
-    for rule in related(symbol for spec in specs for symbol in spec.shape if isinstance(symbol, str)).values():
+    for rule in related(_symbols(specs)).values():
         least[rule.root] = max(2, least.get(rule.root, 2), -((rule.offset - 2) // rule.factor))
     grown: dict[str, int] = {}
     for symbol, size in sizes_of(specs, feeds).items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import os
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +19,13 @@ _TOLD = MappingProxyType(
 )
 
 
+class ExportFormat(enum.Enum):
+    """NeMo's names of formats, for ``supported_export_formats``."""
+
+    ONNX = 1
+    TORCHSCRIPT = 2
+
+
 def get_export_format(filename: str | os.PathLike[str]) -> Format:
     """The format that a file of this name is exported to; case does not matter.
 
@@ -26,19 +34,16 @@ def get_export_format(filename: str | os.PathLike[str]) -> Format:
     :class:`InputError` naming the file for one that nobody knows.
     """
     ending = Path(filename).suffix.lower()
-    if ending in _OWN:
-        return _OWN[ending]
-    others = plugin_extensions() if ending else {}
-    if ending in others:
-        return others[ending]
-    known = ", ".join((*_OWN, *(others or plugin_extensions())))
-    told = repr(os.fspath(filename))
+    known = {**_OWN} if ending in _OWN else {**_plugin_extensions(), **_OWN}
+    if ending in known:
+        return known[ending]
+    told, names = repr(os.fspath(filename)), ", ".join(dict.fromkeys((*_OWN, *known)))
     if not ending:
-        raise InputError(f"{told} has no extension.", hint=f"It chooses the format: {known}.")
-    raise InputError(f"The extension of {told} is that of no known format.", hint=f"Known: {known}.")
+        raise InputError(f"{told} has no extension.", hint=f"It chooses the format: {names}.")
+    raise InputError(f"The extension of {told} is that of no known format.", hint=f"Known: {names}.")
 
 
-def plugin_extensions() -> dict[str, Format]:
+def _plugin_extensions() -> dict[str, Format]:
     """The extensions that other plugins add, by their exporters of PyTorch models."""
     from navcore import load_registry
 
@@ -47,7 +52,6 @@ def plugin_extensions() -> dict[str, Format]:
         for route in load_registry().routes
         if route.hook == "export_model" and route.source == TORCH.name
         for suffix in route.goal.suffixes
-        if suffix not in _OWN
     }
 
 

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from navcore import InputError, NavcoreError, SourceError, first_line
 
 MISSING: Final = object()
-_OWN = "_nav_torch_own"
-Hook = TypeVar("Hook", bound=Callable[..., Any])
+_MIX_INS = ("nav_torch.exportable.mixin", "nemo.core.classes.exportable")
 
 
-def own_hook(function: Hook) -> Hook:
-    """Mark a hook as the mix-in's own, so that an override can be told from it by who does not know the mix-in.
-
-    The mark is the function itself: one that wraps it, and takes over its attributes, is an override.
-    """
-    setattr(function, _OWN, function)
-    return function
+def is_mix_in(kind: type) -> bool:
+    """Whether a class is the mix-in itself, this one or NeMo's, whose hooks are defaults and nobody's wish."""
+    return kind.__name__ == "Exportable" and kind.__module__ in _MIX_INS
 
 
 def is_overridden(owner: object, name: str) -> bool:
-    """Whether the class has another function under that name than the mix-in's own."""
-    function = getattr(type(owner), name, None)
-    return function is None or getattr(function, _OWN, None) is not function
+    """Whether the class, or the instance itself, brings something else under that name than a mix-in's own."""
+    static = inspect.getattr_static(owner, name, MISSING)
+    defaults = [vars(kind)[name] for kind in type(owner).__mro__ if is_mix_in(kind) and name in vars(kind)]
+    return static is not MISSING and all(static is not default for default in defaults)
 
 
 def class_name(model: object) -> str:
@@ -38,6 +34,11 @@ def told_kind(value: object) -> str:
     """``an int``, ``a list``: the type of a value in a sentence."""
     name = type(value).__name__
     return "None" if value is None else f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
+def told_error(what: str, error: BaseException) -> str:
+    """``what: RuntimeError: why.`` as one sentence."""
+    return f"{what}: {type(error).__name__}: {first_line(error)}".rstrip(".") + "."
 
 
 def has_hook(owner: object, name: str) -> bool:
@@ -86,9 +87,7 @@ def blaming(owner: object, name: str) -> Iterator[None]:
     except NavcoreError:
         raise
     except Exception as error:
-        raise SourceError(
-            f"{class_name(owner)}.{name} failed: {type(error).__name__}: {first_line(error)}".rstrip(".") + "."
-        ) from error
+        raise SourceError(told_error(f"{class_name(owner)}.{name} failed", error)) from error
 
 
 def taken(function: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,30 +95,19 @@ def taken(function: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
     parameters = inspect.signature(function).parameters
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         return dict(arguments)
-    named = {
-        name
-        for name, parameter in parameters.items()
-        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-    }
-    return {name: value for name, value in arguments.items() if name in named}
+    by_name = [one.name for one in parameters.values() if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+    return {name: value for name, value in arguments.items() if name in by_name}
 
 
-def input_module(model: Any) -> Any:
-    """The module whose example and input types count: ``input_module``, else the model itself."""
-    return _module(model, "input_module")
-
-
-def output_module(model: Any) -> Any:
-    """The module whose output types count: ``output_module``, else the model itself."""
-    return _module(model, "output_module")
-
-
-def _module(model: Any, name: str) -> Any:
+def end_module(model: Any, side: str) -> Any:
+    """The module whose example and types count for the ``"input"`` or ``"output"`` side, else the model itself."""
     import torch
 
-    module = read_hook(model, name, model)
+    module = read_hook(model, f"{side}_module", model)
     if not isinstance(module, torch.nn.Module):
-        raise InputError(f"{class_name(model)}.{name} gives {told_kind(module)}.", hint="It has to give a module.")
+        raise InputError(
+            f"{class_name(model)}.{side}_module gives {told_kind(module)}.", hint="It has to give a module."
+        )
     return module
 
 
@@ -128,7 +116,7 @@ def forward_name(model: Any) -> str:
     static = inspect.getattr_static(model, "forward_for_export", None)
     if static is None:
         return "forward"
-    if not isinstance(static, property) and not callable(getattr(model, "forward_for_export")):  # noqa: B009
+    if not isinstance(static, property) and not callable(model.forward_for_export):
         raise InputError(
             f"{class_name(model)}.forward_for_export is {told_kind(static)}.", hint="It has to be a method."
         )

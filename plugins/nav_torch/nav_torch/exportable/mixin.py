@@ -8,13 +8,24 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from nav_torch.exportable.config import UNDECLARED
-from nav_torch.exportable.hooks import own_hook
-from nav_torch.exportable.replacing import replace_for_export
 from nav_torch.exportable.request import Exporter, Request, export_defaults
 from nav_torch.exportable.result import ExportResult
+from nav_torch.exportable.switching import prefer_own_hooks
+from nav_torch.replacing import replace_for_export
 
 if TYPE_CHECKING:
     from navcore import Format, Provided
+
+
+class _Hook(property):
+    """A hook with a default that an instance may also set as a plain attribute. TorchScript leaves properties alone."""
+
+    def __get__(self, owner: Any, kind: type | None = None) -> Any:
+        name = self.fget.__name__  # type: ignore[union-attr]
+        return self if owner is None else vars(owner)[name] if name in vars(owner) else super().__get__(owner, kind)
+
+    def __set__(self, owner: Any, value: Any) -> None:
+        vars(owner)[self.fget.__name__] = value  # type: ignore[union-attr]
 
 
 class Exportable:
@@ -27,10 +38,12 @@ class Exportable:
       of arguments by name. A method may take ``max_batch`` and ``max_dim``, from which a second example is made.
     * ``input_types``, ``output_types``: name → :class:`TensorType` (or what :func:`as_tensor_type` accepts), in order.
       ``input_types_for_export`` and ``output_types_for_export`` come before them; ``input_names`` and ``output_names``
-      choose among the names.
+      choose and order the names.
     * ``forward_for_export``: exported in place of ``forward``.
     * ``axis_ranges``: axis → (minimum, typical, maximum); ``dynamic_axis_names``: the only names that are dynamic.
     * ``export_replacements``: class name → function, see :func:`replace_for_export`.
+    * ``export_subnet_links``: part → {input: ``"earlier part.output"``}, for parts that feed each other under other
+      names.
     * ``export_config``: option → default, the options that change what is exported. During an export it holds their
       values, for hooks and the exported method; see :meth:`set_export_config`.
 
@@ -56,6 +69,10 @@ class Exportable:
         "supported_export_formats",
     )
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        prefer_own_hooks(cls, Exportable)
+
     if TYPE_CHECKING:
         export_config: Mapping[str, Any]
     else:
@@ -71,14 +88,38 @@ class Exportable:
         """The module whose ``output_types`` count: this one."""
         return self
 
+    @_Hook
+    def input_types_for_export(self) -> Mapping[str, Any] | None:
+        """What counts in place of ``input_types`` in an export: nothing else, unless overridden."""
+        return getattr(self.input_module, "input_types", None)
+
+    @_Hook
+    def output_types_for_export(self) -> Mapping[str, Any] | None:
+        """What counts in place of ``output_types`` in an export: nothing else, unless overridden."""
+        return getattr(self.output_module, "output_types", None)
+
+    @_Hook
+    def input_names(self) -> Sequence[str]:
+        """The names of the inputs that are exported, in order: those of the types, without the disabled ones."""
+        from nav_torch.exportable.naming import declared_types
+
+        return tuple(declared_types(self, "input") or ())
+
+    @_Hook
+    def output_names(self) -> Sequence[str]:
+        """The names of the outputs that are exported, in order: those of the types, without the disabled ones."""
+        from nav_torch.exportable.naming import declared_types
+
+        return tuple(declared_types(self, "output") or ())
+
     @property
     def disabled_deployment_input_names(self) -> Iterable[str]:
-        """Names in ``input_types`` that are not exported: none."""
+        """Names of inputs, or of parameters, that are not exported: none."""
         return set()
 
     @property
     def disabled_deployment_output_names(self) -> Iterable[str]:
-        """Names in ``output_types`` that are not exported: none."""
+        """Names of outputs that are not exported: none."""
         return set()
 
     @property
@@ -86,7 +127,6 @@ class Exportable:
         """The formats that this class may be exported to, by name (``"onnx"``, ``"torchscript"``); ``None``: all."""
         return None
 
-    @own_hook
     def dynamic_shapes_for_export(self, use_dynamo: bool = False) -> Mapping[str, Any]:
         """Which axes are dynamic, and how they are related: name → {axis: size}; by default what the types declare.
 
@@ -101,13 +141,20 @@ class Exportable:
 
         return default_shapes(self)
 
+    def list_export_subnets(self) -> Sequence[str]:
+        """The parts that are exported, a file each; the one that receives the input first. By default the whole."""
+        return ("self",)
+
+    def get_export_subnet(self, subnet: str | None = None) -> Any:
+        """The part of that name: the whole for ``"self"``, else the attribute."""
+        return self if subnet in (None, "self") else getattr(self, str(subnet))
+
     def get_export_config(self) -> dict[str, Any]:
         """A copy of the options that change the export: what was set, and the defaults of what was not."""
         from nav_torch.exportable.config import read_config
 
         return read_config(self)
 
-    @own_hook
     def set_export_config(self, config: Mapping[str, Any]) -> None:
         """Change options of the export; those not named stay as they are.
 
@@ -150,7 +197,7 @@ class Exportable:
         export_params: bool = True,
         do_constant_folding: bool = True,
         keep_initializers_as_inputs: bool = False,
-        onnx_opset_version: int = 13,
+        onnx_opset_version: int | None = 13,
         try_script: bool = False,
         set_eval: bool = True,
         check_trace: bool | Sequence[Any] = False,
@@ -163,12 +210,14 @@ class Exportable:
         axis_ranges: Mapping[str, tuple[int, int, int]] | None = None,
         replace_1D_2D: bool = False,  # noqa: N803  (the page's name)
         export_config: Mapping[str, Any] | None = None,
+        use_dynamo: bool | None = None,
+        export_modules_as_functions: Any = False,
     ) -> ExportResult:
-        """Export this module to one file.
+        """Export this module to one file, or every part that ``list_export_subnets`` names to one of its own.
 
         Args:
             output: the file, in a folder that exists; ``.onnx`` is ONNX, ``.pt`` and ``.ts`` TorchScript, ``.pt2`` an
-                ExportedProgram.
+                ExportedProgram. The files of parts are called ``encoder-NAME.onnx``.
             input_example: tensors for the exported method, the last element may be a dict of arguments by name; by
                 default what ``input_example`` of the input module gives.
             output_example: what the file has to return for the example; by default what the module returns.
@@ -176,7 +225,7 @@ class Exportable:
             export_params: ``False`` leaves the weights out of an ONNX file; they become inputs.
             do_constant_folding: compute constants of an ONNX graph beforehand.
             keep_initializers_as_inputs: list the weights of an ONNX file as inputs, too.
-            onnx_opset_version: the ONNX opset to write, exactly.
+            onnx_opset_version: the ONNX opset to write, exactly; ``None`` leaves it to the exporter.
             try_script: try ``torch.jit.script`` before ``torch.jit.trace``; for TorchScript only.
             set_eval: export in evaluation mode. ``False`` exports the mode that the module is in, to ONNX (by the
                 TorchScript-based exporter) or TorchScript.
@@ -191,27 +240,26 @@ class Exportable:
             axis_ranges: axis → (minimum, typical, maximum), the sizes that a dynamic axis has to take.
             replace_1D_2D: passed to ``_prepare_for_export``.
             export_config: options for this export alone, over those of :meth:`set_export_config`.
+            use_dynamo: NeMo's word for ``exporter``: ``True`` is ``"dynamo"``, at opset 18 at least, ``False``
+                ``"torchscript"``.
+            export_modules_as_functions: accepted for NeMo's sake; PyTorch no longer writes functions.
 
         Returns:
             A pair of the files written and their descriptions; see :class:`ExportResult` for what it tells besides.
 
         Raises:
             InputError: the file's name, the example, a hook or an argument cannot be used.
-            ExportError: no exporter could write the file; as CheckFailed, what it wrote returns something else.
+            ExportError: no exporter could write the file; as CheckFailed, what it wrote returns something else. Also a
+                file that nobody asked to check is run once on its own example.
 
-        Afterwards, whatever happened, class, ``forward``, export config, training flags and ``requires_grad`` are as
-        before, and there is either the whole file or none. What ``_prepare_for_export`` changed stays.
+        Afterwards, whatever happened, class, ``forward``, export config, training flags, ``requires_grad`` and all that
+        the model's code changed in itself are as before, and there are either all files or none. What
+        ``_prepare_for_export`` changed stays.
         """
+        arguments = {name: value for name, value in locals().items() if name != "self"}
+        from nav_torch.exportable.exporting import export_model
         from nav_torch.exportable.preparing import stage
-        from nav_torch.exportable.writing import export_file
 
         with stage(self, "arguments"):
-            request = Request(
-                output=output, input_example=input_example, output_example=output_example, verbose=verbose,
-                export_params=export_params, do_constant_folding=do_constant_folding,
-                keep_initializers_as_inputs=keep_initializers_as_inputs, onnx_opset_version=onnx_opset_version,
-                try_script=try_script, set_eval=set_eval, check_trace=check_trace, use_dynamic_axes=use_dynamic_axes,
-                dynamic_axes=dynamic_axes, check_tolerance=check_tolerance, exporter=exporter, inplace=inplace,
-                axis_ranges=axis_ranges, replace_1D_2D=replace_1D_2D, export_config=export_config,
-            )  # fmt: skip
-        return export_file(self, request)
+            request = Request(**arguments)
+        return export_model(self, request)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from nav_torch.exportable.hooks import blaming, class_name, has_hook, input_module, output_module, read_hook, taken
+from nav_torch.exportable.hooks import blaming, class_name, end_module, has_hook, read_hook, taken, told_error
 from nav_torch.restoring import LOGGER_NAME
-from navcore import ExportError, NavcoreError, first_line
+from navcore import ExportError, NavcoreError
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
 _PREPARE = "_prepare_for_export"
 _TEARDOWN = "_export_teardown"
@@ -30,7 +31,7 @@ def stage(model: Any, name: str) -> Iterator[None]:
             error.who = f"{who}: {error.who}" if error.who else who
         raise
     except Exception as error:
-        raise ExportError(f"{type(error).__name__}: {first_line(error)}", who=who) from error
+        raise ExportError(told_error("", error).removeprefix(": "), who=who) from error
 
 
 @contextmanager
@@ -40,16 +41,15 @@ def prepared(model: Any, arguments: Mapping[str, Any], *, set_eval: bool) -> Ite
     Nested modules with the hook come first, children before their parents, each once and with ``noreplace=True``; the
     model's own hook is called last and once. A hook is passed those of ``arguments`` that it takes. What hooks change
     in the model stays, training flags and ``requires_grad`` come back, and ``_export_teardown`` is called on every
-    module whose hook was begun, last first.
+    module whose hook was begun, last first. Meanwhile NeMo's check of types is off.
     """
     begun: list[Any] = []
     failed = True
-    with _modes_kept(model):
+    with _modes_kept(model), _nemo_lenient():
         try:
-            if set_eval:
-                with stage(model, "prepare"):
-                    _freeze(model)
             with stage(model, "prepare"):
+                if set_eval:
+                    _freeze(model)
                 for module in _nested(model):
                     begun.append(module)
                     _call(module, _PREPARE, {**arguments, "noreplace": True})
@@ -61,6 +61,25 @@ def prepared(model: Any, arguments: Mapping[str, Any], *, set_eval: bool) -> Ite
             failed = False
         finally:
             _tear_down(model, begun, quietly=failed)
+
+
+@contextmanager
+def _nemo_lenient() -> Iterator[None]:
+    """NeMo's ``typecheck`` off, and Lightning's properties as for TorchScript, as NeMo's own export has them.
+
+    Only where the program has imported these: they are never imported here.
+    """
+    with ExitStack() as stack:
+        common = sys.modules.get("nemo.core.classes.common")
+        if common is not None:
+            before = getattr(common, "is_typecheck_enabled", lambda: True)()
+            stack.callback(common.typecheck.set_typecheck_enabled, enabled=before)
+            common.typecheck.set_typecheck_enabled(enabled=False)
+        lightning = sys.modules.get("lightning.pytorch.core.module")
+        scripting = getattr(lightning, "_jit_is_scripting", None)
+        if scripting is not None:
+            stack.enter_context(scripting())
+        yield
 
 
 def _nested(model: Any) -> list[Any]:
@@ -91,8 +110,8 @@ def _tear_down(model: Any, begun: list[Any], *, quietly: bool) -> None:
         if not has_hook(module, _TEARDOWN):
             continue
         try:
-            with stage(model, "teardown"), blaming(module, _TEARDOWN):
-                getattr(module, _TEARDOWN)()
+            with stage(model, "teardown"):
+                _call(module, _TEARDOWN, {})
         except NavcoreError as error:
             logging.getLogger(LOGGER_NAME).warning("%s", error)
             problem = problem or error
@@ -100,18 +119,8 @@ def _tear_down(model: Any, begun: list[Any], *, quietly: bool) -> None:
         raise problem
 
 
-def _parts(model: Any) -> list[torch.nn.Module]:
-    """The model and, where they are not inside it, its input and output modules."""
-    import torch
-
-    ends = [
-        read_hook(model, name, model) if has_hook(model, name) else model for name in ("input_module", "output_module")
-    ]
-    return [part for part in dict.fromkeys((model, *ends)) if isinstance(part, torch.nn.Module)]
-
-
 def _freeze(model: Any) -> None:
-    for part in dict.fromkeys((model, input_module(model), output_module(model))):
+    for part in dict.fromkeys((model, end_module(model, "input"), end_module(model, "output"))):
         part.eval()
         for parameter in part.parameters():
             # Made under inference_mode, it has no gradient, and the flag could not be set back outside of it.
@@ -128,7 +137,8 @@ def _modes_kept(model: Any) -> Iterator[None]:
     import torch
 
     with stage(model, "prepare"):
-        parts = _parts(model)
+        ends = [read_hook(model, name, model) for name in ("input_module", "output_module")]
+    parts = [part for part in dict.fromkeys((model, *ends)) if isinstance(part, torch.nn.Module)]
     flags = {id(module): (module, module.training) for part in parts for module in part.modules()}
     wanted = [(parameter, parameter.requires_grad) for part in parts for parameter in part.parameters()]
     try:

@@ -7,17 +7,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from nav_torch.exportable.axes import BATCH
-from nav_torch.exportable.checking import other_example
+from nav_torch.exportable.case import Case, Wishes, case_of
 from nav_torch.exportable.config import configured
-from nav_torch.exportable.hooks import class_name, input_module
+from nav_torch.exportable.examples import other_example
+from nav_torch.exportable.hooks import class_name, end_module
 from nav_torch.exportable.inputs import example_of
 from nav_torch.exportable.preparing import prepared
 from nav_torch.exportable.request import Request
-from nav_torch.exportable.understanding import Understood, Wishes, understood
+from nav_torch.exportable.tensortype import BATCH
 from nav_torch.live import from_array
 from nav_torch.restoring import LOGGER_NAME
-from navcore import Feeds, InputError, Provided, Signature, SourceError, TensorSpec
+from navcore import Feeds, InputError, Provided, Signature, SourceError, TensorSpec, flatten_result
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def provided(model: Any, defaults: Mapping[str, Any]) -> Iterator[Provided]:
         example = example_of(model)
         request = Request(**{**defaults, "output": "", "input_example": example})  # there is no file
         with prepared(model, request.hook_arguments(), set_eval=True):
-            case = understood(model, example, f"{class_name(input_module(model))}.input_example", Wishes())
+            case = case_of(model, example, f"{class_name(end_module(model, 'input'))}.input_example", Wishes())
             signature = case.signature
             yield Provided(
                 model=case.stand,
@@ -44,7 +44,7 @@ def provided(model: Any, defaults: Mapping[str, Any]) -> Iterator[Provided]:
             )
 
 
-def _samples(case: Understood) -> list[Feeds]:
+def _samples(case: Case) -> list[Feeds]:
     if not case.sizes:
         return [case.example]
     try:
@@ -67,22 +67,9 @@ def _item(model: Any, signature: Signature, feeds: Feeds) -> Any:
 
 def _names_in_call_order(signature: Signature) -> tuple[str, ...]:
     """The inputs' names in the order in which their tensors stand in the call."""
-    found: list[str] = []
-
-    def walk(node: Any) -> None:
-        kind, content = next(iter(node.items()))
-        if kind == "tensor":
-            found.append(content)
-        elif kind == "dict":
-            for _, part in content:
-                walk(part)
-        elif kind != "constant":
-            for part in content:
-                walk(part)
-
-    for node in [*signature.call["args"], *(node for _, node in signature.call["kwargs"])]:
-        walk(node)
-    return tuple(found)
+    args, kwargs = signature.bind({name: name for name in signature.input_names}, lambda name: frozenset([name]))
+    leaves = flatten_result([*args, *kwargs.values()], lambda value: isinstance(value, frozenset))
+    return tuple(name for _, leaf in leaves for name in leaf)
 
 
 def _dynamic(spec: TensorSpec) -> dict[int, str]:

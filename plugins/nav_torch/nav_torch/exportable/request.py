@@ -13,15 +13,12 @@ import attrs
 
 from nav_torch.exportable.config import check_config
 from nav_torch.exportable.extensions import TORCHSCRIPT_NAME, get_export_format
-from nav_torch.exportable.hooks import class_name, read_hook, told_kind
+from nav_torch.exportable.hooks import class_name, is_overridden, read_hook, told_kind
 from navcore import Format, InputError, OptionError
 
 Exporter = Literal["auto", "torchscript", "dynamo"]
 _EXPORTERS = ("auto", "torchscript", "dynamo")
-_FLAGS = (
-    "verbose", "export_params", "do_constant_folding", "keep_initializers_as_inputs", "try_script", "set_eval",
-    "use_dynamic_axes", "inplace", "replace_1D_2D",
-)  # fmt: skip
+FIRST_DYNAMO_OPSET = 18
 
 
 def _path_text(value: Any) -> str:
@@ -32,48 +29,107 @@ def _path_text(value: Any) -> str:
     return text
 
 
-@attrs.frozen(eq=False)
+def _flag(name: str) -> Any:
+    """A field that is a bool; a text is refused, because ``bool("False")`` is true."""
+
+    def plain(value: Any) -> bool:
+        if value is not None and not isinstance(value, Integral) and type(value).__name__ != "bool":  # numpy's
+            raise OptionError(f"{name}={value!r} is {told_kind(value)}.", hint="Give True or False.")
+        return bool(value)
+
+    return attrs.field(converter=plain)
+
+
+@attrs.frozen(eq=False, kw_only=True)
 class Request:
-    """The arguments of ``export``, under their names. Raises :class:`InputError` for an ``output`` that is no path."""
+    """The arguments of ``export``, under their names; flags are bools.
+
+    Raises :class:`InputError` for an ``output`` that is no path or of no known format, :class:`OptionError` for an
+    argument that is out of range.
+    """
 
     output: str = attrs.field(converter=_path_text)
     input_example: Any
     output_example: Any
-    verbose: bool
-    export_params: bool
-    do_constant_folding: bool
-    keep_initializers_as_inputs: bool
-    onnx_opset_version: int
-    try_script: bool
-    set_eval: bool
+    verbose: bool = _flag("verbose")
+    export_params: bool = _flag("export_params")
+    do_constant_folding: bool = _flag("do_constant_folding")
+    keep_initializers_as_inputs: bool = _flag("keep_initializers_as_inputs")
+    onnx_opset_version: int | None
+    try_script: bool = _flag("try_script")
+    set_eval: bool = _flag("set_eval")
     check_trace: Any
-    use_dynamic_axes: bool
+    use_dynamic_axes: bool = _flag("use_dynamic_axes")
     dynamic_axes: Mapping[str, Mapping[int, str] | Sequence[int]] | None
     check_tolerance: float
-    exporter: Exporter = "auto"
-    inplace: bool = True
-    axis_ranges: Mapping[str, tuple[int, int, int]] | None = None
-    replace_1D_2D: bool = False  # noqa: N815  (the page's name)
-    export_config: Mapping[str, Any] | None = None
+    exporter: Exporter
+    inplace: bool = _flag("inplace")
+    axis_ranges: Mapping[str, tuple[int, int, int]] | None
+    replace_1D_2D: bool = _flag("replace_1D_2D")  # noqa: N815  (the page's name)
+    export_config: Mapping[str, Any] | None
+    use_dynamo: bool | None
+    export_modules_as_functions: Any
     path: Path = attrs.field(init=False)
 
     @path.default
     def _absolute(self) -> Path:
         return Path(self.output).absolute()  # a hook may change the working folder
 
-    def with_plain_flags(self) -> Request:
-        """The same, every flag a bool. Raises :class:`OptionError` for a text, because ``bool("False")`` is true."""
-        flags: dict[str, Any] = {}
-        for name in _FLAGS:
-            value = getattr(self, name)
-            if value is not None and not isinstance(value, Integral) and type(value).__name__ != "bool":  # numpy's
-                raise OptionError(f"{name}={value!r} is {told_kind(value)}.", hint="Give True or False.")
-            flags[name] = bool(value)
-        return attrs.evolve(self, **flags)
+    def __attrs_post_init__(self) -> None:
+        opset: object = self.onnx_opset_version
+        tolerance: object = self.check_tolerance
+        wrong: list[tuple[bool, str, str]] = [
+            (
+                opset is not None and (isinstance(opset, bool) or not isinstance(opset, Integral) or int(opset) < 1),
+                f"onnx_opset_version={opset!r} is no opset.",
+                "Give a number such as 13 or 18.",
+            ),
+            (
+                isinstance(tolerance, bool) or not isinstance(tolerance, Real) or not float(tolerance) >= 0,
+                f"check_tolerance={tolerance!r} is no tolerance.",
+                "Give a number of 0 or more.",
+            ),
+            (
+                self.exporter not in _EXPORTERS,
+                f"exporter={self.exporter!r} is none.",
+                f"Choose one of: {', '.join(_EXPORTERS)}.",
+            ),
+            (
+                not isinstance(self.check_trace, bool | list | tuple | None),
+                f"check_trace is {told_kind(self.check_trace)}.",
+                "Give True, False, or a list of further examples to compare on.",
+            ),
+            *(
+                (not isinstance(getattr(self, name), Mapping | None), f"{name} is {told_kind(getattr(self, name))}.",
+                 "Give a dict.")
+                for name in ("dynamic_axes", "axis_ranges")
+            ),
+        ]  # fmt: skip
+        _refuse(wrong)
+
+    @property
+    def target(self) -> Format:
+        """The format that the extension asks for."""
+        return get_export_format(self.output)
+
+    @property
+    def only(self) -> str:
+        """The exporter that alone may write the file; NeMo's ``use_dynamo`` says it in its own way."""
+        if self.exporter != "auto" or self.use_dynamo is None:
+            return self.exporter
+        return "dynamo" if self.use_dynamo else "torchscript"
+
+    @property
+    def opset(self) -> int | None:
+        """The ONNX opset to write. ``use_dynamo=True`` is not held to an opset that the exporter does not know."""
+        if self.onnx_opset_version is None:
+            return None
+        asked = int(self.onnx_opset_version)
+        return max(asked, FIRST_DYNAMO_OPSET) if self.use_dynamo and self.exporter == "auto" else asked
 
     @property
     def checked(self) -> bool:
-        """Whether the file is run and compared. A list of examples asks for it, even an empty one does not."""
+        """Whether the file is run and compared. A list of examples asks for it, an empty one does not."""
         return bool(self.check_trace)
 
     @property
@@ -86,51 +142,84 @@ class Request:
         return {field.name: getattr(self, field.name) for field in attrs.fields(Request) if field.init}
 
 
-def checked_request(model: Any, request: Request) -> Format:
-    """The format that the request is for.
+def _refuse(wrong: Iterable[tuple[bool, str, str]]) -> None:
+    for applies, what, hint in wrong:
+        if applies:
+            raise OptionError(what, hint=hint)
+
+
+def check_request(model: Any, request: Request) -> None:
+    """Refuse what cannot be done, before anything is touched.
 
     Raises :class:`InputError` for a file that cannot be written or a format that the class does not support, and
-    :class:`OptionError` for arguments out of range or that contradict each other.
+    :class:`OptionError` for arguments that contradict each other.
     """
     _check_module(model)
-    target = get_export_format(request.output)
+    target = request.target
     _check_file(request)
-    _check_supported(model, request, target)
-    _check_values(request)
-    _check_contradictions(request, target)
+    check_supported(model, request)
+    onnx = target.name == Format.ONNX.name
+    wrong = [
+        (
+            request.dynamic_axes is not None and not request.use_dynamic_axes,
+            "dynamic_axes was given together with use_dynamic_axes=False.",
+            "Leave one of them away.",
+        ),
+        (
+            not request.set_eval and not onnx and target.name != TORCHSCRIPT_NAME,
+            f"set_eval=False cannot be kept by {target.name}.",
+            "Export to ONNX or TorchScript, or in eval mode.",
+        ),
+        (
+            not request.set_eval and onnx and request.only == "dynamo",
+            "The dynamo exporter writes batch norms in evaluation mode, which set_eval=False does not want.",
+            'Leave exporter= away, or choose "torchscript".',
+        ),
+        (
+            request.checked and onnx and not request.export_params,
+            "check_trace cannot run a file without weights, as export_params=False makes it.",
+            "Leave one of them away.",
+        ),
+    ]
+    _refuse(wrong)
     check_config(model, request.export_config)
-    return target
 
 
 def _check_module(model: Any) -> None:
     import torch
 
+    name = class_name(model)
     if not isinstance(model, torch.nn.Module):
-        raise InputError(
-            f"{class_name(model)} is no torch.nn.Module.",
-            hint=f"Derive it from both: class {class_name(model)}(torch.nn.Module, Exportable).",
-        )
+        hint = f"Derive it from both: class {name}(torch.nn.Module, Exportable)."
+        raise InputError(f"{name} is no torch.nn.Module.", hint=hint)
     if "_modules" not in vars(model):
-        raise InputError(
-            f"{class_name(model)}.__init__ did not call super().__init__().", hint="Call it in its first line."
-        )
+        raise InputError(f"{name}.__init__ did not call super().__init__().", hint="Call it in its first line.")
 
 
 def _check_file(request: Request) -> None:
     path, told = request.path, repr(request.output)
     try:
-        if path.is_dir():
-            raise InputError(f"{told} is a folder.", hint="Give the name of a file.")
-        if path.parent.exists() and not path.parent.is_dir():
-            raise InputError(f"The folder of {told} is a file.", hint="Choose another folder.")
+        is_folder, over_file = path.is_dir(), path.parent.exists() and not path.parent.is_dir()
     except OSError as error:
         raise unwritable(request.output, error) from error
-    if not path.parent.is_dir():
-        raise InputError(f"The folder of {told} does not exist.", hint="Create it first.")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise InputError(f"The folder of {told} cannot be written.", hint="Choose another folder, or permit writing.")
-    if path.exists() and not os.access(path, os.W_OK):
-        raise InputError(f"The file {told} exists and is write-protected.", hint="Choose another name, or delete it.")
+    wrong = [
+        (is_folder, f"{told} is a folder.", "Give the name of a file."),
+        (over_file, f"The folder of {told} is a file.", "Choose another folder."),
+        (not path.parent.is_dir(), f"The folder of {told} does not exist.", "Create it first."),
+        (
+            not os.access(path.parent, os.W_OK | os.X_OK),
+            f"The folder of {told} cannot be written.",
+            "Choose another folder, or permit writing.",
+        ),
+        (
+            path.exists() and not os.access(path, os.W_OK),
+            f"The file {told} exists and is write-protected.",
+            "Choose another name, or delete it.",
+        ),
+    ]
+    for applies, what, hint in wrong:
+        if applies:
+            raise InputError(what, hint=hint)
 
 
 def unwritable(output: str, error: OSError) -> InputError:
@@ -141,65 +230,24 @@ def unwritable(output: str, error: OSError) -> InputError:
     )
 
 
-def _check_supported(model: Any, request: Request, target: Format) -> None:
-    """``supported_export_formats`` lists formats, their names, or extensions."""
-    supported = read_hook(model, "supported_export_formats", None)
+def check_supported(model: Any, request: Request) -> None:
+    """``supported_export_formats`` lists formats, their names, or extensions. Raises :class:`InputError`."""
+    name = "supported_export_formats"
+    supported = read_hook(model, name) if is_overridden(model, name) else None
     if supported is None:
         return
     supported = [supported] if isinstance(supported, str | Format) else supported
     if not isinstance(supported, Iterable):
         raise InputError(
-            f"{class_name(model)}.supported_export_formats is {told_kind(supported)}.",
+            f"{class_name(model)}.{name} is {told_kind(supported)}.",
             hint='It has to list names of formats, such as "onnx" and "torchscript".',
         )
     names = [str(getattr(one, "name", one)).lower().removeprefix(".") for one in supported]
-    if target.name not in names and request.path.suffix.lower().removeprefix(".") not in names:
+    target = request.target.name
+    if target not in names and request.path.suffix.lower().removeprefix(".") not in names:
         raise InputError(
-            f"{class_name(model)}.supported_export_formats does not list {target.name}, which {request.output!r}"
-            " asks for.",
+            f"{class_name(model)}.{name} does not list {target}, which {request.output!r} asks for.",
             hint=f"It lists: {', '.join(names) or 'nothing'}.",
-        )
-
-
-def _check_values(request: Request) -> None:
-    opset: object = request.onnx_opset_version
-    if isinstance(opset, bool) or not isinstance(opset, Integral) or int(opset) < 1:
-        raise OptionError(f"onnx_opset_version={opset!r} is no opset.", hint="Give a number such as 13 or 18.")
-    tolerance: object = request.check_tolerance
-    if isinstance(tolerance, bool) or not isinstance(tolerance, Real) or not float(tolerance) >= 0:
-        raise OptionError(f"check_tolerance={tolerance!r} is no tolerance.", hint="Give a number of 0 or more.")
-    if request.exporter not in _EXPORTERS:
-        raise OptionError(f"exporter={request.exporter!r} is none.", hint=f"Choose one of: {', '.join(_EXPORTERS)}.")
-    if not isinstance(request.check_trace, bool | list | tuple | None):
-        raise OptionError(
-            f"check_trace is {told_kind(request.check_trace)}.",
-            hint="Give True, False, or a list of further examples to compare on.",
-        )
-    for name in ("dynamic_axes", "axis_ranges"):
-        value = getattr(request, name)
-        if value is not None and not isinstance(value, Mapping):
-            raise OptionError(f"{name} is {told_kind(value)}.", hint="Give a dict.")
-
-
-def _check_contradictions(request: Request, target: Format) -> None:
-    if request.dynamic_axes is not None and not request.use_dynamic_axes:
-        raise OptionError(
-            "dynamic_axes was given together with use_dynamic_axes=False.", hint="Leave one of them away."
-        )
-    onnx = target.name == Format.ONNX.name
-    if not request.set_eval and not onnx and target.name != TORCHSCRIPT_NAME:
-        raise OptionError(
-            f"set_eval=False cannot be kept by {target.name}.", hint="Export to ONNX or TorchScript, or in eval mode."
-        )
-    if not request.set_eval and onnx and request.exporter == "dynamo":
-        raise OptionError(
-            "The dynamo exporter writes batch norms in evaluation mode, which set_eval=False does not want.",
-            hint='Leave exporter= away, or choose "torchscript".',
-        )
-    if request.checked and onnx and not request.export_params:
-        raise OptionError(
-            "check_trace cannot run a file without weights, as export_params=False makes it.",
-            hint="Leave one of them away.",
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from navcore import ExportError, Verification
@@ -17,7 +19,8 @@ class ExportResult(_FilesAndDescriptions):
 
     ``exporter`` is the way that worked, ``input_names`` and ``output_names`` are those of the file, ``notes`` are
     sentences about it, among them why other ways did not work. ``verification`` holds the measured differences where
-    the file was checked, else ``None``.
+    the file was checked, else ``None``. ``parts`` has the results of the parts by name where a model was exported part
+    by part; then ``input_names`` are those of the first, ``output_names`` and ``verification`` those of the last.
     """
 
     exporter: str
@@ -25,6 +28,7 @@ class ExportResult(_FilesAndDescriptions):
     output_names: tuple[str, ...]
     notes: tuple[str, ...]
     verification: Verification | None
+    parts: Mapping[str, ExportResult]
 
     def __new__(
         cls,
@@ -36,10 +40,11 @@ class ExportResult(_FilesAndDescriptions):
         output_names: tuple[str, ...] = (),
         notes: tuple[str, ...] = (),
         verification: Verification | None = None,
+        parts: Mapping[str, ExportResult] = MappingProxyType({}),
     ) -> ExportResult:
         pair = super().__new__(cls, files, descriptions)
         pair.exporter, pair.input_names, pair.output_names = exporter, input_names, output_names
-        pair.notes, pair.verification = notes, verification
+        pair.notes, pair.verification, pair.parts = notes, verification, parts
         return pair
 
 

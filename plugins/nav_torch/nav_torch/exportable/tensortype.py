@@ -10,8 +10,9 @@ import attrs
 from nav_torch.exportable.hooks import told_kind
 from navcore import InputError
 
+BATCH = "batch"
 Dim = str | int | None
-_MOVING_KINDS = ("batch", "time", "width", "height")
+_MOVING_KINDS = (BATCH, "time", "width", "height")
 
 
 @attrs.frozen(init=False)
@@ -21,7 +22,7 @@ class TensorType:
     A name is a dynamic axis, and equal names in one model mean equal sizes; a number is a fixed size; ``None`` is a
     fixed size that the example tells. ``dtype`` is a name such as ``"int64"``; ``None`` takes the example's.
     ``optional`` says that an example may go without this input. ``axes=None`` (of a type that tells no axes) takes all
-    sizes from the example.
+    sizes from the example. ``loose`` is a type of NeMo's, whose batch axes are equal only where the example's are.
 
     Raises :class:`InputError` for an axis that is none of these.
     """
@@ -29,6 +30,7 @@ class TensorType:
     axes: tuple[Dim, ...] | None = None
     dtype: str | None = None
     optional: bool = False
+    loose: bool = attrs.field(default=False, eq=False, repr=False)
 
     def __init__(self, *axes: Dim, dtype: Any = None, optional: bool = False) -> None:
         for axis in axes:
@@ -38,6 +40,11 @@ class TensorType:
     def __str__(self) -> str:
         axes = "of any shape" if self.axes is None else f"[{', '.join(_told(axis) for axis in self.axes)}]"
         return f"{self.dtype} {axes}" if self.dtype else axes
+
+    @property
+    def named_axes(self) -> dict[int, str]:
+        """The names of the dynamic axes by their number."""
+        return {axis: name for axis, name in enumerate(self.axes or ()) if isinstance(name, str)}
 
 
 def _told(axis: Dim) -> str:
@@ -77,7 +84,7 @@ def as_tensor_type(value: Any, tensor: str = "") -> TensorType | tuple[TensorTyp
     if isinstance(value, str):
         return TensorType(*(_axis_of_text(part) for part in value.split()))
     if isinstance(value, Sequence):
-        if all(axis is None or (isinstance(axis, int | str) and not _has_blank(axis)) for axis in value):
+        if all(axis is None or isinstance(axis, int) or _is_word(axis) for axis in value):
             return TensorType(*value)
         parts = [as_tensor_type(part, f"{tensor}_{number}") for number, part in enumerate(value, 1)]
         return tuple(one for part in parts for one in ((part,) if isinstance(part, TensorType) else part))
@@ -89,8 +96,20 @@ def as_tensor_type(value: Any, tensor: str = "") -> TensorType | tuple[TensorTyp
     )
 
 
-def _has_blank(axis: Any) -> bool:
-    return isinstance(axis, str) and len(axis.split()) > 1
+def types_of_parts(value: Any, name: str, count: int) -> list[TensorType]:
+    """The types of the ``count`` tensors of a nested one that is declared as ``value``; one type counts for all."""
+    declared = as_tensor_type(value, name)
+    if count == 1 and isinstance(declared, TensorType):
+        return [declared]
+    if isinstance(declared, TensorType) or len(declared) == 1:
+        only = value[0] if isinstance(value, Sequence) and not isinstance(declared, TensorType) else value
+        every = [as_tensor_type(only, f"{name}_{number}") for number in range(1, count + 1)]
+        return [one for one in every if isinstance(one, TensorType)]
+    return list(declared)
+
+
+def _is_word(axis: Any) -> bool:
+    return isinstance(axis, str) and len(axis.split()) <= 1
 
 
 def _axis_of_text(part: str) -> Dim:
@@ -100,29 +119,24 @@ def _axis_of_text(part: str) -> Dim:
 
 
 def _type_of_kinds(value: Any, tensor: str) -> TensorType:
-    optional = bool(getattr(value, "optional", False))
-    if not value.axes:
-        unknown = TensorType(optional=optional)
-        return attrs_without_axes(unknown)
     names: list[Dim] = []
-    for axis in value.axes:
+    for axis in value.axes or ():
         kind = str(axis.kind.name).lower()
-        name = kind if kind == "batch" else f"{tensor}_{kind}".lstrip("_")
-        if kind not in _MOVING_KINDS:
-            names.append(None)
-            continue
-        while name != "batch" and name in names:
+        name = kind if kind == BATCH else f"{tensor}_{kind}".lstrip("_")
+        while name != BATCH and name in names:
             name += "_"
-        names.append(name)
-    return TensorType(*names, optional=optional)
+        names.append(name if kind in _MOVING_KINDS else None)
+    told = TensorType(*names, optional=getattr(value, "optional", False))
+    object.__setattr__(told, "loose", True)
+    return told if value.axes else without_axes(told)
 
 
-def attrs_without_axes(known: TensorType) -> TensorType:
+def without_axes(known: TensorType) -> TensorType:
     """The same type, silent about the axes."""
     silent = TensorType(dtype=known.dtype, optional=known.optional)
     object.__setattr__(silent, "axes", None)
     return silent
 
 
-UNTYPED = attrs_without_axes(TensorType())
+UNTYPED = without_axes(TensorType())
 """The type of a tensor of which nothing was said."""

@@ -1,92 +1,67 @@
-"""The ways in which nav_torch's exporters can write a file of a format, in the order in which to try them."""
+"""Which routes of the plan may make a file, with which options, and how people call them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
-import attrs
-
-from nav_torch.exportable.extensions import TORCHSCRIPT_NAME
-from nav_torch.exportable.request import Request
-from nav_torch.exported import exportedprogram_from_torch
-from nav_torch.formats import TORCH, TORCH_EXPORTED, TORCHSCRIPT_SCRIPT, TORCHSCRIPT_TRACE
-from nav_torch.onnx_dynamo import write_captured
+from nav_torch.exportable.request import FIRST_DYNAMO_OPSET, Request
+from nav_torch.formats import TORCH_EXPORTED, TORCHSCRIPT_SCRIPT, TORCHSCRIPT_TRACE
 from nav_torch.onnx_layout import OnnxLayout
-from nav_torch.onnx_torchscript import write_recorded
-from nav_torch.opset import OnnxOptions
-from nav_torch.torchscript import save_scripted, save_traced
-from navcore import ExportJob, Format, InputError, Made
+from navcore import Format, Route
 
-FIRST_DYNAMO_OPSET = 18
-
-
-@attrs.frozen(eq=False)
-class Way:
-    """One way: what people call it, the variant of the format, and the function that writes the file of a job.
-
-    ``dynamo`` says that it captures the model by ``torch.export``.
-    """
-
-    name: str
-    format: Format
-    write: Callable[[ExportJob[Any]], Made]
-    options: Any = None
-    dynamo: bool = False
+_TOLD = MappingProxyType(
+    {
+        "torch:onnx_from_torch_dynamo": "dynamo",
+        "torch:onnx_from_torch_torchscript": "torchscript",
+        "torch:torchscript_script_from_torch": "torch.jit.script",
+        "torch:torchscript_trace_from_torch": "torch.jit.trace",
+        "torch:exportedprogram_from_torch": "torch.export",
+    }
+)
+_STATIC = "torch:onnx_from_torch_static"
 
 
-def ways_to(target: Format, request: Request) -> list[Way]:
-    """The ways to the target, the preferred one first.
-
-    ONNX below opset 18 is the TorchScript-based exporter's, as the other does not write it; from 18 on the dynamo
-    exporter is preferred. ``exporter=`` leaves one. Formats of other plugins come by their own route.
-    """
-    if target.name == Format.ONNX.name:
-        return _onnx_ways(request)
-    training = not request.set_eval
-    if target.name == TORCHSCRIPT_NAME:
-        traced = Way("torch.jit.trace", TORCHSCRIPT_TRACE, lambda job: save_traced(job, training=training))
-        scripted = Way("torch.jit.script", TORCHSCRIPT_SCRIPT, lambda job: save_scripted(job, training=training))
-        return [scripted, traced] if request.try_script else [traced]
-    if target.name == TORCH_EXPORTED.name:
-        return [Way("torch.export", TORCH_EXPORTED, _made(exportedprogram_from_torch), dynamo=True)]
-    return _plugin_ways(target)
+def told_route(identity: str) -> str:
+    """What people call the route of that id."""
+    return _TOLD.get(identity, identity)
 
 
-def _onnx_ways(request: Request) -> list[Way]:
-    layout = OnnxLayout(
+def variants(request: Request) -> tuple[Format, ...]:
+    """The formats to try, one after the other: TorchScript is compiled or recorded."""
+    if request.target.name != Format.TORCHSCRIPT.name:
+        return (request.target,)
+    return (TORCHSCRIPT_SCRIPT, TORCHSCRIPT_TRACE) if request.try_script else (TORCHSCRIPT_TRACE,)
+
+
+def left_out(request: Request) -> Mapping[str, str]:
+    """Routes that the request rules out, with the reason; the plan's order holds for the rest."""
+    reasons = {_STATIC: "axes that were declared have to move"}
+    for identity, name in _TOLD.items():
+        if name in ("dynamo", "torchscript") and request.only not in ("auto", name):
+            reasons[identity] = f"exporter={request.only!r} was asked for"
+    if not request.set_eval:
+        reasons.setdefault("torch:onnx_from_torch_dynamo", "it writes batch norms in evaluation mode")
+    return reasons
+
+
+def begins_with_capture(request: Request) -> bool:
+    """Whether the way that is tried first captures the model by ``torch.export``."""
+    if request.target.name == Format.ONNX.name:
+        new = request.opset is None or request.opset >= FIRST_DYNAMO_OPSET
+        return request.only == "dynamo" or (request.only == "auto" and new and request.set_eval)
+    return request.target.name == TORCH_EXPORTED.name
+
+
+def options_of(route: Route, request: Request) -> Any:
+    """The options value with which the route makes the file; those of nav-torch's own know a file's layout."""
+    if route.id not in _TOLD:
+        return route.options() if route.options else None
+    return OnnxLayout(
+        opset=request.opset,
         weights=request.export_params,
         weights_as_inputs=request.keep_initializers_as_inputs,
         folded=request.do_constant_folding,
         training=not request.set_eval,
     )
-    options = OnnxOptions(opset=int(request.onnx_opset_version))
-    dynamo = Way("dynamo", Format.ONNX, lambda job: write_captured(job, layout, strict=True), options, dynamo=True)
-    recorded = Way("torchscript", Format.ONNX, lambda job: write_recorded(job, layout), options)
-    if layout.training:
-        return [recorded]
-    ordered = [dynamo, recorded] if request.onnx_opset_version >= FIRST_DYNAMO_OPSET else [recorded, dynamo]
-    return [way for way in ordered if request.exporter in ("auto", way.name)]
-
-
-def _plugin_ways(target: Format) -> list[Way]:
-    from navcore import load_registry
-
-    registry = load_registry()
-    routes = [
-        route
-        for route in registry.routes
-        if route.hook == "export_model" and route.source == TORCH.name and route.target == target
-    ]
-    usable = [route for route in routes if not registry.unavailable(route)]
-    if not usable:
-        reasons = "; ".join(registry.unavailable(route) for route in routes) or "no route leads there"
-        raise InputError(f"{target.name} cannot be made here: {reasons}.")
-    usable.sort(key=lambda route: (route.cost, route.id))
-    return [
-        Way(route.id, target, _made(route.function), route.options() if route.options else None) for route in usable
-    ]
-
-
-def _made(function: Callable[[ExportJob[Any]], Made | None]) -> Callable[[ExportJob[Any]], Made]:
-    return lambda job: function(job) or Made()

@@ -262,13 +262,13 @@ CASES: dict[str, tuple[Any, dict[str, Any], type[NavcoreError], str]] = {
         Scaler(),
         {"dynamic_axes": {"x": 0}},
         OptionError,
-        "dynamic_axes has an int for 'x'. Give a dict from axis to name",
+        "dynamic_axes gives an int for 'x'. Give a dict from axis to name",
     ),
     "a dynamic axis without a name": (
         Scaler(),
         {"dynamic_axes": {"x": {0: None}}},
         OptionError,
-        "dynamic_axes calls an axis of 'x' None",
+        "dynamic_axes gives None as axis 0 of 'x'",
     ),
     "contradictory dynamic axes": (
         Scaler(),

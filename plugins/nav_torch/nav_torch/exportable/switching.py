@@ -1,0 +1,48 @@
+"""NeMo's models, exported by this mix-in: mixed in beside NeMo's, or put in its place for all of them."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from nav_torch.exportable.hooks import is_mix_in
+from navcore import InputError
+
+_HOOKS = (
+    "_export_teardown", "_prepare_for_export", "_provided_for_run", "disabled_deployment_input_names",
+    "disabled_deployment_output_names", "dynamic_shapes_for_export", "export", "export_config", "get_export_config",
+    "get_export_subnet", "input_module", "input_names", "input_types_for_export", "list_export_subnets",
+    "output_module", "output_names", "output_types_for_export", "set_export_config", "supported_export_formats",
+)  # fmt: skip
+_REPLACED = ("_prepare_for_export", "_provided_for_run", "export")
+
+
+def prefer_own_hooks(kind: type, mix_in: type) -> None:
+    """Let a class that has two mix-ins among its bases export by ``mix_in``, with the hooks that its models define.
+
+    Python takes the first definition among the bases. A default of the mix-in before the model would hide the model's
+    hook, and NeMo's ``export`` before the mix-in would hide this one. So whichever of the two comes first, a hook is
+    what a model says, and what no model says is ``mix_in``'s.
+    """
+    for name in _HOOKS:
+        owners = [base for base in kind.__mro__ if name in vars(base)]
+        if owners and is_mix_in(owners[0]):
+            chosen = next((base for base in owners if not is_mix_in(base)), mix_in)
+            if chosen is not owners[0]:
+                setattr(kind, name, vars(chosen)[name])
+
+
+def export_nemo_models() -> None:
+    """Let every model of NeMo that is, or will be, in this process export by :meth:`nav_torch.Exportable.export`.
+
+    NeMo's own mix-in gets this method, and the hooks that models define stay theirs. Calling it again changes nothing.
+    Raises :class:`InputError` where NeMo is not installed.
+    """
+    from nav_torch.exportable.mixin import Exportable
+
+    try:
+        theirs: Any = importlib.import_module("nemo.core.classes.exportable").Exportable
+    except ImportError as error:
+        raise InputError("NeMo is not installed here.", hint="pip install nemo_toolkit") from error
+    for name in _REPLACED:
+        setattr(theirs, name, vars(Exportable)[name])
