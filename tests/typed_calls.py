@@ -28,7 +28,6 @@ def calls_that_are_right(model: object) -> nav.PackageDescriptor:
 def calls_that_are_wrong(model: object) -> None:
     nav.run(model, DATA, target=["onnx"])  # type: ignore[call-arg]
     nav.plan(model, DATA, targtes=["onnx"])  # type: ignore[call-arg]
-    nav.run(model, DATA, ["onnx"])  # type: ignore[arg-type, call-arg]
     nav.run(model, DATA, input_names="x")  # type: ignore[arg-type]
     nav.run(model, DATA, run_profiling="no")  # type: ignore[arg-type]
     nav.run(model, DATA, sample_count=2.5)  # type: ignore[arg-type]
