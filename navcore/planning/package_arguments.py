@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from navcore.workspace import Settle, measurement, or_none, path, run_arguments, switch, text
+from navcore.workspace import Settle, measurement, or_none, path, refused, run_arguments, switch, text
+
+
+def _trust(name: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise refused(
+        name, value, "has to be True, False or a navcore.SignedBy", 'Write trust=navcore.SignedBy(key="team.pub").'
+    )
+
 
 _OWN: Mapping[str, Settle] = MappingProxyType(
     {
@@ -17,7 +26,7 @@ _OWN: Mapping[str, Settle] = MappingProxyType(
         "retest_conversions": switch,
         "run_profiling": or_none(switch),
         "profiler_config": or_none(measurement),
-        "trust": switch,
+        "trust": _trust,
         "format": text(example="'onnx'"),
         "runtime": text(example="'CPUExecutionProvider'"),
         "jit_type": or_none(text(example="'trace'")),

@@ -56,7 +56,7 @@ def verdict(signature: Signature, *given: Comparison) -> Verification:
         signature,
         MOVING,
         Stored(given),
-        cast(Registry, None),
+        Registry((), cast(Any, None)),
         verifying=VerifySettings(),
         measuring=None,
         log_dir=Path(),

@@ -127,11 +127,11 @@ def test_signed_by_is_one_key_or_one_certificate() -> None:
 
 @pytest.mark.parametrize("trust", [None, "yes", 1, b"key", Path("key.pub")])
 def test_trust_is_a_word_or_a_key(trust: object, tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match=r"neither a boolean nor a navcore\.SignedBy"):
+    with pytest.raises(OptionError, match=r"has to be True, False or a navcore\.SignedBy"):
         nav.load(good(tmp_path / "x.nav"), trust=trust)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("limit", [{"timeout": 0}, {"timeout": "1"}, {"memory_limit": -1}, {"timeout": float("inf")}])
 def test_a_limit_has_to_limit(limit: dict[str, object], tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="has to be a number above 0"):
+    with pytest.raises(OptionError, match=r"has to be (more than 0|a number|finite)"):
         nav.load(good(tmp_path / "x.nav"), **limit)  # type: ignore[arg-type]

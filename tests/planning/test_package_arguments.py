@@ -31,7 +31,7 @@ NO_PACKAGE = "package_descriptor='pkg' is not a package. Give what navcore.run o
         (lambda _: nav.load("a.nav", override_workdir="no"), "override_workdir='no' " + SWITCH),  # type: ignore[arg-type]
         (lambda _: nav.load("a.nav", retest_conversions="no"), "retest_conversions='no' " + SWITCH),  # type: ignore[arg-type]
         (lambda _: nav.load("a.nav", run_profiling="yes"), "run_profiling='yes' " + SWITCH),  # type: ignore[arg-type]
-        (lambda _: nav.load("a.nav", trust="no"), "trust='no' " + SWITCH),  # type: ignore[arg-type]
+        (lambda _: nav.load("a.nav", trust="no"), "trust='no' has to be True, False or a navcore.SignedBy"),  # type: ignore[arg-type]
         (lambda _: nav.load("a.nav", profiler_config={"a": 1}), MEASUREMENT),  # type: ignore[arg-type]
         (lambda _: nav.load("a.nav", retest_conversions=False, run_profiling=True), "needs retest_conversions=True"),
         (lambda _: nav.load("a.nav", executor=3), "executor=3 has to be a concurrent"),  # type: ignore[arg-type]

@@ -77,7 +77,9 @@ def test_a_row_travels_through_json(row: FormatResult) -> None:
     assert again.format.description() == row.format.description(), "formats compare by name alone, so look closer"
 
 
-@given(st.builds(Difference, names, *[st.floats(allow_nan=False)] * 4, st.integers(0), numbers, st.text("abc ")))
+@given(
+    st.builds(Difference, names, *[st.floats(allow_nan=False)] * 4, st.integers(0, 2**63 - 1), numbers, st.text("abc "))
+)
 def test_numbers_travel_through_yaml_infinite_ones_too(difference: Difference) -> None:
     assert from_data(yaml.safe_load(yaml.safe_dump(to_data(difference))), Difference) == difference
 

@@ -15,7 +15,6 @@ from nav_torch.exportable import (
     TensorType,
     as_tensor_type,
     assert_exportable,
-    export_nemo_models,
     get_export_format,
 )
 from nav_torch.exported import exportedprogram_from_torch, run_exported
@@ -48,7 +47,6 @@ __all__ = [
     "assert_exportable",
     "cause_line",
     "export",
-    "export_nemo_models",
     "exportedprogram_from_torch",
     "from_array",
     "get_export_format",

@@ -6,7 +6,6 @@ from nav_torch.exportable.assertion import assert_exportable
 from nav_torch.exportable.extensions import ExportFormat, get_export_format
 from nav_torch.exportable.mixin import Exportable
 from nav_torch.exportable.result import CheckFailed, ExportResult
-from nav_torch.exportable.switching import export_nemo_models
 from nav_torch.exportable.tensortype import TensorType, as_tensor_type
 
 __all__ = [
@@ -17,6 +16,5 @@ __all__ = [
     "TensorType",
     "as_tensor_type",
     "assert_exportable",
-    "export_nemo_models",
     "get_export_format",
 ]

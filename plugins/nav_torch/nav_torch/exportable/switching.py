@@ -1,12 +1,8 @@
-"""NeMo's models, exported by this mix-in: mixed in beside NeMo's, or put in its place for all of them."""
+"""Which hook counts where a class has this mix-in beside another one, as NeMo's."""
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
-
 from nav_torch.exportable.hooks import is_mix_in
-from navcore import InputError
 
 _HOOKS = (
     "_export_teardown", "_prepare_for_export", "_provided_for_run", "disabled_deployment_input_names",
@@ -14,7 +10,6 @@ _HOOKS = (
     "get_export_subnet", "input_module", "input_names", "input_types_for_export", "list_export_subnets",
     "output_module", "output_names", "output_types_for_export", "set_export_config", "supported_export_formats",
 )  # fmt: skip
-_REPLACED = ("_prepare_for_export", "_provided_for_run", "export")
 
 
 def prefer_own_hooks(kind: type, mix_in: type) -> None:
@@ -30,19 +25,3 @@ def prefer_own_hooks(kind: type, mix_in: type) -> None:
             chosen = next((base for base in owners if not is_mix_in(base)), mix_in)
             if chosen is not owners[0]:
                 setattr(kind, name, vars(chosen)[name])
-
-
-def export_nemo_models() -> None:
-    """Let every model of NeMo that is, or will be, in this process export by :meth:`nav_torch.Exportable.export`.
-
-    NeMo's own mix-in gets this method, and the hooks that models define stay theirs. Calling it again changes nothing.
-    Raises :class:`InputError` where NeMo is not installed.
-    """
-    from nav_torch.exportable.mixin import Exportable
-
-    try:
-        theirs: Any = importlib.import_module("nemo.core.classes.exportable").Exportable
-    except ImportError as error:
-        raise InputError("NeMo is not installed here.", hint="pip install nemo_toolkit") from error
-    for name in _REPLACED:
-        setattr(theirs, name, vars(Exportable)[name])
