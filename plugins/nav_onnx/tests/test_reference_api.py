@@ -50,12 +50,8 @@ class EngineOptions:
 
 def _engines(registry: Registry) -> Registry:
     """The registry with a plugin that makes TensorRT engines in two precisions, in place of any that is installed."""
-
-    def made(job: Any) -> None:
-        raise AssertionError("a translation runs nothing")
-
     routes = tuple(
-        Route("make", "convert", made, "onnx", target, options=EngineOptions, formats=(target,), owner="engines")
+        Route(hook="convert", name="make", source="onnx", target=target, options=EngineOptions, owner="engines")
         for target in (Format(f"trt-{one}", family="trt", precision=one) for one in ("fp16", "fp32"))
     )
     others = [plugin for plugin in registry.plugins if plugin.name != "trt"]

@@ -75,7 +75,7 @@ def test_the_same_types_pass() -> None:
 
 
 def test_outputs_that_are_not_known_yet_pass() -> None:
-    require_same_types(network(trt.float32, trt.float32), Signature(signature("float32", "").inputs), {"x": "x"})
+    require_same_types(network(trt.float32, trt.float32), Signature(signature("float32", "float32").inputs), {"x": "x"})
 
 
 @pytest.mark.parametrize("output", ["y", "output__0"])
