@@ -35,7 +35,7 @@ def registry() -> Registry:
         return load_registry(tuple(candidates()))
 
 
-_PATHS = st.sampled_from([Path("/work/a"), Path("/work/ä b/model.toy")])
+_PATHS = st.sampled_from([Path("/place/a"), Path("/place/ä b/model.toy")])
 _CALLS = st.builds(
     RouteCall,
     st.sampled_from([RUNNER, CONVERTER]),
