@@ -11,7 +11,7 @@ ENGINES = ("trt-rtx-fp32", "trt-rtx-fp16")
 
 def assert_built_and_unproven(package: nav.PackageDescriptor) -> None:
     """Both engines are there and of their type; where there is no device they are unverified and nothing is claimed."""
-    rows = {row.format.name: row for row in package.results}
+    rows = {str(row.format.name): row for row in package.results}
     assert rows["onnx"].status == Status.OK, str(package)
     assert rows["onnx-fp16"].status == Status.OK, str(package)
     for name in ENGINES:

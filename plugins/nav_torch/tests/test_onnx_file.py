@@ -40,6 +40,7 @@ def test_a_graph_that_contradicts_its_operators_is_refused(
     output: int, shape: list[int], operator: str, tmp_path: Path
 ) -> None:
     write(tmp_path / "a.onnx", output, shape, operator)
-    with pytest.raises(ExportError, match=r"The check of the written ONNX file failed: \w+: .* Try another opset") as e:
+    with pytest.raises(ExportError, match=r"The check of the written ONNX file failed: \w+: ") as e:
         read_back(tmp_path / "a.onnx", Settled(SIGNATURE), opset=17, exporter="test")
     assert "\n" not in str(e.value)
+    assert "opset" not in e.value.hint, "no other opset would help"

@@ -424,13 +424,14 @@ def _kind_of_file_cases() -> list[Case]:
     def declared(kind: Any) -> bytes:
         return _entries(lambda files: files[1].update(kind=kind))
 
+    no_kinds: tuple[Any, ...] = ("code", "", "MODEL", 7, None, [], "record")
     return [
         *(Case(f"declared a model: {name}", "kind", package({**FILES, name: b"x"}, manifest(
             files=[*manifest()["files"], entry(name, b"x") | {"kind": "model"}]))) for name in places
           if not name.startswith("onnx") or name in ("onnx/.navcore/x.log", "onnx/.hidden")),
         *(Case(f"of version 1: .navcore/{name}", "kind", version_1(f".navcore/{name}")) for name in old),
         *(Case(f"declared as {kind!a}", "kind", declared(kind))
-          for kind in ("code", "", "MODEL", 7, None, [], "record")),
+          for kind in no_kinds),
         Case("no kind", "manifest-shape", _entries(lambda files: files[1].pop("kind"))),
         Case("a kind in version 1", "manifest-shape", _document(manifest_version=1)),
         Case("two places of version 1 that are one", "name-duplicate", _both_probes()),
