@@ -30,6 +30,7 @@ def _converter() -> cattrs.Converter:
     for checked in (Name, InnerPath):
         converter.register_structure_hook(checked, lambda text, kind: kind(text))
     converter.register_structure_hook(int, _whole)
+    converter.register_structure_hook(bool, lambda value, _: bool(value))  # or a truth would become a number
     return converter
 
 

@@ -153,3 +153,18 @@ def test_fields_of_another_release_are_passed_over() -> None:
 def test_data_that_is_no_mapping_or_lacks_a_field_is_refused(data: Any) -> None:
     with pytest.raises(ClassValidationError):
         from_data(data, Failure)
+
+
+@attrs.frozen
+class Truths:
+    """What options of a plugin may look like."""
+
+    yes: bool
+    many: tuple[bool, ...]
+    number: int
+
+
+def test_truths_stay_truths() -> None:
+    again = from_data(json.loads(json.dumps(to_data(Truths(True, (False, True), 1)))), Truths)
+    assert again == Truths(True, (False, True), 1)
+    assert [type(value) for value in (again.yes, *again.many, again.number)] == [bool, bool, bool, int]
