@@ -31,6 +31,7 @@ from navcore.workspace.results import (
 
 names = st.text("abcxyz_", min_size=1, max_size=5)
 numbers = st.floats(allow_nan=False)
+wholes = st.integers(0, 2**64 - 1)  # what the records allow
 formats = st.builds(
     Format,
     st.from_regex(r"[a-z0-9][a-z0-9._-]{0,10}", fullmatch=True),
@@ -43,11 +44,11 @@ formats = st.builds(
 )
 failures = st.builds(Failure, st.text(), names, st.text(), st.text())
 outcomes = st.builds(
-    Outcome, st.sampled_from(Status), numbers, st.none() | st.integers(0), names, st.none() | failures, st.booleans()
+    Outcome, st.sampled_from(Status), numbers, st.none() | wholes, names, st.none() | failures, st.booleans()
 )
 performances = st.builds(
     BatchPerformance,
-    st.integers(-1, 64), *[numbers] * 3, *[st.none() | numbers] * 3, numbers, st.integers(0),
+    st.integers(-1, 64), *[numbers] * 3, *[st.none() | numbers] * 3, numbers, wholes,
     notes=st.lists(st.text(), max_size=2).map(tuple),
 )  # fmt: skip
 runtimes = st.builds(
