@@ -6,7 +6,6 @@ import errno
 import json
 import math
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Sequence
@@ -18,11 +17,14 @@ import click
 from navcore.errors import NavcoreError, OptionError, UnknownFormat
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from navcore.workspace import FormatResult
 
 NOT_OK = 1
 _DISK_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 WRONG_USAGE = 2
+_ENDLESS = 1 << 20
 _BROKEN_PIPE = 128 + signal.SIGPIPE
 _DEBUG = "navcore.debug"
 WORDS = "navcore.words"
@@ -147,15 +149,38 @@ def _finite(value: Any) -> Any:
 
 def print_results(results: Sequence[FormatResult]) -> None:
     """The table: as wide as the terminal, and whole where there is none."""
-    from navcore.package import table_lines
+    from navcore.package import print_table, render_table, terminal_width
 
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for line in table_lines(results, width=width):
-        click.echo(click.style(line.text, dim=True) if line.faint else line.text)
+    width = terminal_width()
+    if width is None:
+        click.echo(render_table(results))
+    else:
+        print_table(results, _terminal(width), width=width)
 
 
 def print_columns(rows: Sequence[Sequence[str]]) -> None:
-    """Rows as left-aligned columns, the first row in front as their heads."""
-    widths = [max(len(shown(cell)) for cell in column) for column in zip(*rows, strict=True)]
-    for row in rows:
-        click.echo(shown("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()))
+    """Rows as columns, the first row in front as their heads; cells are folded where the terminal is too narrow."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from navcore.package import terminal_width
+
+    heads, *others = [[Text(shown(cell)) for cell in row] for row in rows]
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for head in heads:
+        table.add_column(head, overflow="fold")
+    for row in others:
+        table.add_row(*row)
+    console = _terminal(terminal_width())
+    with console.capture() as captured:
+        console.print(table)
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def _terminal(width: int | None) -> Console:
+    """Standard output as rich prints on it: coloured on a terminal (not with ``NO_COLOR``), plain without a width."""
+    from rich.console import Console
+
+    terminal = width is not None
+    return Console(file=sys.stdout, width=width or _ENDLESS, force_terminal=terminal, highlight=False)

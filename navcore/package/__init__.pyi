@@ -19,9 +19,11 @@ from .reading import (
 from .report import (
     Console as Console,
     is_source as is_source,
+    print_table as print_table,
+    render_table as render_table,
     results_data as results_data,
     size_text as size_text,
-    table_lines as table_lines,
+    terminal_width as terminal_width,
 )
 from .signing import (
     sign_package as sign_package,

@@ -61,9 +61,9 @@ class PackageDescriptor:
         return self._record.results
 
     def __str__(self) -> str:
-        from navcore.package.report import render_table
+        from navcore.package.report import render_table, terminal_width
 
-        return render_table(self.results)
+        return render_table(self.results, width=terminal_width())
 
     def __repr__(self) -> str:
         ok = sum(self.get_formats_status().values())

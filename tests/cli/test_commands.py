@@ -220,7 +220,7 @@ def test_run_as_json(shell: Shell) -> None:
 def test_one_target_of_two_failed_is_exit_code_1(shell: Shell) -> None:
     words = ("run", "mymodel:half_good", "--data", "mymodel:data", "--no-profiling")
     told = shell.navcore(*words, "--target", "toy-alpha", "--target", "toy-beta", expect=1).stdout
-    assert "why: toy-beta in toy-runtime: " in told  # the route that came furthest made a file that is not right
+    assert "failed  toy-beta in toy-runtime: " in told  # the route that came furthest made a file that is not right
     shell.navcore(*words, "--target", "toy-alpha", expect=0)
     shell.navcore(*words, expect=0)
 

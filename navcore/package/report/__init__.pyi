@@ -5,6 +5,7 @@ from .cells import (
 from .console import Console as Console
 from .json_data import results_data as results_data
 from .table import (
+    print_table as print_table,
     render_table as render_table,
-    table_lines as table_lines,
+    terminal_width as terminal_width,
 )

@@ -14,20 +14,27 @@ DIFFERENCES = ("max abs", "max rel", "rel L2")
 SPEEDS = ("batch", "p50 ms", "p99 ms", "items/s", "vs source")
 COLUMNS = ("format", "runtime", "result", *DIFFERENCES, *SPEEDS, "size")
 WORDS = ("format", "runtime", "result")
+COLOURS = {
+    Status.OK: "green",
+    Status.FAILED: "red",
+    Status.SKIPPED: "yellow",
+    Status.UNAVAILABLE: "yellow",
+    Status.UNVERIFIED: "yellow",
+}
 
 
 @attrs.frozen
 class TableRow:
-    """One line of the table: text by column. ``cause`` stands in place of the cells from ``cause_at`` on.
+    """One line of the table: text by column. A row that has no numbers says the ``cause`` in their place.
 
     ``about`` names the format and the runtime. ``on_the_way`` marks a format that nobody asked for and that was needed
     to reach another.
     """
 
     about: tuple[str, str]
+    status: Status
     cells: Mapping[str, str]
     cause: str = ""
-    cause_at: str = ""
     on_the_way: bool = False
 
 
@@ -66,51 +73,46 @@ def printable(text: str) -> str:
 
 def _unchecked(result: FormatResult) -> TableRow:
     """A format with no runtime to show: it was not made, or nothing here runs it."""
-    cause = result.failure.cause if result.failure else ""
-    if result.status == Status.SKIPPED:
-        cause = f"not tried: {cause}"
-    if not cause and result.status != Status.OK:
-        cause = "no installed runtime can run it, so it was not compared with the source"
     cells = {
-        "format": _format_cell(result),
+        "format": format_words(result),
         "runtime": MISSING,
-        "result": _result_words(result.status, (), False, result.elsewhere),
+        "result": result_words(result),
         "size": size_text(result.size),
     }
-    return TableRow((result.format.name, ""), cells, printable(cause), DIFFERENCES[0], not result.requested)
+    cause = printable(unmade_cause(result))
+    numbers = {} if cause else _blank()
+    return TableRow((result.format.name, ""), result.status, {**numbers, **cells}, cause, not result.requested)
+
+
+def unmade_cause(result: FormatResult) -> str:
+    """Why a format has no runtime to show; ``""`` for a source that is not run."""
+    cause = result.failure.cause if result.failure else ""
+    if result.status == Status.SKIPPED:
+        return f"not tried: {cause}"
+    if not cause and result.status != Status.OK:
+        return "no installed runtime can run it, so it was not compared with the source"
+    return cause
 
 
 def _checked(result: FormatResult, runtime: RuntimeResult, reference: RuntimeResult | None) -> Iterator[TableRow]:
-    elsewhere = result.elsewhere or runtime.elsewhere
     head = {
-        "format": _format_cell(result),
+        "format": format_words(result),
         "runtime": printable(runtime.runtime),
-        "result": _result_words(
-            runtime.status,
-            runtime.performance,
-            runtime.verified,
-            elsewhere,
-            _fixed_axes(runtime.verification),
-            unproven=result.status == Status.UNVERIFIED and runtime.status == Status.UNAVAILABLE,
-        ),
+        "result": result_words(result, runtime),
         "size": size_text(result.size),
     }
+    row = TableRow((result.format.name, runtime.runtime), runtime.status, head, on_the_way=not result.requested)
     differences = _difference_cells(runtime.verification)
-    about, on_the_way = (result.format.name, runtime.runtime), not result.requested
-    if not runtime.performance:
-        failure = failure_of(result, runtime)
-        if failure is not None:
-            at = SPEEDS[0] if differences else DIFFERENCES[0]
-            yield TableRow(about, {**head, **differences}, printable(failure.cause), at, on_the_way)
-            return
-        yield TableRow(about, {**_blank(), **head, **differences}, on_the_way=on_the_way)
+    failure = failure_of(result, runtime)
+    if failure is not None and not differences and not runtime.performance:
+        yield attrs.evolve(row, cause=printable(failure.cause))
         return
-    for position, measured in enumerate(sorted(runtime.performance, key=lambda one: one.batch_size)):
-        speeds = _speed_cells(measured, ratio(runtime, measured, reference))
-        if position == 0:
-            yield TableRow(about, {**_blank(), **head, **differences, **speeds}, on_the_way=on_the_way)
-        else:
-            yield TableRow(about, speeds, on_the_way=on_the_way)
+    first = {**_blank(), **head, **differences}
+    for measured in sorted(runtime.performance, key=lambda one: one.batch_size):
+        yield attrs.evolve(row, cells={**first, **_speed_cells(measured, ratio(runtime, measured, reference))})
+        first = {}
+    if first:
+        yield attrs.evolve(row, cells=first)
 
 
 def failure_of(result: FormatResult, runtime: RuntimeResult) -> Failure | None:
@@ -124,27 +126,26 @@ def _blank() -> dict[str, str]:
     return dict.fromkeys(COLUMNS[len(WORDS) :], MISSING)
 
 
-def _format_cell(result: FormatResult) -> str:
+def format_words(result: FormatResult) -> str:
+    """The format's name, and what it is to the run."""
     if is_source(result):
         return f"{result.format.name} (source)"
     return result.format.name if result.requested else f"{result.format.name} (on the way)"
 
 
-def _result_words(
-    status: Status,
-    performance: Sequence[BatchPerformance],
-    verified: bool,
-    recorded_elsewhere: bool,
-    fixed_axes: bool = False,
-    unproven: bool = False,
-) -> str:
-    """``unproven``: the format was made, and this is one of the runtimes of which none could be had."""
-    words = [str(Status.UNVERIFIED), str(status)] if unproven else [str(status)]
-    if status == Status.OK and fixed_axes:
-        words.append("fixed axis")
+def result_words(result: FormatResult, runtime: RuntimeResult | None = None) -> str:
+    """The status of the format, or of one of its runtimes, and what else a reader of it has to know."""
+    if runtime is None:
+        words, performance, verified = [str(result.status)], (), False
+    else:
+        words, performance, verified = [str(runtime.status)], runtime.performance, runtime.verified
+        if result.status == Status.UNVERIFIED and runtime.status == Status.UNAVAILABLE:
+            words.insert(0, str(Status.UNVERIFIED))  # it was made, and this is one of the runtimes that are missing
+        if runtime.status == Status.OK and _fixed_axes(runtime.verification):
+            words.append("fixed axis")
     if not all(measured.stable for measured in performance):
         words.append("unstable")
-    if recorded_elsewhere:
+    if result.elsewhere or (runtime is not None and runtime.elsewhere):
         words.append("recorded elsewhere")
     return ", ".join(words) + (" ✓ verified" if verified else "")
 

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
-from navcore.package.report.cells import printable
-from navcore.workspace import Event, Stage, Status
+from navcore.package.report.cells import COLOURS, printable
+from navcore.workspace import Event, Stage
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -19,13 +19,6 @@ _BEGINS = {
     Stage.CHECKING: "check",
     Stage.ESTIMATE: "estimate",
     Stage.PACKING: "pack",
-}
-_COLOURS = {
-    Status.OK: "green",
-    Status.FAILED: "red",
-    Status.SKIPPED: "yellow",
-    Status.UNAVAILABLE: "yellow",
-    Status.UNVERIFIED: "yellow",
 }
 
 
@@ -67,7 +60,7 @@ class Console:
         if event.status is None:
             line.append(f"  {rest}" if rest else "", style="" if event.stage is Stage.ESTIMATE else "dim")
         else:
-            line.append(f"  {verdict}", style=_COLOURS[event.status])
+            line.append(f"  {verdict}", style=COLOURS[event.status])
             line.append(f": {rest}" if rest else "")
         console.print(line, soft_wrap=True)
 

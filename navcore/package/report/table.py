@@ -1,40 +1,53 @@
-"""Draws results as one aligned table in plain text, with the reasons of what is not ok beneath it."""
+"""Draws results as a table that fits: whole for a file or a pipe, without its least important columns on a terminal."""
 
 from __future__ import annotations
 
+import io
 import itertools
+import re
+import shutil
+import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
-
-import attrs
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from navcore.package.report.cells import (
+    COLOURS,
     COLUMNS,
+    MISSING,
     WORDS,
     TableRow,
-    failure_of,
     is_source,
     printable,
     rows_of,
     source_first,
     source_reference,
 )
-from navcore.workspace import Failure, FormatResult, Outcome, RuntimeResult, Status
+from navcore.package.report.reasons import Reason, folded, reasons_of
+from navcore.workspace import FormatResult, RuntimeResult, Status
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 DEFAULT_WIDTH = 120
 _LEAST_WIDTH = 40
-_GAP = "  "
+_LEAST_CAUSE = 24
+_ENDLESS = 1 << 20
+_GAP = 2
 _LONGEST = 4000
 _MOST_LINES = 1000
-_GIVEN_UP_FIRST = ("size", "max rel", "p99 ms", "items/s", "max abs", "rel L2", "vs source")
-
-
-@attrs.frozen
-class Line:
-    """One line of the report. ``faint`` marks what a terminal may show dimmed."""
-
-    text: str
-    faint: bool = False
+_MOST_ROWS = 500
+"""What is drawn of a record, which may be a stranger's and hold any number of rows."""
+_AND_MORE = "… and more than that; JSON has all of it."
+_GIVEN_UP_FIRST = ("max rel", "p99 ms", "size", "rel L2", "items/s", "max abs", "vs source")
+"""What a terminal can do without, the least important first."""
+_SIGNS = (
+    ("format", " (on the way)", "*", "*: made on the way to another format."),
+    ("result", " ✓ verified", " ✓", "✓: verified by your own word."),
+)
+"""Column, words in it, what stands for them where there is little room, and its meaning."""
 
 
 def render_table(results: Sequence[FormatResult], *, width: int | None = None) -> str:
@@ -44,112 +57,168 @@ def render_table(results: Sequence[FormatResult], *, width: int | None = None) -
     left out and named below it. ``None`` draws all of it and wraps sentences at 120. Latencies are in milliseconds,
     ``items/s`` are samples per second, sizes are in powers of 1000 bytes.
     """
-    return "\n".join(line.text for line in table_lines(results, width=width))
+    from rich.console import Console
+
+    page = io.StringIO()
+    console = Console(file=page, width=width or _ENDLESS, color_system=None, force_terminal=False, legacy_windows=False)
+    print_table(results, console, width=width)
+    return "\n".join(line.rstrip() for line in page.getvalue().splitlines())
 
 
-def table_lines(results: Sequence[FormatResult], *, width: int | None = None) -> list[Line]:
-    """The lines of :func:`render_table`, for whoever can show some of them dimmed."""
-    rows = list(rows_of(results))
+def terminal_width() -> int | None:
+    """How many columns standard output shows, ``None`` where it is no terminal: then nothing has to fit."""
+    return shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else None
+
+
+def print_table(results: Sequence[FormatResult], console: Console, *, width: int | None = None) -> None:
+    """Print what :func:`render_table` returns, on a console that may show it in colours."""
+    from rich.text import Text
+
+    rows = list(itertools.islice(rows_of(results), _MOST_ROWS))
     if not rows:
-        return [Line("No results yet.")]
-    columns, widths, left_out = _fitted(rows, width)
-    natural = sum(widths.values()) + len(_GAP) * (len(columns) - 1)
-    limit = max(natural, DEFAULT_WIDTH) if width is None else max(width, _LEAST_WIDTH)
-    lines = [Line(_aligned(dict(zip(columns, columns, strict=True)), columns, widths)), Line("─" * natural)]
-    shortened = set()
-    for row in rows:
-        text, complete = _drawn(row, columns, widths, limit)
-        lines.append(Line(text, row.on_the_way))
-        if not complete:
-            shortened.add(row.about)
-    told = list(_cut(itertools.chain(_reasons(results, limit, shortened), _notes(results, limit))))
-    legend = [part for sentence in _legend(results, left_out) for part in _wrapped("", sentence, limit)]
-    for block in (told, legend):
-        if block:
-            lines += [Line(""), *(Line(text) for text in block)]
-    return lines
+        console.print("No results yet.")
+        return
+    reasons, legend = reasons_of(results), list(_legend(results))
+    drawn = width is None or not all(row.cause for row in rows)
+    if width is None:
+        limit, told = _print_whole(rows, console)
+        reasons = [one for one in reasons if one.details or one.about not in told]
+    else:
+        limit = max(width, _LEAST_WIDTH)
+        legend += _print_fitted([row for row in rows if not row.cause], console, limit)
+        reasons = folded(reasons)
+    if len(rows) == _MOST_ROWS:
+        console.print(_AND_MORE)
+    plain = [_notes(results, limit), (line for sentence in legend for line in _wrapped("", sentence, limit))]
+    uncoloured = (zip(lines, itertools.repeat(0), itertools.repeat("")) for lines in plain)
+    for block in (_reason_lines(reasons, limit), *uncoloured):
+        for number, (line, front, style) in enumerate(_cut(block)):
+            text = Text(line)
+            text.stylize(style, 0, front)
+            if number == 0 and drawn:
+                console.print()
+            drawn = True
+            console.print(text, soft_wrap=True)
 
 
-def _cut(lines: Iterable[str]) -> Iterator[str]:
+def _print_whole(rows: Sequence[TableRow], console: Console) -> tuple[int, set[tuple[str, str]]]:
+    """One line per row, those without numbers last. Returns the width, and which rows could say all of their cause."""
+    from rich.cells import cell_len
+
+    numbers, causes = [row for row in rows if not row.cause], [row for row in rows if row.cause]
+    front = _widths([row.cells for row in rows], WORDS)
+    limit = DEFAULT_WIDTH
+    if numbers:
+        cells = [row.cells for row in numbers]
+        limit = max(limit, _needed({**_widths(cells, COLUMNS), **front}))
+        console.print(_table(cells, COLUMNS, numbers, front))
+    room = max(limit - _needed({**front, "why": 0}), _LEAST_CAUSE)
+    if causes:
+        cells = [{**row.cells, "why": row.cause} for row in causes]
+        below = _table(cells, (*WORDS, "why"), causes, front, headed=not numbers)
+        below.columns[-1].max_width = room
+        console.print(below)
+    return limit, {row.about for row in causes if cell_len(row.cause) <= room}
+
+
+def _print_fitted(rows: Sequence[TableRow], console: Console, width: int) -> list[str]:
+    """The rows without what matters least. Returns what was left out: columns that were not empty, and what is told."""
+    if not rows:
+        return []
+    cells = [row.cells for row in rows]
+    empty = [column for column in COLUMNS if all(one.get(column, MISSING) == MISSING for one in cells)]
+    columns, told = list(COLUMNS), list[str]()
+    for column in (*empty, "", *_GIVEN_UP_FIRST):
+        if _needed(_widths(cells, columns)) <= width:
+            break
+        if not column:
+            cells, told = _shortened(cells)
+        elif column in columns:
+            columns.remove(column)
+    console.print(_table(cells, columns, rows), width=min(width, _needed(_widths(cells, columns))))
+    dropped = [column for column in _GIVEN_UP_FIRST if column not in (*columns, *empty)]
+    if dropped:
+        told.append(f"There was no room for: {', '.join(dropped)}. A wider terminal, or --json, has them.")
+    return told
+
+
+def _widths(cells: Sequence[Mapping[str, str]], columns: Sequence[str]) -> dict[str, int]:
+    from rich.cells import cell_len
+
+    return {name: max(cell_len(one) for one in (name, *(row.get(name, "") for row in cells))) for name in columns}
+
+
+def _needed(widths: Mapping[str, int]) -> int:
+    return sum(widths.values()) + _GAP * (len(widths) - 1)
+
+
+def _shortened(cells: Sequence[Mapping[str, str]]) -> tuple[list[Mapping[str, str]], list[str]]:
+    """The cells with shorter words, and the sentences that say what those mean."""
+    ending = _shared_ending([one.get("runtime", "") for one in cells])
+    told = [f"Runtimes are named without their ending {ending}."] if ending else []
+    short = [{**one, "runtime": one.get("runtime", "").removesuffix(ending)} for one in cells]
+    for column, words, sign, meaning in _SIGNS:
+        if any(words in one.get(column, "") for one in short):
+            short = [{**one, column: one.get(column, "").replace(words, sign)} for one in short]
+            told.append(meaning)
+    return list(short), told
+
+
+def _table(
+    cells: Sequence[Mapping[str, str]],
+    columns: Sequence[str],
+    rows: Sequence[TableRow],
+    least: Mapping[str, int] | None = None,
+    *,
+    headed: bool = True,
+) -> Table:
+    """Columns two spaces apart, below a line. Words may be folded where there is no room, numbers are not."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, _GAP - 1, 0, 0), show_header=headed)
+    for column in columns:
+        words = column in WORDS
+        table.add_column(
+            Text(column),
+            justify="right" if column in COLUMNS and not words else "left",
+            overflow="fold" if words else "ellipsis",
+            no_wrap=not words,
+            min_width=(least or {}).get(column),
+        )
+    for row, texts in zip(rows, cells, strict=True):
+        shown = [Text(texts.get(column, ""), COLOURS[row.status] if column == "result" else "") for column in columns]
+        table.add_row(*shown, style="dim" if row.on_the_way else "")
+    return table
+
+
+def _shared_ending(names: Sequence[str]) -> str:
+    """The longest ending in whole words (``ExecutionProvider``) that at least two different names have; or ``""``."""
+    endings = Counter(
+        name[start.start() :] for name in set(names) for start in re.finditer(r"(?<=[a-zA-Z0-9])(?=[A-Z][a-z])", name)
+    )
+    shared = [ending for ending, count in endings.items() if count > 1]
+    return max(shared, key=len, default="")
+
+
+def _reason_lines(reasons: Sequence[Reason], limit: int) -> Iterator[tuple[str, int, str]]:
+    """Each line with the length of its front, which is coloured, and the colour."""
+    front = max((len(one.words) for one in reasons), default=0) + 2
+    for one in reasons:
+        first, *others = _wrapped(one.words.ljust(front), one.sentence, limit)
+        yield first, front, COLOURS[one.status]
+        for line in (*others, *(line for detail in one.details for line in _wrapped(" " * front, detail, limit))):
+            yield line, 0, ""
+
+
+def _cut(lines: Iterable[tuple[str, int, str]]) -> Iterator[tuple[str, int, str]]:
     """The lines, as far as a reader gets: a stranger's record may hold any number of them."""
     for number, line in enumerate(lines):
         if number == _MOST_LINES:
-            yield "… and more than that; JSON has all of it."
+            yield _AND_MORE, 0, ""
             return
         yield line
-
-
-def _fitted(rows: Sequence[TableRow], width: int | None) -> tuple[tuple[str, ...], dict[str, int], list[str]]:
-    """The columns that fit, their widths, and the names of those left out."""
-    widths = {column: max([len(column), *(len(row.cells.get(column, "")) for row in rows)]) for column in COLUMNS}
-    left_out: list[str] = []
-    for column in ("", *_GIVEN_UP_FIRST):
-        if column:
-            left_out.append(column)
-        columns = tuple(name for name in COLUMNS if name not in left_out)
-        needed = sum(widths[name] for name in columns) + len(_GAP) * (len(columns) - 1)
-        if width is None or needed <= width:
-            break
-    return columns, {name: widths[name] for name in columns}, left_out
-
-
-def _aligned(cells: dict[str, str], columns: Sequence[str], widths: dict[str, int]) -> str:
-    parts = []
-    for column in columns:
-        text = cells.get(column, "")
-        parts.append(text.ljust(widths[column]) if column in WORDS else text.rjust(widths[column]))
-    return _GAP.join(parts).rstrip()
-
-
-def _drawn(row: TableRow, columns: Sequence[str], widths: dict[str, int], limit: int) -> tuple[str, bool]:
-    """The row's line, and whether its cause could be said in full."""
-    cells = dict(row.cells)
-    if not row.cause:
-        return _aligned(cells, columns, widths), True
-    after = COLUMNS.index(row.cause_at)
-    front = [column for column in columns if COLUMNS.index(column) < after]
-    text = _GAP.join(
-        (cells.get(column, "").ljust if column in WORDS else cells.get(column, "").rjust)(widths[column])
-        for column in front
-    )
-    room = limit - len(text) - len(_GAP)
-    if len(row.cause) <= room:
-        return f"{text}{_GAP}{row.cause}", True
-    cut = "see below" if room < 24 else row.cause[: room - 1].rstrip() + "…"
-    return f"{text}{_GAP}{cut}", False
-
-
-def _reasons(results: Sequence[FormatResult], limit: int, shortened: set[tuple[str, str]]) -> Iterator[str]:
-    """The whole story of every row that is not ok: cause, the user's line, what to do, and the log."""
-    for result in source_first(results):
-        if not result.runtimes and result.failure is not None:
-            outcome = result.attempts[-1].outcome if result.attempts else None
-            told = (result.format.name, "") not in shortened
-            yield from _story(result.format.name, result.failure, outcome, limit, told)
-        for runtime in result.runtimes:
-            failure = failure_of(result, runtime)
-            if failure is not None:
-                subject = f"{result.format.name} in {runtime.runtime}"
-                told = bool(not runtime.performance and (result.format.name, runtime.runtime) not in shortened)
-                yield from _story(subject, failure, _outcome_of(result, runtime), limit, told)
-
-
-def _outcome_of(result: FormatResult, runtime: RuntimeResult) -> Outcome | None:
-    if runtime.profiling is not None and runtime.profiling.failure is not None:
-        return runtime.profiling
-    if runtime.outcome is not None:
-        return runtime.outcome
-    return result.attempts[-1].outcome if result.attempts else None
-
-
-def _story(subject: str, failure: Failure, outcome: Outcome | None, limit: int, told: bool) -> Iterator[str]:
-    log = outcome.log if outcome is not None else ""
-    if told and not (failure.hint or failure.frame or log):
-        return  # the table's own line has said all there is
-    yield from _wrapped("why: ", f"{subject}: {failure.cause}", limit)
-    for sentence in (failure.frame and f"at {failure.frame}", failure.hint, log and f"log: {log}"):
-        if sentence:
-            yield from _wrapped("     ", sentence, limit)
 
 
 def _notes(results: Sequence[FormatResult], limit: int) -> Iterator[str]:
@@ -176,7 +245,7 @@ def _remarks(result: FormatResult) -> Iterator[str]:
     yield from result.notes
 
 
-def _legend(results: Sequence[FormatResult], left_out: Sequence[str]) -> Iterator[str]:
+def _legend(results: Sequence[FormatResult]) -> Iterator[str]:
     rows = [runtime for result in results for runtime in result.runtimes]
     measured = [runtime for runtime in rows if runtime.performance]
     if measured:
@@ -194,8 +263,6 @@ def _legend(results: Sequence[FormatResult], left_out: Sequence[str]) -> Iterato
         yield "fixed axis: the export takes only one size of an axis that moves in the data; the notes name it."
     if any(result.elsewhere for result in results) or any(runtime.elsewhere for runtime in rows):
         yield "recorded elsewhere: the row is another machine's, and could not be redone on this one."
-    if left_out:
-        yield f"There was no room for: {', '.join(left_out)}. A wider terminal, or --json, has them."
 
 
 def _threads(measured: Sequence[RuntimeResult]) -> Iterator[str]:

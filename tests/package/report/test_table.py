@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
+import re
 from typing import Any
 
 import attrs
@@ -13,7 +15,7 @@ from hypothesis import given, strategies as st
 from navcore.contract.formats import Format
 from navcore.package.report.cells import COLUMNS, difference_text, number_text, size_text
 from navcore.package.report.json_data import results_data
-from navcore.package.report.table import render_table
+from navcore.package.report.table import DEFAULT_WIDTH, print_table, render_table
 from navcore.workspace.results import (
     Attempt,
     BatchPerformance,
@@ -124,7 +126,7 @@ def test_a_short_cause_stands_in_place_of_the_numbers() -> None:
     )
     lines = lines_of(SOURCE, attrs.evolve(ONNX, runtimes=(gone,)))
     assert lines[4].split(maxsplit=3) == ["onnx", "CUDAExecutionProvider", "unavailable", "no CUDA device"]
-    assert not any(line.startswith("why:") for line in lines), "the line has said all there is"
+    assert render_table([SOURCE, attrs.evolve(ONNX, runtimes=(gone,))]).count("no CUDA device") == 1, "it says it all"
 
 
 def test_a_long_cause_is_told_in_full_below_with_the_place_the_hint_and_the_log() -> None:
@@ -135,14 +137,15 @@ def test_a_long_cause_is_told_in_full_below_with_the_place_the_hint_and_the_log(
         attempts=(Attempt("torch:script_from_torch", Outcome(Status.FAILED, log="torchscript-script/x.log")),),
         failure=Failure(cause.strip(), "export", "model.py:12 in forward", "Give forward fixed arguments."),
     )
-    lines = lines_of(SOURCE, failed, width=100)
-    assert line_with("failed", lines).endswith("…")
-    assert all(len(line) <= 100 for line in lines)
-    told = " ".join(" ".join(lines).split())
-    assert f"why: torchscript-script: {cause.strip()}" in told
-    assert "     at model.py:12 in forward" in lines
-    assert "     Give forward fixed arguments." in lines
-    assert "     log: torchscript-script/x.log" in lines
+    for width in (None, 100):
+        lines = lines_of(SOURCE, failed, width=width)
+        assert all(len(line) <= (width or DEFAULT_WIDTH) for line in lines)
+        assert f"failed torchscript-script: {cause.strip()}" in " ".join(" ".join(lines).split())
+        assert "        at model.py:12 in forward" in lines
+        assert "        Give forward fixed arguments." in lines
+        assert "        log: torchscript-script/x.log" in lines
+        short = [line for line in lines if line.endswith("…")]
+        assert len(short) == (width is None), "without a terminal each row has its line, whatever is told below"
 
 
 def test_a_failed_verification_keeps_its_differences_and_says_why() -> None:
@@ -150,9 +153,11 @@ def test_a_failed_verification_keeps_its_differences_and_says_why() -> None:
         Status.FAILED, (difference(relative_l2=0.4),), failure=Failure("too far off", "verification")
     )
     row = with_runtime(status=Status.FAILED, verification=refused, performance=())
-    assert line_with("onnx", lines_of(SOURCE, row)).split(maxsplit=6) == [
-        "onnx", "CPUExecutionProvider", "failed", "1.2e-07", "3.0e-04", "0.4", "too far off",
+    lines = lines_of(SOURCE, row)
+    assert line_with("onnx", lines).split() == [
+        "onnx", "CPUExecutionProvider", "failed", "1.2e-07", "3.0e-04", "0.4", *["–"] * 5, "46.8", "MB",
     ]  # fmt: skip
+    assert "failed  onnx in CPUExecutionProvider: too far off" in lines
 
 
 def test_what_was_never_tried_says_so() -> None:
@@ -167,8 +172,8 @@ def test_a_batch_size_without_numbers_is_explained_below() -> None:
     lost = Outcome(Status.FAILED, log="onnx/cpu.log", failure=Failure("batch size 8: out of memory", "memory"))
     lines = lines_of(SOURCE, with_runtime(performance=(measured(1, 2.0),), profiling=lost))
     assert "2.00×" in line_with("onnx", lines)
-    assert "why: onnx in CPUExecutionProvider: batch size 8: out of memory" in lines
-    assert "     log: onnx/cpu.log" in lines
+    assert "not measured  onnx in CPUExecutionProvider: batch size 8: out of memory" in lines
+    assert "              log: onnx/cpu.log" in lines
 
 
 def test_an_earlier_route_that_failed_a_fallback_and_a_missing_containment_are_noted() -> None:
@@ -237,14 +242,141 @@ def test_a_strangers_text_cannot_command_the_terminal() -> None:
     assert all(character.isprintable() or character == "\n" for character in text)
 
 
-@pytest.mark.parametrize("width", [60, 80, 100, 120, 200])
-def test_a_narrow_terminal_loses_columns_by_name_and_no_row_runs_over(width: int) -> None:
-    lines = lines_of(SOURCE, ONNX, width=width)
-    if width >= 70:
-        assert all(len(line) <= width for line in lines)
-    shown = [column for column in COLUMNS if column in lines[0]]
-    named = " ".join(" ".join(lines).split())
-    assert all(column in shown or column in named.partition("There was no room for:")[2] for column in COLUMNS)
+def unavailable(runtime: str, cause: str = "no CUDA device") -> RuntimeResult:
+    nowhere = Outcome(Status.UNAVAILABLE, failure=Failure(cause, "unavailable"))
+    return RuntimeResult(runtime, Status.UNAVAILABLE, outcome=nowhere)
+
+
+LONG_NAMES = (
+    attrs.evolve(SOURCE, runtimes=(attrs.evolve(SOURCE.runtimes[0], runtime="PyTorchExecutionProvider"),)),
+    attrs.evolve(
+        ONNX,
+        runtimes=(
+            *ONNX.runtimes,
+            unavailable("CUDAExecutionProvider"),
+            unavailable("TensorrtExecutionProvider"),
+        ),
+    ),
+    attrs.evolve(
+        ONNX,
+        format=Format("onnx-fp16"),
+        runtimes=(
+            attrs.evolve(ONNX.runtimes[0], performance=(measured(1, 2.0, stable=False),), verified=True),
+            unavailable("CUDAExecutionProvider"),
+            unavailable("TensorrtExecutionProvider"),
+        ),
+    ),
+    attrs.evolve(
+        ONNX,
+        format=Format("torch-exportedprogram"),
+        requested=False,
+        runtimes=(attrs.evolve(ONNX.runtimes[0], runtime="PyTorchExecutionProvider", verified=True),),
+    ),
+    FormatResult(Format("trt"), Status.SKIPPED, failure=Failure("onnx failed: too far off")),
+    FormatResult(Format("trt-fp16"), Status.SKIPPED, failure=Failure("onnx failed: too far off")),
+)
+"""What a run of PyTorch leaves on a machine without a GPU, with the longest names that there are."""
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 200])
+def test_no_line_is_longer_than_the_terminal_and_what_is_left_out_is_named(width: int) -> None:
+    lines = lines_of(*LONG_NAMES, width=width)
+    assert all(len(line) <= width for line in lines)
+    told = " ".join(" ".join(lines).split()).partition("There was no room for:")[2]
+    assert all((column in lines[0]) != (column in told) for column in COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("width", "heads"),
+    [
+        (80, "format runtime result batch p50 ms vs source"),
+        (100, "format runtime result max abs rel L2 batch p50 ms items/s vs source"),
+        (120, "format runtime result max abs rel L2 batch p50 ms p99 ms items/s vs source size"),
+        (200, "format runtime result max abs max rel rel L2 batch p50 ms p99 ms items/s vs source size"),
+    ],
+)
+def test_what_matters_least_goes_first_and_no_row_is_broken(width: int, heads: str) -> None:
+    lines = lines_of(*LONG_NAMES, width=width)
+    assert " ".join(lines[0].split()) == heads
+    first_words = [line.split()[0].rstrip("*") for line in lines[2:9]]
+    assert first_words == ["torch", "8", "onnx", "8", "onnx-fp16", "torch-exportedprogram", "8"]
+
+
+def test_words_are_shortened_before_a_number_is_left_out() -> None:
+    lines = lines_of(*LONG_NAMES, width=130)
+    assert "There was no room" not in " ".join(lines)
+    assert line_with("torch-exportedprogram*", lines).split()[1:4] == ["PyTorch", "ok", "✓"]
+    assert "Runtimes are named without their ending ExecutionProvider." in lines
+    assert "*: made on the way to another format." in lines
+    assert "✓: verified by your own word." in lines
+
+
+def test_a_column_of_dashes_is_the_first_to_go() -> None:
+    unmeasured = [
+        attrs.evolve(row, runtimes=(attrs.evolve(row.runtimes[0], performance=()),)) for row in (SOURCE, ONNX)
+    ]
+    lines = lines_of(*unmeasured, width=80)
+    assert " ".join(lines[0].split()) == "format runtime result max abs max rel rel L2 size"
+    assert "There was no room" not in " ".join(lines), "nothing is missing"
+
+
+def test_rows_of_one_reason_are_one_line_on_a_terminal_and_each_its_own_in_a_file() -> None:
+    reason = "unavailable onnx, onnx-fp16 in CUDAExecutionProvider, TensorrtExecutionProvider: no CUDA device"
+    told = " ".join(render_table(LONG_NAMES, width=80).split())
+    assert reason in told
+    assert "skipped trt, trt-fp16: not tried: onnx failed: too far off" in told
+    assert told.count("no CUDA device") == 1
+    whole = [line.split() for line in lines_of(*LONG_NAMES)]
+    assert ["onnx-fp16", "TensorrtExecutionProvider", "unavailable", "no", "CUDA", "device"] in whole
+    assert sum(words[-3:] == ["no", "CUDA", "device"] for words in whole) == 4
+
+
+def test_reasons_that_differ_stay_apart() -> None:
+    other = attrs.evolve(ONNX, runtimes=(unavailable("a"), unavailable("b", "no license")))
+    lines = lines_of(SOURCE, other, width=80)
+    assert "unavailable  onnx in a: no CUDA device" in lines
+    assert "unavailable  onnx in b: no license" in lines
+
+
+def test_a_path_is_never_broken_so_that_it_can_be_copied() -> None:
+    log = "torchscript-script/" + "a" * 70 + ".log"
+    attempt = Attempt("torch:script", Outcome(Status.FAILED, log=log))
+    row = FormatResult(Format("torchscript-script"), Status.FAILED, attempts=(attempt,), failure=Failure("no"))
+    assert log in line_with(log, lines_of(SOURCE, row, width=80))
+
+
+def test_a_table_without_a_single_number_is_its_reasons() -> None:
+    assert lines_of(LONG_NAMES[4], width=80) == ["skipped  trt: not tried: onnx failed: too far off"]
+
+
+def test_a_terminal_is_coloured_unless_no_color_asks_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rich.console import Console
+
+    def printed() -> str:
+        page = io.StringIO()
+        console = Console(file=page, width=80, force_terminal=True, color_system="standard", highlight=False)
+        print_table(LONG_NAMES, console, width=80)
+        return page.getvalue()
+
+    assert "\x1b[32mok" in printed()
+    assert "\x1b[33munavailable" in printed()
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not re.search(r"\x1b\[[0-9;]*[34][0-9]", printed())
+
+
+def test_markup_in_a_plugins_words_is_text() -> None:
+    row = attrs.evolve(ONNX, runtimes=(*ONNX.runtimes, unavailable("[red]gpu", "[/] :boom: [link=x]no[/link]")))
+    for width in (None, 100):
+        text = render_table([SOURCE, row], width=width)
+        assert "[red]gpu" in text
+        assert "[/] :boom: [link=x]no[/link]" in text
+
+
+def test_a_strangers_record_of_any_size_is_drawn_as_far_as_anybody_reads() -> None:
+    many = [attrs.evolve(ONNX, format=Format(f"f{number}"), notes=("x",)) for number in range(2000)]
+    lines = lines_of(*many, width=80)
+    assert len(lines) < 1600
+    assert lines.count("… and more than that; JSON has all of it.") == 2, "of the rows, and of the notes"
 
 
 @given(st.floats(min_value=1e-6, max_value=1e9))
