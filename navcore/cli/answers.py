@@ -158,20 +158,24 @@ def print_results(results: Sequence[FormatResult]) -> None:
         print_table(results, _terminal(width), width=width)
 
 
-def print_columns(rows: Sequence[Sequence[str]]) -> None:
-    """Rows as columns, the first row in front as their heads; cells are folded where the terminal is too narrow."""
+def print_columns(rows: Sequence[Sequence[str]], *, heads: Sequence[str] = (), numbers: Sequence[str] = ()) -> None:
+    """Rows as columns; cells are folded where the terminal is too narrow.
+
+    ``heads`` stand above them, if there are any; ``numbers`` are the heads of columns that are aligned on the right.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     from navcore.package import terminal_width
 
-    heads, *others = [[Text(shown(cell)) for cell in row] for row in rows]
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for head in heads:
-        table.add_column(head, overflow="fold")
-    for row in others:
-        table.add_row(*row)
+    gap = 1 if heads else 2  # beside the head's line a column has a space of its own
+    table = Table(box=box.SIMPLE_HEAD if heads else None, show_header=bool(heads), show_edge=False, pad_edge=False)
+    table.padding = (0, gap, 0, 0)
+    for head in heads or ("",) * len(rows[0]):
+        table.add_column(Text(head), overflow="fold", justify="right" if head in numbers else "left")
+    for row in rows:
+        table.add_row(*(Text(shown(cell)) for cell in row))
     console = _terminal(terminal_width())
     with console.capture() as captured:
         console.print(table)

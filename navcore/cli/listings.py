@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from navcore.cli import COMMANDS
-from navcore.cli.answers import NOT_OK, Command, json_option, print_columns, print_json, tell
+from navcore.cli.answers import NOT_OK, Command, json_option, print_columns, print_json, shown, tell
 
 if TYPE_CHECKING:
     from navcore.cli.doctor_child import Diagnosis
@@ -38,7 +38,7 @@ def plugins(as_json: bool) -> None:
         (f"navcore {one.name}", one.distribution, one.version or "–", _command_status(problem), problem or "a command")
         for one, problem in commands
     ]
-    print_columns([("name", "distribution", "version", "status", "summary"), *rows])
+    print_columns(rows, heads=("name", "distribution", "version", "status", "summary"))
 
 
 def _problem_of(command: Candidate) -> str:
@@ -116,17 +116,19 @@ def formats(as_json: bool) -> None:
         tell("No installed plugin brings a format. Install nav-torch, for example: pip install nav-torch.")
     for format in listed:
         family = "" if format["family"] == format["name"] else f"  (family {format['family']})"
-        click.echo(f"{format['name']}{family}  {format['summary']}".rstrip())
-        _echo_ways("made by", [(way["route"], way) for way in format["made_by"]])
-        _echo_ways("run by", [(way["runtime"], way) for way in format["run_by"]])
+        click.echo(shown(f"{format['name']}{family}  {format['summary']}".rstrip()))
+        ways = [_way_row("made by", way["route"], way) for way in format["made_by"]]
+        ways += [_way_row("run by", way["runtime"], way) for way in format["run_by"]]
+        if ways:
+            titles = [title for title, _ in ways]
+            print_columns([(title if titles.index(title) == at else "", told) for at, (title, told) in enumerate(ways)])
 
 
-def _echo_ways(title: str, ways: Sequence[tuple[str, dict[str, Any]]]) -> None:
-    for position, (name, way) in enumerate(ways):
-        origin = f" from {way['from']}" if way.get("from") else ""
-        reason = f": unavailable, {way['unavailable']}" if way["unavailable"] else ""
-        plugin = f"{way['distribution']} {way['version']}".rstrip()
-        click.echo(f"  {title if position == 0 else '':<8} {name}{origin} ({plugin}){reason}")
+def _way_row(title: str, name: str, way: Mapping[str, Any]) -> tuple[str, str]:
+    origin = f" from {way['from']}" if way.get("from") else ""
+    reason = f": unavailable, {way['unavailable']}" if way["unavailable"] else ""
+    plugin = f"{way['distribution']} {way['version']}".rstrip()
+    return f"  {title:<7}", f"{name}{origin} ({plugin}){reason}"
 
 
 def _formats_data(registry: Registry) -> list[dict[str, Any]]:
@@ -190,19 +192,18 @@ def doctor(timeout: float, as_json: bool) -> None:
 
 
 def _show(found: Diagnosis) -> None:
-    for name, value in found.machine.items():
-        click.echo(f"{name.replace('_', ' '):<12}  {value}")
+    print_columns([(name.replace("_", " "), str(value)) for name, value in found.machine.items()])
     click.echo()
     rows = [
         (one.name, one.distribution, one.version or "–", one.status, one.problem or f"{one.seconds:.1f} s")
         for one in found.plugins
     ]
-    print_columns([("plugin", "distribution", "version", "status", ""), *rows])
+    print_columns(rows, heads=("plugin", "distribution", "version", "status", "problem or time"))
     for plugin in found.plugins:
         for remark in plugin.remarks:
-            click.echo(f"warning: {plugin.name}: {remark}")
+            click.echo(shown(f"warning: {plugin.name}: {remark}"))
     if not found.routes:
         return
     click.echo()
     ways = [(one.format, one.name, one.distribution, one.reason or "available") for one in found.routes]
-    print_columns([("format", "runtime or route", "distribution", "here"), *ways])
+    print_columns(ways, heads=("format", "runtime or route", "distribution", "here"))

@@ -30,8 +30,9 @@ _existing = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 @click.command("inspect", cls=Command, short_help=COMMANDS["inspect"][1])
 @_where
+@click.option("--files", "each_file", is_flag=True, help="List every file of a package, not only how many of a kind.")
 @json_option
-def inspect(where: Path, as_json: bool) -> None:
+def inspect(where: Path, each_file: bool, as_json: bool) -> None:
     """Show what PACKAGE, a .nav file or a workspace folder, holds.
 
     Nothing is extracted, and no byte of a model is read: only the listing and status.yaml.
@@ -40,21 +41,44 @@ def inspect(where: Path, as_json: bool) -> None:
     if as_json:
         print_json({**_identity(where, record), "files": _files_data(files), "results": _results_data(record.results)})
         return
-    for key, value in _identity(where, record).items():
-        if not isinstance(value, list):
-            click.echo(shown(f"{key.replace('_', ' '):<16}  {'–' if value is None else value}"))
+    identity = _identity(where, record)
+    rows = [
+        (key.replace("_", " "), "–" if value is None else str(value))
+        for key, value in identity.items()
+        if not isinstance(value, list)
+    ]
     for side in ("inputs", "outputs"):
-        for tensor in _identity(where, record)[side]:
+        for tensor in identity[side]:
             shape = ", ".join(str(size) for size in tensor["shape"])
-            click.echo(shown(f"{side[:-1]:<16}  {tensor['name']}  {tensor['dtype']}  ({shape})"))
+            rows.append((side[:-1], f"{tensor['name']}  {tensor['dtype']}  ({shape})"))
+    print_columns(rows)
     click.echo()
     if files:
-        from navcore.package import size_text
-
-        rows = [(one.name, str(one.kind), size_text(one.size), one.sha256[:12], one.same_as or "") for one in files]
-        print_columns([("file", "kind", "size", "sha256", "same as"), *rows])
+        (_list_files if each_file else _count_files)(files)
         click.echo()
     print_results(record.results)
+
+
+def _count_files(files: Sequence[FileEntry]) -> None:
+    """A line per kind; what a package holds twice takes the room of one."""
+    from navcore.package import size_text
+
+    by_kind: dict[str, list[FileEntry]] = {}
+    for one in files:
+        by_kind.setdefault(str(one.kind), []).append(one)
+    sizes = {kind: size_text(sum(one.size for one in found if not one.same_as)) for kind, found in by_kind.items()}
+    rows = [(kind, str(len(found)), sizes[kind]) for kind, found in by_kind.items()]
+    print_columns(rows, heads=("kind", "files", "size"), numbers=("files", "size"))
+
+
+def _list_files(files: Sequence[FileEntry]) -> None:
+    """A line per file, the name at its end: there may be many thousands, and names of any length."""
+    from navcore.package import size_text
+
+    click.echo(f"{'kind':<11}  {'size':>7}  {'sha256':<12}  file")
+    for one in files:
+        same = f" (same as {one.same_as})" if one.same_as else ""
+        click.echo(shown(f"{one.kind:<11}  {size_text(one.size):>7}  {one.sha256[:12]}  {one.name}{same}"))
 
 
 @click.command("report", cls=Command, short_help=COMMANDS["report"][1])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from navcore.cli import COMMANDS
-from navcore.cli.answers import NOT_OK, WORDS, Command, json_option, print_json, print_results, tell
+from navcore.cli.answers import NOT_OK, WORDS, Command, json_option, print_columns, print_json, print_results, tell
 from navcore.cli.arguments import asked_options, given_arguments
 from navcore.errors import OptionError
 
@@ -81,7 +81,7 @@ def plan(model: str | None, as_json: bool, **asked: Any) -> None:
         model, arguments = _model_and_arguments(model, asked)
         found = api.plan(model_from(model), **arguments)
     if not as_json:
-        click.echo(str(found))
+        print_columns(found.lines())
         return
     print_json(
         {

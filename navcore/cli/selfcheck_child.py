@@ -9,18 +9,16 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
 from navcore.cli.doctor_child import describe_machine
 from navcore.errors import InputError
 from navcore.execution import Limits, enter_child, read_request, run_module, write_result
+from navcore.package import terminal_width
 from navcore.registry import load_registry
 from navcore.workspace import describe_environment, versions_behind
-
-if TYPE_CHECKING:
-    pass
 
 MODULE = "navcore.cli.selfcheck_child"
 
@@ -29,8 +27,8 @@ MODULE = "navcore.cli.selfcheck_child"
 class Trial:
     """What became of the model that one plugin offers.
 
-    ``results`` are rows as ``navcore report --json`` has them, ``table`` the same for people. ``problem`` says why
-    there are none.
+    ``results`` are rows as ``navcore report --json`` has them, ``table`` the same for people, as wide as
+    their terminal. ``problem`` says why there are none.
     """
 
     plugin: str
@@ -63,7 +61,11 @@ def _try(name: str, timeout: float) -> Trial:
     with tempfile.TemporaryDirectory(prefix="navcore-self-check-") as place:
         folder = Path(place)
         report = run_module(
-            MODULE, {"plugin": name}, folder=folder, log=folder / "child.log", limits=Limits(seconds=timeout)
+            MODULE,
+            {"plugin": name, "width": terminal_width()},
+            folder=folder,
+            log=folder / "child.log",
+            limits=Limits(seconds=timeout),
         )
         answer = report.result or {}
         if report.ended != "ok":
@@ -98,9 +100,9 @@ def main(request_file: str) -> None:
     """Run the model of the plugin that the request names, and leave the rows."""
     enter_child()
     folder = Path(request_file).parent
-    name = read_request(Path(request_file))["plugin"]
+    request = read_request(Path(request_file))
     try:
-        result = _run(name, folder / "work")
+        result = _run(request["plugin"], folder / "work", request["width"])
     except Exception as error:
         import traceback
 
@@ -109,10 +111,10 @@ def main(request_file: str) -> None:
     write_result(folder, result, done=True)
 
 
-def _run(name: str, workdir: Path) -> dict[str, Any]:
+def _run(name: str, workdir: Path, width: int | None) -> dict[str, Any]:
     from navcore.api import run
     from navcore.contract import ProfilerConfig
-    from navcore.package import results_data
+    from navcore.package import render_table, results_data
 
     registry = load_registry()
     plugin = registry.plugin(name)
@@ -128,7 +130,7 @@ def _run(name: str, workdir: Path) -> dict[str, Any]:
         profiler_config=ProfilerConfig(measurement_interval=200, max_trials=5),
         git_info=False,
     )
-    return {"results": results_data(package.results), "table": str(package)}
+    return {"results": results_data(package.results), "table": render_table(package.results, width=width)}
 
 
 if __name__ == "__main__":

@@ -50,17 +50,21 @@ class Plan:
         """The runtimes that will check this format, in the order in which they are called."""
         return tuple(check for check in self.checks if check.format == format)
 
-    def __str__(self) -> str:
+    def lines(self) -> list[tuple[str, str, str]]:
+        """The plan for people: of each line what happens, to which format, and how."""
         kind = "live" if self.source.live else "file"
-        lines = [f"source  {self.source.name} ({kind}), run by {self._runtimes(self.source)}"]
-        width = max((len(step.target.name) for step in self.steps), default=0)
+        lines = [("source", f"{self.source.name} ({kind})", f"run by {self._runtimes(self.source)}")]
         for step in self.steps:
             how = f"{step.route.name} ({f'{step.route.distribution} {step.route.version}'.strip()})"
             aside = "" if step.requested else ", on the way"
-            lines.append(f"make    {step.target.name:<{width}}  from {step.source.name} by {how}{aside}")
-            lines.append(f"        {'':<{width}}  checked by {self._runtimes(step.target)}")
-        lines += [f"not     {missing.target.name}: {missing.reason}" for missing in self.missing]
-        return "\n".join(lines)
+            lines.append(("make", step.target.name, f"from {step.source.name} by {how}{aside}"))
+            lines.append(("", "", f"checked by {self._runtimes(step.target)}"))
+        return lines + [("not", missing.target.name, missing.reason) for missing in self.missing]
+
+    def __str__(self) -> str:
+        lines = self.lines()
+        width = max(len(name) for _, name, _ in lines)
+        return "\n".join(f"{word:<6}  {name:<{width}}  {how}" for word, name, how in lines)
 
     def _runtimes(self, format: Format) -> str:
         names = [

@@ -395,6 +395,17 @@ def test_inspect_shows_the_model_and_the_table(packed: Shell, where: str | Path)
     assert bool(answer["files"]) == (where == "model.nav")
 
 
+def test_inspect_counts_the_files_of_each_kind_and_lists_them_when_asked(packed: Shell) -> None:
+    files = packed.data("inspect", "model.nav")["files"]
+    counted = [line.split() for line in packed.navcore("inspect", "model.nav").stdout.splitlines()]
+    for kind in {one["kind"] for one in files}:
+        found = [one for one in files if one["kind"] == kind]
+        assert [kind, str(len(found))] in [words[:2] for words in counted]
+    listed = packed.navcore("inspect", "model.nav", "--files").stdout
+    assert all(re.search(rf"{one['kind']} .* {one['sha256'][:12]}  {re.escape(one['name'])}", listed) for one in files)
+    assert packed.data("inspect", "model.nav", "--files") == packed.data("inspect", "model.nav")
+
+
 def test_inspect_and_report_read_no_byte_of_a_model(
     packed: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -325,18 +325,18 @@ def test_a_plan_prints_itself() -> None:
         "engine", "ts-trace", "ts-script", routes=routes, reasons={runs(ONNX, "gpu", "ort-gpu").id: "no device"}
     )
     assert str(plan) == dedent("""\
-        source  live (live), run by eager
-        make    onnx      from live by onnx_from_live (nav-p 1.0), on the way
-                          checked by cpu, gpu (unavailable: no device)
-        make    engine    from onnx by engine_from_onnx (nav-rt 1.0)
-                          checked by no installed runtime
-        make    ts-trace  from live by ts_trace_from_live (nav-p 1.0)
-                          checked by no installed runtime
-        not     ts-script: no installed plugin makes it""")
+        source  live (live)  run by eager
+        make    onnx         from live by onnx_from_live (nav-p 1.0), on the way
+                             checked by cpu, gpu (unavailable: no device)
+        make    engine       from onnx by engine_from_onnx (nav-rt 1.0)
+                             checked by no installed runtime
+        make    ts-trace     from live by ts_trace_from_live (nav-p 1.0)
+                             checked by no installed runtime
+        not     ts-script    no installed plugin makes it""")
 
 
 def test_an_empty_plan_prints_itself() -> None:
-    assert str(planned(routes=(), source=ONNX)) == "source  onnx (file), run by no installed runtime"
+    assert str(planned(routes=(), source=ONNX)) == "source  onnx (file)  run by no installed runtime"
 
 
 # Random graphs: eight formats, up to fourteen routes of three plugins, costs with many ties.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import itertools
+import os
 import re
-import shutil
 import sys
 import textwrap
 from collections import Counter
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 DEFAULT_WIDTH = 120
 _LEAST_WIDTH = 40
+_USUAL_TERMINAL = 80
 _LEAST_CAUSE = 24
 _ENDLESS = 1 << 20
 _GAP = 2
@@ -67,7 +68,16 @@ def render_table(results: Sequence[FormatResult], *, width: int | None = None) -
 
 def terminal_width() -> int | None:
     """How many columns standard output shows, ``None`` where it is no terminal: then nothing has to fit."""
-    return shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else None
+    if sys.stdout is None or not sys.stdout.isatty():
+        return None
+    said = os.environ.get("COLUMNS", "")
+    if said.isdecimal() and int(said):
+        return int(said)
+    try:
+        # Of this stream, not of the process's: while a command runs, those are two.
+        return os.get_terminal_size(sys.stdout.fileno()).columns or _USUAL_TERMINAL
+    except (OSError, ValueError):
+        return _USUAL_TERMINAL
 
 
 def print_table(results: Sequence[FormatResult], console: Console, *, width: int | None = None) -> None:
