@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -54,7 +56,7 @@ def run(model: Any, dataloader: Any = None, **arguments: Unpack[RunArguments]) -
     registry = load_registry()
     source = identify(model, registry)
     _check(settings, source, registry)
-    with own_data(source, dataloader, settings) as (source, dataloader, settings):
+    with own_data(source, dataloader, settings) as (source, dataloader, settings), _observed_by(around.progress):
         record, workspace = run_model(
             source, dataloader, settings, registry,
             workdir=around.workdir, override=around.override_workdir, executor=around.executor,
@@ -182,11 +184,12 @@ def load(
     retest, measure = given["retest_conversions"], given["run_profiling"]
     if measure and not retest:
         raise OptionError("run_profiling=True needs retest_conversions=True: only what was tested here is measured.")
-    return load_package(
-        given["path"], workdir=given["workdir"], override=given["override_workdir"], retest_conversions=retest,
-        run_profiling=retest if measure is None else measure, profiler_config=profiler_config, trust=trusted,
-        limits=Limits(given["timeout"], given["memory_limit"]), executor=executor, observer=progress,
-    )  # fmt: skip
+    with _observed_by(progress):
+        return load_package(
+            given["path"], workdir=given["workdir"], override=given["override_workdir"], retest_conversions=retest,
+            run_profiling=retest if measure is None else measure, profiler_config=profiler_config, trust=trusted,
+            limits=Limits(given["timeout"], given["memory_limit"]), executor=executor, observer=progress,
+        )  # fmt: skip
 
 
 def profile(package_descriptor: PackageDescriptor, profiler_config: ProfilerConfig | None = None) -> None:
@@ -195,6 +198,18 @@ def profile(package_descriptor: PackageDescriptor, profiler_config: ProfilerConf
     Without a config the one of the run is used. The stored profiling sample is repeated to the batch.
     """
     _own(package_descriptor).profile(profiler_config)
+
+
+@contextlib.contextmanager
+def _observed_by(progress: Observer | None) -> Iterator[None]:
+    """However it ends, leave nothing on the terminal that still moves."""
+    from navcore.package import Console
+
+    try:
+        yield
+    finally:
+        if isinstance(progress, Console):
+            progress.close()
 
 
 def _own(package_descriptor: object) -> PackageDescriptor:

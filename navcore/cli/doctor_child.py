@@ -18,6 +18,7 @@ from typing import Any
 import attrs
 
 from navcore.execution import ChildReport, Limits, enter_child, read_request, run_module, write_result
+from navcore.package import counted
 from navcore.registry import CORE_TARGET, DISABLE, Candidate, candidates, load_registry
 
 MODULE = "navcore.cli.doctor_child"
@@ -69,10 +70,10 @@ class Diagnosis:
 def examine(*, timeout: float = 60.0) -> Diagnosis:
     """Examine the machine, Python and every announced plugin; ``timeout`` is in seconds, for each plugin.
 
-    Nothing that a plugin does is raised here.
+    On a terminal a bar on standard error shows how many have answered. Nothing that a plugin does is raised here.
     """
     everybody = [one for one in candidates() if one.target != CORE_TARGET]
-    found = [_ask(one, everybody, timeout) for one in everybody]
+    found = [_ask(one, everybody, timeout) for one in counted(everybody, "asking plugins", sys.stderr)]
     fit = [one for one, (health, _) in zip(everybody, found, strict=True) if health.status == "ok"]
     conflicts = _conflicts(fit, everybody, timeout)
     plugins = tuple(_with_conflict(health, conflicts) for health, _ in found)

@@ -214,13 +214,18 @@ def profile(
     --trust, and so does what was recorded of options, device and profiler.
     """
     from navcore.api import load
+    from navcore.package import Console
+    from navcore.workspace import Event, Stage, Status
 
     if where.is_dir():
         package = _package_at(where, trust)
     else:
         package = load(where, workdir, override_workdir, retest_conversions=False, trust=trust)
     asked = profiler_config(batch_sizes, measurement_interval)
-    package.profile(asked, timeout=timeout, memory_limit=memory_limit)
+    with Console() as console:
+        console(Event(Stage.CHECKING, package.model_name, "measured again"))
+        package.profile(asked, timeout=timeout, memory_limit=memory_limit)
+        console(Event(Stage.CHECKING, package.model_name, "measured again", Status.OK))
     if as_json:
         print_json(_results_data(package.results))
     else:

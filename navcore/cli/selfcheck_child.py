@@ -16,7 +16,7 @@ import attrs
 from navcore.cli.doctor_child import describe_machine
 from navcore.errors import InputError
 from navcore.execution import Limits, enter_child, read_request, run_module, write_result
-from navcore.package import terminal_width
+from navcore.package import counted, terminal_width
 from navcore.registry import load_registry
 from navcore.workspace import describe_environment, versions_behind
 
@@ -54,7 +54,7 @@ def try_plugins(names: Sequence[str] = (), *, timeout: float = 1800.0) -> tuple[
             f"No installed plugin called {strangers[0]!r} offers a model." if strangers else "No plugin offers a model."
         )
         raise InputError(what, hint=f"Those that do: {', '.join(offering) or 'none'}.")
-    return tuple(_try(name, timeout) for name in names or offering)
+    return tuple(_try(name, timeout) for name in counted(names or offering, "trying models of plugins", sys.stderr))
 
 
 def _try(name: str, timeout: float) -> Trial:

@@ -18,6 +18,7 @@ from .reading import (
 )
 from .report import (
     Console as Console,
+    counted as counted,
     is_source as is_source,
     print_table as print_table,
     render_table as render_table,

@@ -1,3 +1,6 @@
+from .bars import (
+    counted as counted,
+)
 from .cells import (
     is_source as is_source,
     size_text as size_text,

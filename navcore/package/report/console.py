@@ -1,17 +1,15 @@
-"""Prints what a run tells while it works, one line per event, to a stream for people."""
+"""Tells people what a run does while it works: a line per event, and on a terminal bars for what is under way."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
+from navcore.package.report.bars import Bars, is_drawn_on
 from navcore.package.report.cells import COLOURS, printable
 from navcore.workspace import Event, Stage
-
-if TYPE_CHECKING:
-    from rich.console import Console as RichConsole
 
 _BEGINS = {
     Stage.SAMPLING: "samples",
@@ -23,46 +21,63 @@ _BEGINS = {
 
 
 class Console:
-    """An observer for ``navcore.run(…, progress=Console())`` that prints a line per event.
+    """An observer for ``navcore.run(…, progress=Console())`` that tells what a run does.
 
-    ``stream`` is standard error unless given. On a terminal the verdicts are coloured (by rich, imported only then);
-    anywhere else the lines are plain text. Each begins with the seconds since the first event.
+    ``stream`` is standard error unless given. Anywhere but on a terminal each event is a line of plain text. On a
+    terminal verdicts are coloured, and what is under way is shown by bars (by rich, imported only then); no stream is
+    redirected. Each line begins with the seconds since the first event. ``navcore.run`` and ``load`` take the bars away
+    when they end; whoever calls it otherwise does so by :meth:`close`, or ``with Console() as console:``.
     """
 
     def __init__(self, stream: TextIO | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = sys.stderr if stream is None else stream
         self._clock = clock
         self._began: float | None = None
-        self._rich: RichConsole | None = None
-        if self._stream.isatty():
-            from rich.console import Console as RichConsole
+        self._bars = Bars(self._stream) if is_drawn_on(self._stream) else None
 
-            self._rich = RichConsole(file=self._stream, highlight=False)
+    def __enter__(self) -> Console:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Take away what is shown of work under way; further events may follow."""
+        if self._bars is not None:
+            self._bars.close()
 
     def __call__(self, event: Event) -> None:
-        """Print the event."""
+        """Print the event, or show that something began."""
         now = self._clock()
         if self._began is None:
             self._began = now
         front = f"{now - self._began:6.1f} s  {_BEGINS[event.stage]:<8}  {printable(event.subject)}"
         verdict, rest = _verdict(event), printable(event.text)
-        if self._rich is None:
+        if self._bars is None:
             spaced = f"  {verdict}" if verdict else ""
             self._stream.write(f"{front}{spaced}{': ' if rest and verdict else '  ' if rest else ''}{rest}\n")
             self._stream.flush()
         else:
-            self._print_coloured(self._rich, event, front, verdict, rest)
+            self._draw(self._bars, event, front, verdict, rest)
 
-    def _print_coloured(self, console: RichConsole, event: Event, front: str, verdict: str, rest: str) -> None:
+    def _draw(self, bars: Bars, event: Event, front: str, verdict: str, rest: str) -> None:
         from rich.text import Text
 
-        line = Text(front)
+        name, line = f"{event.stage}/{event.subject}", Text(front)
+        if event.stage is Stage.ESTIMATE:
+            bars.expect(event.seconds or 0.0)
+        elif event.status is None and not bars.is_under_way(name):
+            told = f"{_BEGINS[event.stage]} {printable(event.subject)}{f' {rest}' if rest else ''}"
+            bars.begin(name, told, timed=event.stage is Stage.CHECKING)
+            return
         if event.status is None:
             line.append(f"  {rest}" if rest else "", style="" if event.stage is Stage.ESTIMATE else "dim")
         else:
             line.append(f"  {verdict}", style=COLOURS[event.status])
             line.append(f": {rest}" if rest else "")
-        console.print(line, soft_wrap=True)
+        bars.print(line)
+        if event.status is not None:
+            bars.end(name)
 
 
 def _verdict(event: Event) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
 
+from navcore.package.report.bars import counted
 from navcore.package.report.console import Console
 from navcore.workspace.progress import Event, Stage
 from navcore.workspace.results import Status
@@ -60,10 +63,94 @@ def test_every_stage_has_its_word(stage: Stage) -> None:
     assert len(told(Event(stage, "x"))) == 1
 
 
-def test_a_terminal_gets_colours_and_no_markup_of_the_text_is_obeyed() -> None:
+def test_a_terminal_gets_colours_and_no_markup_of_the_text_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
     [line] = told(Event(Stage.CHECKING, "onnx/[red]", "[/] odd", Status.FAILED, 1.0), stream=Terminal())
     assert "onnx/[red]" in line
     assert "[/] odd" in line
+    assert "\x1b[31m  failed in 1.0 s" in line
+
+
+class TestBars:
+    """What a terminal shows of work under way."""
+
+    @pytest.fixture
+    def terminal(self, monkeypatch: pytest.MonkeyPatch) -> Terminal:
+        monkeypatch.setenv("TERM", "xterm")
+        return Terminal()
+
+    def test_what_began_is_a_bar_and_what_ended_a_line(self, terminal: Terminal) -> None:
+        with Console(terminal, clock=lambda: 0.0) as console:
+            console(Event(Stage.MAKING, "on\x1bnx", "by [red]someone[/]"))
+            assert "make on?nx by [red]someone[/]" in terminal.getvalue()
+            assert "━" in terminal.getvalue()
+            assert "\n" not in terminal.getvalue(), "nothing stays of it"
+            console(Event(Stage.MAKING, "on\x1bnx", status=Status.OK, seconds=1.0))
+        assert "0.0 s  make      on?nx\x1b[32m  ok in 1.0 s\x1b[0m\n" in terminal.getvalue()
+        assert terminal.getvalue().endswith("\r\x1b[2K\r"), "the bar's line is empty in the end"
+
+    def test_the_least_that_measuring_takes_is_a_bar_of_its_own_while_checks_run(self, terminal: Terminal) -> None:
+        with Console(terminal, clock=lambda: 0.0) as console:
+            console(Event(Stage.ESTIMATE, "profiling", "measuring takes 30 to 100 s", seconds=30.0))
+            console(Event(Stage.MAKING, "onnx"))
+            assert "at least" not in terminal.getvalue()
+            console(Event(Stage.MAKING, "onnx", status=Status.OK, seconds=1.0))
+            console(Event(Stage.CHECKING, "onnx/cpu"))
+            assert "measuring, at least 30 s" in terminal.getvalue()
+
+    def test_a_remark_about_work_under_way_is_a_line(self, terminal: Terminal) -> None:
+        with Console(terminal, clock=lambda: 0.0) as console:
+            console(Event(Stage.SAMPLING, "torch", "reading"))
+            console(Event(Stage.SAMPLING, "torch", "only four items"))
+            assert "samples   torch\x1b[2m  only four items" in terminal.getvalue()
+
+    def test_side_by_side_each_has_its_own_and_the_last_takes_the_display_along(self, terminal: Terminal) -> None:
+        before = set(threading.enumerate())
+        console = Console(terminal, clock=lambda: 0.0)
+        for name in ("a", "b"):
+            console(Event(Stage.CHECKING, name))
+        console(Event(Stage.CHECKING, "a", status=Status.OK))
+        [drawing] = set(threading.enumerate()) - before
+        console(Event(Stage.CHECKING, "b", status=Status.OK))
+        drawing.join(60)
+        assert not drawing.is_alive()
+
+    def test_an_interrupted_run_leaves_nothing_that_moves(self, terminal: Terminal) -> None:
+        console, before = Console(terminal), set(threading.enumerate())
+        with pytest.raises(KeyboardInterrupt), console:  # noqa: PT012 -- what happens on the way is what is tested
+            console(Event(Stage.CHECKING, "onnx/cpu"))
+            [drawing] = set(threading.enumerate()) - before
+            raise KeyboardInterrupt
+        drawing.join(60)
+        assert not drawing.is_alive()
+
+    def test_a_terminal_that_draws_no_line_anew_gets_lines(
+        self, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("TERM", "dumb")
+        assert told(Event(Stage.MAKING, "onnx"), stream=terminal) == ["   0.0 s  make      onnx"]
+
+    def test_the_cursor_is_never_hidden_nor_are_the_streams_of_the_process_replaced(self, terminal: Terminal) -> None:
+        streams = sys.stdout, sys.stderr
+        with Console(terminal) as console:
+            console(Event(Stage.MAKING, "onnx"))
+            assert (sys.stdout, sys.stderr) == streams
+        assert "\x1b[?25l" not in terminal.getvalue()
+
+    def test_no_color_asks_for_bars_without_colours(self, terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("NO_COLOR", "1")
+        with Console(terminal) as console:
+            console(Event(Stage.MAKING, "onnx"))
+            console(Event(Stage.MAKING, "onnx", status=Status.FAILED))
+        assert not re.search(r"\x1b\[[0-9;]*[34][0-9]", terminal.getvalue())
+
+
+def test_things_are_counted_by_a_bar_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    terminal, pipe = Terminal(), io.StringIO()
+    assert list(counted("abc", "asking", terminal)) == list(counted("abc", "asking", pipe)) == ["a", "b", "c"]
+    assert "asking" in terminal.getvalue()
+    assert pipe.getvalue() == ""
 
 
 def test_it_writes_to_standard_error_unless_told_otherwise(capsys: pytest.CaptureFixture[str]) -> None:
