@@ -1,18 +1,13 @@
 from .artifacts import (
     artifact_of as artifact_of,
-    product_of as product_of,
 )
 from .batch_memory import (
     refuse_batch_beyond_memory as refuse_batch_beyond_memory,
 )
 from .build_format import (
-    BuildResult as BuildResult,
     blame_crash as blame_crash,
-    built_artifact as built_artifact,
-    make as make,
 )
 from .check_format import (
-    check_runtime as check_runtime,
     measure_runtime as measure_runtime,
 )
 from .in_process import (
@@ -31,7 +26,6 @@ from .isolation import (
 )
 from .resources import (
     available_memory as available_memory,
-    processors as processors,
 )
 from .run import (
     run_model as run_model,
@@ -44,11 +38,8 @@ from .run_context import (
 from .scheduler import (
     execute as execute,
 )
-from .step import (
-    runner_job as runner_job,
-)
-from .step_data import (
-    announced_in as announced_in,
-    call_from_data as call_from_data,
-    call_to_data as call_to_data,
+from .workbench import (
+    Workbench as Workbench,
+    opening_in as opening_in,
+    workbench_of as workbench_of,
 )

@@ -14,14 +14,14 @@ import attrs
 from navcore.api import run
 from navcore.contract import Artifact, Format, Route, Signature
 from navcore.errors import NavcoreError, PluginError, first_line
-from navcore.execution import BuildResult, RunContext, artifact_of, make, new_context, processors, product_of
-from navcore.planning import Source, Step, cheapest_paths, identify
+from navcore.execution import Workbench, workbench_of
+from navcore.planning import Source, cheapest_paths, identify
 from navcore.registry import EXTRA, OFFER, Plugin, load_registry
 from navcore.testing import crashing
 from navcore.testing.trial import Trial, try_live, try_stored
 from navcore.testing.verdicts import NotHere, NotMet
 from navcore.testing.watching import watched
-from navcore.workspace import FormatResult, Status, Workspace, digest_of_file, digest_of_state, move_contents
+from navcore.workspace import FormatResult, Outcome, Status, Workspace, digest_of_file, digest_of_state
 
 _SAMPLES = 6
 
@@ -37,9 +37,9 @@ class Offer:
 
 @attrs.frozen(eq=False)
 class Ready:
-    """An artifact to start from, and the run in which it was made."""
+    """An artifact to start from, and where more is made of it."""
 
-    context: RunContext
+    bench: Workbench
     artifact: Artifact
 
 
@@ -48,7 +48,7 @@ class Product:
     """What a route made of an artifact: how it ended, what is where now, and what else it touched."""
 
     ready: Ready
-    built: BuildResult
+    outcome: Outcome
     artifact: Artifact | None
     strays: tuple[str, ...]
     source_changed: bool
@@ -110,8 +110,8 @@ class Ground:
         if route.id not in self._products:
             self._products[route.id] = self._make(route)
         product = self._products[route.id]
-        failure = product.built.outcome.failure
-        if product.built.outcome.status == Status.UNAVAILABLE and failure is not None:
+        failure = product.outcome.failure
+        if product.outcome.status == Status.UNAVAILABLE and failure is not None:
             raise NotHere(failure.cause)
         return product
 
@@ -119,7 +119,7 @@ class Ground:
         """The product of a route that succeeded; raises :class:`NotMet` with the cause when it did not."""
         product = self.product(route)
         if product.artifact is None:
-            failure = product.built.outcome.failure
+            failure = product.outcome.failure
             raise NotMet(f"the route made nothing: {failure.cause if failure else 'no reason was given'}")
         return product, product.artifact
 
@@ -129,9 +129,9 @@ class Ground:
             ready = self.ready(route.source)
             where = self.folder / "trials" / _plain(route.id)
             if ready.artifact.model is not None:
-                self._trials[route.id] = try_live(ready.context, ready.artifact, route)
+                self._trials[route.id] = try_live(ready.bench, ready.artifact, route)
             else:
-                self._trials[route.id] = try_stored(ready.context, ready.artifact, route, where)
+                self._trials[route.id] = try_stored(ready.bench, ready.artifact, route, where)
         return _opened(self._trials[route.id])
 
     def trial_as_a_source(self, route: Route) -> Trial:
@@ -141,17 +141,17 @@ class Ground:
         if not format.suffixes and format.recognises is None:
             raise NotHere(f"no file is recognised as {format.name}, so none can be the source of a run")
         unknown = Artifact(format, Signature(()), ready.artifact.path)
-        return _opened(try_stored(ready.context, unknown, route, self.folder / "sources" / _plain(route.id)))
+        return _opened(try_stored(ready.bench, unknown, route, self.folder / "sources" / _plain(route.id)))
 
     @contextmanager
-    def crashing(self, context: RunContext) -> Iterator[RunContext]:
-        """The same run, in which every step of a child process ends in a real segmentation fault."""
+    def crashing(self, bench: Workbench) -> Iterator[Workbench]:
+        """The same bench, on which every step of a child process ends in a real segmentation fault."""
         added = f"{crashing.NAME}={crashing.__name__}"
         before = {name: os.environ.get(name) for name in (EXTRA, crashing.VARIABLE)}
         os.environ[EXTRA] = ",".join(part for part in (before[EXTRA], added) if part)
         os.environ[crashing.VARIABLE] = str(os.getpid())
         try:
-            yield attrs.evolve(context, registry=load_registry())
+            yield bench.knowing(load_registry())
         finally:
             for name, value in before.items():
                 if value is None:
@@ -220,31 +220,19 @@ class Ground:
         except NavcoreError as error:
             raise _unprepared(format, offer, str(error)) from error
         row = next(row for row in package.results if row.format == format)
-        record = package.record
-        assert record.samples is not None
-        workspace = Workspace(package.workspace)
-        context = new_context(self.registry, workspace, record.settings, source, record.source_key, record.samples)
-        if row.live:
-            return Ready(context, context.source_artifact())
-        return Ready(context, _stored(context, row, verified, offer))
+        bench = workbench_of(package.record, Workspace(package.workspace), source, self.registry)
+        if not row.live:
+            _refuse_unusable(row, verified, offer)
+        return Ready(bench, bench.artifact_of(row))
 
     def _make(self, route: Route) -> Product:
         ready = self.ready(route.source, verified=True)
-        context = ready.context
-        before = _state(ready.artifact)
-        step = Step(route, ready.artifact.format, route.goal)
-        target = context.workspace.format_folder(route.goal.name)
-        place = self.folder / "watched" / _plain(route.id)
-        with watched(place, context.workspace.root, except_for=(context.workspace.private, target)) as strays:
-            built = make(context, step, ready.artifact, f"conformance {route.id}", processors())
-        changed = _state(ready.artifact) != before
-        artifact = None
-        if built.made is not None:
-            kept = self.folder / "products" / _plain(route.id)
-            kept.mkdir(parents=True)
-            move_contents(target, kept)
-            artifact = product_of(built.made, route.goal, ready.artifact.signature, kept / route.goal.filename)
-        return Product(ready, built, artifact, tuple(strays), changed)
+        workspace, before = ready.bench.workspace, _state(ready.artifact)
+        place, kept = (self.folder / name / _plain(route.id) for name in ("watched", "products"))
+        written = (workspace.private, workspace.format_folder(route.goal.name))
+        with watched(place, workspace.root, except_for=written) as strays:
+            outcome, artifact = ready.bench.make(route, ready.artifact, kept)
+        return Product(ready, outcome, artifact, tuple(strays), _state(ready.artifact) != before)
 
 
 def _opened(trial: Trial) -> Trial:
@@ -255,14 +243,14 @@ def _opened(trial: Trial) -> Trial:
     return trial
 
 
-def _stored(context: RunContext, row: FormatResult, verified: bool, offer: Offer) -> Artifact:
+def _refuse_unusable(row: FormatResult, verified: bool, offer: Offer) -> None:
+    """Raises :class:`NotHere` or :class:`NotMet` when the format was not made, or is not what it has to be."""
     cause = row.failure.cause if row.failure else "no reason was given"
     if row.path is None:
         unprepared = _unprepared(row.format, offer, cause)
         raise NotHere(str(unprepared)) if row.status in (Status.UNAVAILABLE, Status.SKIPPED) else unprepared
     if verified and row.status == Status.FAILED:
         raise _unprepared(row.format, offer, f"it is not right itself: {cause}")
-    return artifact_of(row, context.samples.signature, context.workspace.root, context.registry)
 
 
 def _unprepared(format: Format, offer: Offer, cause: str) -> NotMet:

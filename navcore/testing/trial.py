@@ -11,20 +11,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from navcore.contract import Artifact, Route, Runner, Signature
-from navcore.execution import (
-    Limits,
-    RunContext,
-    announced_in,
-    call_from_data,
-    call_to_data,
-    enter_child,
-    processors,
-    read_request,
-    run_module,
-    runner_job,
-    write_result,
-)
-from navcore.registry import candidates, load_registry
+from navcore.execution import Limits, Workbench, enter_child, opening_in, read_request, run_module, write_result
 from navcore.sampling import SampleStore
 from navcore.workspace import Failure, describe, died, from_data, to_data
 
@@ -77,25 +64,17 @@ class Trial:
     unavailable: str = ""
 
 
-def try_live(context: RunContext, artifact: Artifact, route: Route) -> Trial:
+def try_live(bench: Workbench, artifact: Artifact, route: Route) -> Trial:
     """Try the runner of a live model, where the model lives."""
-    job = runner_job(context.call(route, artifact, processors(), context.workspace.root), context.registry)
-    small, large = _feeds(context.store, context.samples.signature)
     try:
-        return observe(lambda: context.registry.ask("make_runner", job, route), small, large)
+        return observe(bench.opening(route, artifact), *_feeds(bench.store, bench.signature))
     except Exception as error:
         return _refused(describe(error))
 
 
-def try_stored(context: RunContext, artifact: Artifact, route: Route, folder: Path) -> Trial:
+def try_stored(bench: Workbench, artifact: Artifact, route: Route, folder: Path) -> Trial:
     """Try the runner of a stored model in a child process of its own, and wait for the end of that process."""
-    request = {
-        **call_to_data(context.call(route, artifact, processors(), folder)),
-        "reference": to_data(context.samples.signature),
-        "workspace": str(context.workspace.root),
-        "announced": to_data(tuple(candidates())),
-    }
-    limits = Limits(seconds=context.settings.timeout)
+    request, limits = bench.request(route, artifact, folder), Limits(seconds=bench.timeout)
     report = run_module(__name__, request, folder=folder, log=folder / "trial.log", limits=limits)
     failure = None if report.ended == "ok" else died(report.ended, report.cause, route.who)
     if report.result is None:
@@ -115,13 +94,9 @@ def _refused(failure: Failure) -> Trial:
 def main(request_file: str) -> None:
     """Be the child of :func:`try_stored`."""
     enter_child()
-    request = read_request(Path(request_file))
-    registry = load_registry(announced_in(request))
-    call = call_from_data(request, registry)
-    route, job = registry.route(call.route), runner_job(call, registry)
-    small, large = _feeds(SampleStore(Path(request["workspace"])), from_data(request["reference"], Signature))
+    open_runner, store, signature = opening_in(read_request(Path(request_file)))
     try:
-        result = {"trial": to_data(observe(lambda: registry.ask("make_runner", job, route), small, large))}
+        result = {"trial": to_data(observe(open_runner, *_feeds(store, signature)))}
     except Exception as error:
         result = {"failure": to_data(describe(error))}
     folder = Path(request_file).parent

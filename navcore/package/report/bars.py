@@ -56,7 +56,7 @@ class Bars:
                 self._began[name] = time.monotonic()
                 if _TOTAL not in self._tasks:
                     told = f"measuring, at least {self._total:.0f} s"
-                    self._tasks[_TOTAL] = self._progress.add_task(told, total=self._total, completed=self._done)
+                    self._tasks[_TOTAL] = self._progress.add_task(told, total=self._total)
 
     def is_under_way(self, name: str) -> bool:
         """Whether a bar of that name is shown."""

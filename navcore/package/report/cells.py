@@ -135,18 +135,17 @@ def format_words(result: FormatResult) -> str:
 
 def result_words(result: FormatResult, runtime: RuntimeResult | None = None) -> str:
     """The status of the format, or of one of its runtimes, and what else a reader of it has to know."""
-    if runtime is None:
-        words, performance, verified = [str(result.status)], (), False
-    else:
-        words, performance, verified = [str(runtime.status)], runtime.performance, runtime.verified
+    words = [str(result.status if runtime is None else runtime.status)]
+    if runtime is not None:
         if result.status == Status.UNVERIFIED and runtime.status == Status.UNAVAILABLE:
             words.insert(0, str(Status.UNVERIFIED))  # it was made, and this is one of the runtimes that are missing
         if runtime.status == Status.OK and _fixed_axes(runtime.verification):
             words.append("fixed axis")
-    if not all(measured.stable for measured in performance):
-        words.append("unstable")
+        if not all(measured.stable for measured in runtime.performance):
+            words.append("unstable")
     if result.elsewhere or (runtime is not None and runtime.elsewhere):
         words.append("recorded elsewhere")
+    verified = runtime is not None and runtime.verified
     return ", ".join(words) + (" ✓ verified" if verified else "")
 
 

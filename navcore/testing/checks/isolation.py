@@ -6,9 +6,7 @@ from pathlib import Path
 
 import attrs
 
-from navcore.contract import Artifact, ExportJob, Route
-from navcore.execution import built_artifact, check_runtime, make, processors
-from navcore.planning import Check, Step
+from navcore.contract import Artifact, Route
 from navcore.testing.checks.products import runners_of
 from navcore.testing.ground import Ground, Ready
 from navcore.testing.verdicts import NotHere, NotMet
@@ -39,8 +37,7 @@ def failure_names_the_plugin(ground: Ground, route: Route) -> None:
         failure = _converted_garbage(ground, ready, route)
     else:
         artifact = attrs.evolve(ready.artifact, path=_garbage(ground, ready.artifact, route))
-        planned = Check(artifact.format, route.runtime, route)
-        row = check_runtime(ready.context, artifact, f"conformance garbage {route.id}", planned).row
+        row = ready.bench.check(route, artifact)
         failure = row.failure if row.status == Status.FAILED else None
         if row.verification is not None:
             raise NotMet("it opened a file that holds no model, and answered")
@@ -66,17 +63,15 @@ def crash_is_contained(ground: Ground, route: Route) -> None:
     if route.hook == "export_model" and route.isolation != "fork":
         raise NotHere("it exports in the caller's process (isolation='caller'), where a crash cannot be contained")
     ready = ground.ready(route.source, verified=route.hook != "make_runner")
-    with ground.crashing(ready.context) as context:
+    with ground.crashing(ready.bench) as bench:
         if route.hook == "make_runner":
-            planned = Check(ready.artifact.format, route.runtime, route)
-            row = check_runtime(context, ready.artifact, f"conformance crash {route.id}", planned).row
+            row = bench.check(route, ready.artifact)
             failure = row.failure if row.status == Status.FAILED else None
         else:
-            step = Step(route, ready.artifact.format, route.goal)
-            built = make(context, step, ready.artifact, f"conformance crash {route.id}", processors())
-            if not built.outcome.contained:
+            outcome, _ = bench.make(route, ready.artifact, ground.folder / "crashed" / f"{route.owner} {route.name}")
+            if not outcome.contained:
                 raise NotHere("the live model is on a device that a fork cannot use, so this runs in the caller")
-            failure = built.outcome.failure
+            failure = outcome.failure
     if failure is None:
         raise NotMet("a segmentation fault in the step was reported as a success")
     if failure.category == "unavailable":
@@ -88,15 +83,7 @@ def crash_is_contained(ground: Ground, route: Route) -> None:
 def _exported_nothing(ground: Ground, ready: Ready, route: Route) -> Failure | None:
     folder = ground.folder / "no model" / route.name
     folder.mkdir(parents=True)
-    job: ExportJob[object] = ExportJob(
-        source=attrs.evolve(ready.artifact, model=NoModel()),
-        target=route.goal,
-        output=folder / route.goal.filename,
-        signature=ready.artifact.signature,
-        example=ready.context.store.example(ready.artifact.signature),
-        options=ready.context.options.get(route.id),
-        log_dir=folder,
-    )
+    job = ready.bench.export_job(route, attrs.evolve(ready.artifact, model=NoModel()), folder)
     try:
         ground.registry.ask("export_model", job, route)
     except Exception as error:
@@ -105,20 +92,13 @@ def _exported_nothing(ground: Ground, ready: Ready, route: Route) -> Failure | N
 
 
 def _converted_garbage(ground: Ground, ready: Ready, route: Route) -> Failure | None:
-    context = ready.context
     artifact = attrs.evolve(ready.artifact, path=_garbage(ground, ready.artifact, route))
-    key = f"conformance garbage {route.id}"
-    step = Step(route, artifact.format, route.goal)
-    built = make(context, step, artifact, key, processors())
-    if built.made is None:
-        return built.outcome.failure
-    product = built_artifact(context, step, artifact, built)
-    failures = [
-        check_runtime(context, product, key, Check(route.goal, one.runtime, one)).row
-        for one in runners_of(ground, route.goal)
-    ]
-    refused = [row.failure for row in failures if row.verification is None or not row.verification.compared]
-    return refused[0] if refused and len(refused) == len(failures) else None
+    outcome, product = ready.bench.make(route, artifact, ground.folder / "made of garbage" / route.name)
+    if product is None:
+        return outcome.failure
+    rows = [ready.bench.check(one, product) for one in runners_of(ground, route.goal)]
+    refused = [row.failure for row in rows if row.verification is None or not row.verification.compared]
+    return refused[0] if refused and len(refused) == len(rows) else None
 
 
 def _garbage(ground: Ground, artifact: Artifact, route: Route) -> Path:

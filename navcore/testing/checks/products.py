@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from navcore.contract import Format, Route
-from navcore.execution import check_runtime
-from navcore.planning import Check
 from navcore.testing.ground import Ground
 from navcore.testing.verdicts import NotHere, NotMet
 from navcore.workspace import Status
@@ -59,12 +57,7 @@ def product_agrees_with_the_source(ground: Ground, route: Route) -> None:
     """
     ground.require(route)
     product, artifact = ground.made(route)
-    rows = [
-        check_runtime(
-            product.ready.context, artifact, f"conformance {route.id}", Check(route.goal, one.runtime, one)
-        ).row
-        for one in runners_of(ground, route.goal)
-    ]
+    rows = [product.ready.bench.check(one, artifact) for one in runners_of(ground, route.goal)]
     if any(row.status == Status.OK for row in rows):
         return
     failed = [f"{row.runtime}: {row.failure.cause}" for row in rows if row.status == Status.FAILED and row.failure]

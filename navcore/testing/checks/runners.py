@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from navcore.contract import Route
-from navcore.execution import check_runtime
-from navcore.planning import Check
 from navcore.testing.ground import Ground
 from navcore.testing.trial import LARGE, SMALL
 from navcore.testing.verdicts import NotHere, NotMet
@@ -95,8 +93,7 @@ def runner_agrees_with_the_source(ground: Ground, route: Route) -> None:
     """
     ground.require(route)
     ready = ground.ready(route.source)
-    planned = Check(ready.artifact.format, route.runtime, route)
-    row = check_runtime(ready.context, ready.artifact, f"conformance {route.id}", planned).row
+    row = ready.bench.check(route, ready.artifact)
     cause = row.failure.cause if row.failure else f"its row is {row.status}"
     if row.status == Status.UNAVAILABLE:
         raise NotHere(cause)
