@@ -11,7 +11,7 @@ import pytest
 from navcore.contract import decorators
 from navcore.contract.decorators import converter
 from navcore.contract.formats import Format
-from navcore.contract.route_validation import FIELDS_OF_HOOK, check_route
+from navcore.contract.route_validation import FIELDS_OF_HOOK, validate_route
 from navcore.contract.routes import Hook, Route, SpotCheck
 from navcore.errors import PluginError
 
@@ -51,18 +51,18 @@ class Impossible:
 
 def refusal(hook: Any, **changes: Any) -> str:
     with pytest.raises(PluginError) as caught:
-        check_route(Route(hook=hook, **{**SOUND.get(hook, {}), **changes}))
+        validate_route(Route(hook=hook, **{**SOUND.get(hook, {}), **changes}))
     return str(caught.value)
 
 
 @pytest.mark.parametrize("hook", SOUND)
 def test_a_sound_one_passes_with_what_it_needs_and_with_everything_that_its_hook_takes(hook: Hook) -> None:
-    check_route(Route(hook=hook, **SOUND[hook]))
+    validate_route(Route(hook=hook, **SOUND[hook]))
     every: dict[str, Any] = {
         "options": Options, "cost": 2, "default": False, "available": lambda: None, "isolation": "fork",
         "spot_check": SpotCheck(), **SOUND[hook],
     }  # fmt: skip
-    check_route(Route(hook=hook, **{name: every[name] for name in FIELDS_OF_HOOK[hook]}))
+    validate_route(Route(hook=hook, **{name: every[name] for name in FIELDS_OF_HOOK[hook]}))
 
 
 @pytest.mark.parametrize("hook", SOUND)
