@@ -7,16 +7,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
-from navcore.contract import Artifact, Format, ProfilerConfig, Route, Runner, RunnerJob, matching, the_one
-from navcore.errors import InputError, PackageIncomplete, TrustRequired, Unavailable, UnknownFormat
-from navcore.evaluation import Choice, MinLatency, Strategy, candidates_of, fastest_runtime, is_measured, median_latency
-from navcore.execution import artifact_of
+from navcore.contract import Format, ProfilerConfig, Runner
+from navcore.errors import InputError, PackageIncomplete, Unavailable, UnknownFormat
+from navcore.evaluation import Choice, MinLatency, Strategy, candidates_of, is_measured, median_latency
+from navcore.package.choosing import combination, refuse_unknown, row_meant, rows_meant, with_verified
 from navcore.package.input_errors import explaining
-from navcore.planning import Limits, Obeyed, Source, harmless_part, obeyed, settled_for_package, unknown_target
+from navcore.package.opening import Models
+from navcore.planning import Limits, Source, harmless_part, settled_for_package
 from navcore.registry import Registry
-from navcore.workspace import FormatResult, Record, RuntimeResult, Status, Workspace, opened, read_status
+from navcore.workspace import FormatResult, Record, Status, Workspace, opened, read_status
 
 if TYPE_CHECKING:
     from polygraphy.backend.base import BaseRunner
@@ -39,6 +38,10 @@ class PackageDescriptor:
         self._registry = registry
         self._source = source
         self._trust = trust
+
+    @property
+    def _models(self) -> Models:
+        return Models(self._record, self._workspace, self._registry, self._source, self._trust)
 
     @property
     def workspace(self) -> Path:
@@ -91,12 +94,9 @@ class PackageDescriptor:
 
         Raises :class:`UnknownFormat` for a name that neither this package nor an installed plugin knows.
         """
-        settled_for_package(format=format, jit_type=jit_type, precision=precision)
-        formats = [row.format for row in self.results]
-        found = matching(format, formats, jit_type=jit_type, precision=precision)
-        if not found:
-            self._refuse_unknown(format)
-        rows = [row for row in self.results if row.format in found]
+        rows = rows_meant(self.results, format, jit_type, precision)
+        if not rows:
+            refuse_unknown(self.results, format, self._registry)
         if runtime_provider is None:
             return any(row.status == Status.OK for row in rows)
         return any(
@@ -109,10 +109,10 @@ class PackageDescriptor:
         Raises :class:`UnknownFormat` when nothing or several variants match, :class:`PackageIncomplete` when nothing
         was made, :class:`TrustRequired` when loading it can execute code and the package is not trusted.
         """
-        row = self._row(format, jit_type, precision)
+        row = row_meant(self.results, format, jit_type, precision)
         if row.live:
-            return self._live_model()
-        path = self._file(row)
+            return self._models.live_model()
+        path = self._models.file(row)
         known = next((one for one in self._registry.formats if one == row.format), None)
         if known is None:
             raise Unavailable(
@@ -135,8 +135,8 @@ class PackageDescriptor:
         Without ``runtime`` the fastest ok one. Raises what :meth:`get_model` raises, and :class:`Unavailable`. A call
         that fails for a missing input, or one of another type or shape, raises :class:`InputError` naming it.
         """
-        artifact, route = self._loadable(format, jit_type, precision, runtime)
-        with self._open(artifact, route, threads) as runner:
+        artifact, route = self._models.loadable(format, jit_type, precision, runtime)
+        with self._models.open(artifact, route, threads) as runner:
             yield explaining(runner, artifact.signature)
 
     def get_runner(
@@ -153,9 +153,9 @@ class PackageDescriptor:
         """
         from navcore.package.polygraphy_runner import wrap
 
-        artifact, route = self._loadable(format, jit_type, precision, runtime)
+        artifact, route = self._models.loadable(format, jit_type, precision, runtime)
         name = f"{artifact.format.name}-{route.runtime}"
-        return wrap(name, artifact.signature, lambda: self._open(artifact, route, None))
+        return wrap(name, artifact.signature, lambda: self._models.open(artifact, route, None))
 
     def get_source_runner(self) -> BaseRunner | None:
         """A Polygraphy runner of the live source model; ``None`` for a loaded package, which has no source."""
@@ -176,12 +176,12 @@ class PackageDescriptor:
         """
         from navcore.workspace import Journal, word_key
 
-        row, one = self._combination(format, runtime, jit_type, precision)
+        row, one = combination(self.results, format, runtime, jit_type, precision)
         self._current()  # a workspace that is gone is not made again
         with opened(self._workspace.root):
             record = self._current()
             Journal(self._workspace.journal_file).append("said", word_key(record, row.format, one.runtime), {})
-            self._keep(_with_verified(record, row.format, one.runtime))
+            self._keep(with_verified(record, row.format, one.runtime))
 
     def get_verified_status(
         self,
@@ -192,7 +192,7 @@ class PackageDescriptor:
     ) -> bool | None:
         """What :meth:`set_verified` said of this row, or ``None`` when there is no such row."""
         try:
-            return self._combination(format, runtime, jit_type, precision)[1].verified
+            return combination(self.results, format, runtime, jit_type, precision)[1].verified
         except UnknownFormat:
             return None
 
@@ -267,7 +267,7 @@ class PackageDescriptor:
         self._current()
         with opened(self._workspace.root):
             self._record = self._current()
-            here = self._obeyed(config, limits)
+            here = self._models.obeyed(config, limits)
             record = reprofile(self._workspace, self._record, self._registry, self._source, here, trust=self._trust)
             self._keep(record)
 
@@ -286,116 +286,3 @@ class PackageDescriptor:
 
     def _stored(self) -> list[FormatResult]:
         return [row for row in self.results if not row.live]
-
-    def _live_model(self) -> Any:
-        if self._source is None:
-            raise PackageIncomplete("The source model is not in the package.", hint="Take one of the stored formats.")
-        return self._source.model
-
-    def _row(self, format: Format | str, jit_type: str | None, precision: str | None) -> FormatResult:
-        settled_for_package(format=format, jit_type=jit_type, precision=precision)
-        formats = [row.format for row in self.results]
-        found = the_one(format, formats, jit_type=jit_type, precision=precision)
-        return next(row for row in self.results if row.format == found)
-
-    def _file(self, row: FormatResult) -> Path:
-        if row.path is None or not self._workspace.file(row.path).exists():
-            why = row.failure.cause if row.failure else "its file is not in the workspace"
-            raise PackageIncomplete(f"There is no {row.format.name} model: {why}")
-        if not (self._trust or self._registry.is_data(row.format)):
-            raise TrustRequired(
-                f"Loading {row.format.name} can execute code, and this package was loaded without trust.",
-                code="trust",
-                hint="If you know where it comes from: nav.load(path, trust=True).",
-            )
-        return self._workspace.file(row.path)
-
-    def _loadable(
-        self, format: Format | str, jit_type: str | None, precision: str | None, runtime: str | None
-    ) -> tuple[Artifact, Route]:
-        row = self._row(format, jit_type, precision)
-        samples = self._record.samples
-        if samples is None:
-            raise PackageIncomplete("The package does not say how its models are called.")
-        model = self._live_model() if row.live else None
-        if not row.live:
-            self._file(row)  # there, and trusted
-        artifact = artifact_of(row, samples.signature, self.workspace, self._registry, model)
-        return artifact, self._runner_route(row, runtime)
-
-    def _runner_route(self, row: FormatResult, runtime: str | None) -> Route:
-        offered = {
-            route.runtime: route
-            for route in sorted(self._registry.routes, key=lambda route: (route.cost, route.id), reverse=True)
-            if route.hook == "make_runner" and route.source == row.format.name
-        }
-        if runtime is None:
-            runtime = fastest_runtime(row, offered)
-        else:
-            settled_for_package(runtime=runtime)
-        route = offered.get(str(runtime))
-        if route is None:
-            names = ", ".join(sorted(offered)) or "none: the plugin is not installed"
-            raise Unavailable(
-                f"Nothing installed here runs {row.format.name} in {runtime}.", hint=f"Runtimes: {names}."
-            )
-        reason = self._registry.unavailable(route)
-        if reason:
-            raise Unavailable(f"{row.format.name} cannot run in {runtime} here: {reason}")
-        return route
-
-    def _open(self, artifact: Artifact, route: Route, threads: int | None) -> Runner:
-        here = self._obeyed(None, Limits())
-        device = here.settings.device
-        job: RunnerJob[Any] = RunnerJob(
-            artifact, route.runtime, here.options[route.id], device, threads, self.workspace
-        )
-        runner: Runner = self._registry.ask("make_runner", job, route)
-        return runner
-
-    def _obeyed(self, measurement: ProfilerConfig | None, limits: Limits) -> Obeyed:
-        """What of the record may be acted upon: all of it for a run's own package and for one that is trusted."""
-        weights = sum(row.size or 0 for row in self._record.results if not row.live)
-        return obeyed(
-            self._record.settings,
-            self._registry,
-            trust=self._trust,
-            limits=limits,
-            weights=weights,
-            measurement=measurement,
-        )
-
-    def _combination(
-        self, format: Format | str, runtime: str, jit_type: str | None, precision: str | None
-    ) -> tuple[FormatResult, RuntimeResult]:
-        settled_for_package(format=format, runtime=runtime, jit_type=jit_type, precision=precision)
-        formats = [row.format for row in self.results]
-        found = matching(format, formats, jit_type=jit_type, precision=precision)
-        pairs = [
-            (row, one)
-            for row in self.results
-            if row.format in found
-            for one in row.runtimes
-            if one.runtime == str(runtime)
-        ]
-        if len(pairs) == 1:
-            return pairs[0]
-        known = "; ".join(f"{row.format.name} in {one.runtime}" for row in self.results for one in row.runtimes)
-        what = "fits several rows" if pairs else "is not a row of this package"
-        raise UnknownFormat(f"{format} in {runtime} {what}.", hint=f"Known: {known}.")
-
-    def _refuse_unknown(self, format: Format | str) -> None:
-        known = {name for one in self._registry.formats for name in (one.name, one.family)}
-        known |= {name for row in self.results for name in (row.format.name, row.format.family)}
-        if not isinstance(format, Format) and str(format) not in known:
-            raise unknown_target(str(format), known)
-
-
-def _with_verified(record: Record, format: Format, runtime: str) -> Record:
-    def marked(row: FormatResult) -> FormatResult:
-        if row.format != format:
-            return row
-        rows = tuple(attrs.evolve(one, verified=True) if one.runtime == runtime else one for one in row.runtimes)
-        return attrs.evolve(row, runtimes=rows)
-
-    return attrs.evolve(record, results=tuple(marked(row) for row in record.results))
