@@ -77,6 +77,8 @@ class TestBars:
     @pytest.fixture
     def terminal(self, monkeypatch: pytest.MonkeyPatch) -> Terminal:
         monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setenv("COLUMNS", "100")
+        monkeypatch.delenv("NO_COLOR", raising=False)
         return Terminal()
 
     def test_what_began_is_a_bar_and_what_ended_a_line(self, terminal: Terminal) -> None:
