@@ -41,7 +41,7 @@ def run_contained(words: Sequence[str], root: Path) -> int:
                 f"The process of the source was {cause.partition(' in ')[0]}: the model, or the data, ended it. "
                 "What was finished is kept; call the model by hand to see more."
             )
-        tell(f"BuildResult {target} {cause.replace('killed', 'was killed')}; going on with the rest.")
+        tell(f"The export to {target} was {cause}; going on with the rest.")
 
 
 def _run_once(words: Sequence[str]) -> int:

@@ -56,7 +56,7 @@ def folder(tmp_path: Path, toy: object, monkeypatch: pytest.MonkeyPatch) -> Path
     (tmp_path / "crashing.py").write_text(PLUGIN)
     (tmp_path / "models.py").write_text(MODELS)
     monkeypatch.setenv("NAVCORE_EXTRA_PLUGINS", "toy=navcore.testing.toy,crashing=crashing")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path), *sys.path)))
     return tmp_path
 
 
@@ -69,7 +69,7 @@ def test_an_export_that_kills_the_process_of_the_source_is_a_row_and_the_run_goe
     done = navcore(folder, "run", "models:model", "--data", "models:data", "--no-profiling", "--json")
 
     assert done.returncode == 0, done.stderr
-    assert "BuildResult toy-crash was killed by SIGSEGV" in done.stderr
+    assert "The export to toy-crash was killed by SIGSEGV" in done.stderr
     rows = {row["format"]: row for row in json.loads(done.stdout)["results"]}
     assert rows["toy-crash"]["status"] == "failed"
     assert "SIGSEGV" in json.dumps(rows["toy-crash"])
