@@ -44,7 +44,11 @@ from .names import (
     path_or_none as path_or_none,
 )
 from .precision import (
+    BOUNDS as BOUNDS,
     Precision as Precision,
+    bound_of as bound_of,
+    known_precision as known_precision,
+    precision_of as precision_of,
 )
 from .profiler_config import (
     WARM_UP_BLOCKS as WARM_UP_BLOCKS,

@@ -11,6 +11,7 @@ from typing import get_args
 import attrs
 
 from navcore.contract.formats import Format
+from navcore.contract.precision import BOUNDS, Precision, known_precision
 from navcore.contract.routes import Hook, Isolation, Route, SpotCheck
 from navcore.errors import PluginError, first_line
 
@@ -38,6 +39,7 @@ def check_route(route: Route) -> None:
         _check_hook(route)
         _check_name(route)
         _check_formats(route)
+        _check_precisions(route)
         _check_fields(route)
         _check_cost(route)
         _check_words(route)
@@ -77,6 +79,24 @@ def _check_formats(route: Route) -> None:
             f"The source of {route.name} is {source!r}, which is neither a Format nor the name of one.",
             hint="A route of several formats is one Route for each.",
         )
+
+
+def _check_precisions(route: Route) -> None:
+    """A format's precision has bounds: those of navcore's table, or its own, which give no other meaning to a name."""
+    for format in route.formats:
+        precision, told = format.precision, f"The format {format.name!r} of {route.name}"
+        if isinstance(precision, Precision):
+            if known_precision(str(precision)) is not None:
+                raise PluginError(
+                    f"{told} brings bounds of its own for the precision {str(precision)!r}, which navcore has already.",
+                    hint=f"Give precision={known_precision(str(precision))!r}, or call yours by another name.",
+                )
+        elif precision is not None and precision not in BOUNDS:
+            raise PluginError(
+                f"{told} has the precision {str(precision)!r}, which is none of navcore's own: {', '.join(BOUNDS)}.",
+                hint=f"Give one of these, or bring yours with its bounds: "
+                f"precision=navcore.Precision({str(precision)!r}, relative_l2=…, differing=…).",
+            )
 
 
 def _check_fields(route: Route) -> None:
