@@ -1,6 +1,11 @@
 from . import (
     hookspecs as hookspecs,
 )
+from .assets import (
+    ASSETS as ASSETS,
+    asset_names as asset_names,
+    asset_paths as asset_paths,
+)
 from .decorators import (
     ROUTES_ATTRIBUTE as ROUTES_ATTRIBUTE,
     converter as converter,

@@ -10,6 +10,7 @@ from typing import get_args
 
 import attrs
 
+from navcore.contract.assets import ASSETS
 from navcore.contract.formats import Format
 from navcore.contract.precision import BOUNDS, Precision, known_precision
 from navcore.contract.routes import Hook, Isolation, Route, SpotCheck
@@ -26,6 +27,7 @@ FIELDS_OF_HOOK: Mapping[Hook, tuple[str, ...]] = MappingProxyType(
 )
 """The fields that a route of each hook is declared with, beside its name."""
 
+_KEPT = (ASSETS, "measurements", "config.yaml")
 _NEEDED = ("source", "target", "runtime")
 _NAME = re.compile(r"[^\s:/\[\]]+")
 
@@ -39,6 +41,7 @@ def check_route(route: Route) -> None:
         _check_hook(route)
         _check_name(route)
         _check_formats(route)
+        _check_filenames(route)
         _check_precisions(route)
         _check_fields(route)
         _check_cost(route)
@@ -79,6 +82,17 @@ def _check_formats(route: Route) -> None:
             f"The source of {route.name} is {source!r}, which is neither a Format nor the name of one.",
             hint="A route of several formats is one Route for each.",
         )
+
+
+def _check_filenames(route: Route) -> None:
+    """A model does not lie where its own folder keeps something else."""
+    for format in route.formats:
+        if format.filename in _KEPT or format.filename.endswith(".log"):
+            raise PluginError(
+                f"The format {format.name!r} of {route.name} has the file name {str(format.filename)!r}, "
+                f"under which navcore keeps something else beside the model.",
+                hint="Give another filename=, such as 'model.bin'.",
+            )
 
 
 def _check_precisions(route: Route) -> None:
