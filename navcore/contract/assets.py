@@ -25,18 +25,31 @@ def asset_names(names: Iterable[str]) -> tuple[InnerPath, ...]:
     """
     if isinstance(names, str):
         raise InputError(f"assets={names!r} is text.", hint=f"Give a tuple of names: assets=({names!r},).")
-    found = tuple(InnerPath(name) for name in names)
+    found = tuple(_asset_name(name) for name in names)
     folded: dict[str, str] = {}
     for name in found:
-        if not all(_PART.fullmatch(part) and not _DEVICE.fullmatch(part) for part in name.split("/")):
-            raise InputError(
-                f"{ascii(name)[:80]} cannot be the name of an asset on every system.",
-                hint="Use ASCII letters, digits, '_', '.', '+' and '-', and no name of a device of Windows.",
-            )
         other = folded.setdefault(name.lower(), name)
         if other is not name:
             raise InputError(f"The assets {other!r} and {name!r} are one on some systems.", hint="Rename one of them.")
     return found
+
+
+def _asset_name(name: str) -> InnerPath:
+    try:
+        checked = InnerPath(name)
+    except InputError as error:
+        raise _refusal(name) from error
+    if not all(_PART.fullmatch(part) and not _DEVICE.fullmatch(part) for part in checked.split("/")):
+        raise _refusal(name)
+    return checked
+
+
+def _refusal(name: object) -> InputError:
+    return InputError(
+        f"{ascii(name)[:80]} cannot be the name of an asset on every system.",
+        hint="Give a path below the folder of the assets, of ASCII letters, digits, '_', '.', '+' and '-', "
+        "and no name of a device of Windows, such as 'aux'.",
+    )
 
 
 def asset_paths(names: Iterable[InnerPath], model: Path) -> Mapping[str, Path]:
