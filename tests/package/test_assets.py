@@ -7,6 +7,7 @@ import shutil
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,11 +22,32 @@ from .archive.hostile import manifest, package as package_of
 pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("toy")]
 Run = Callable[..., nav.PackageDescriptor]
 PLACE = "toy-levels/assets/levels.json"
+MODEL = toy.ToyModel(factor=3.0, offset=1.0)
+ASKED: dict[str, Any] = {"targets": ["toy-levels"], "run_profiling": False, "git_info": False}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workdir in which the rounded toy was made, and ``x.nav`` packed from it. Not to be changed: copy it."""
+    workdir = tmp_path_factory.mktemp("made") / "work"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NAVCORE_EXTRA_PLUGINS", "toy=navcore.testing.toy")
+        patch.setenv("NAVCORE_DISABLE_PLUGINS", "torch,onnx,tensorflow,openvino,trt")
+        nav.run(MODEL, toy.dataloader(), workdir=workdir, **ASKED).save(workdir / "x.nav")
+    return workdir
 
 
 @pytest.fixture
-def package(run_toy: Run) -> nav.PackageDescriptor:
-    return run_toy(toy.ToyModel(factor=3.0, offset=1.0), targets=["toy-levels"], run_profiling=False)
+def package(made: Path, run_toy: Run, workdir: Path) -> nav.PackageDescriptor:
+    """The package of that run, in a workdir of its own, in which nothing is done again."""
+    shutil.copytree(made, workdir)
+    return run_toy(MODEL, **ASKED)
+
+
+@pytest.fixture
+def packed(made: Path, tmp_path: Path) -> Path:
+    """Its ``.nav`` file, which may be changed."""
+    return Path(shutil.copy(made / "x.nav", tmp_path / "x.nav"))
 
 
 def repacked(
@@ -68,11 +90,11 @@ def test_it_is_found_by_its_name(package: nav.PackageDescriptor) -> None:
 
 def test_a_run_that_continues_finds_it_again(package: nav.PackageDescriptor, run_toy: Run, journalled: Run) -> None:
     before = journalled(package)
-    again = run_toy(toy.ToyModel(factor=3.0, offset=1.0), targets=["toy-levels"], run_profiling=False)
+    again = run_toy(MODEL, **ASKED)
     assert again.get_assets("toy-levels") == package.get_assets("toy-levels")
     assert journalled(again) == before
     (package.workspace / PLACE).write_text("[]")
-    repaired = run_toy(toy.ToyModel(factor=3.0, offset=1.0), targets=["toy-levels"], run_profiling=False)
+    repaired = run_toy(MODEL, **ASKED)
     assert len(json.loads(repaired.get_assets("toy-levels")["levels.json"].read_text())) == 33
 
 
@@ -109,40 +131,33 @@ def test_what_was_put_beside_it_is_not_packed(package: nav.PackageDescriptor, tm
         assert [name for name in archive.namelist() if "/assets/" in name] == [PLACE]
 
 
-def test_a_package_without_it_has_not_that_model(package: nav.PackageDescriptor, tmp_path: Path) -> None:
-    package.save(tmp_path / "x.nav")
-    path = repacked(tmp_path / "x.nav", {PLACE: b""})
+def test_a_package_without_it_has_not_that_model(packed: Path, tmp_path: Path) -> None:
+    path = repacked(packed, {PLACE: b""})
     there = nav.load(path, workdir=tmp_path / "there", retest_conversions=False)
     assert there.results[-1].path is None
     assert f"its file is not in the package: {PLACE}" in there.results[-1].notes
 
 
-def test_a_package_with_one_that_its_row_does_not_declare_is_refused(
-    package: nav.PackageDescriptor, tmp_path: Path
-) -> None:
-    package.save(tmp_path / "x.nav")
-    path = repacked(tmp_path / "x.nav", {"toy-levels/assets/other": b"content"})
+def test_a_package_with_one_that_its_row_does_not_declare_is_refused(packed: Path, tmp_path: Path) -> None:
+    path = repacked(packed, {"toy-levels/assets/other": b"content"})
     with pytest.raises(nav.PackageError, match=r"it holds the asset 'toy-levels/assets/other', which its status.yaml"):
         nav.load(path, workdir=tmp_path / "there")
     assert not (tmp_path / "there").exists()
 
 
 @pytest.mark.parametrize("name", ["../../status.yaml", "/etc/passwd", "aux", ""])
-def test_a_strangers_name_leads_nowhere(package: nav.PackageDescriptor, tmp_path: Path, name: str) -> None:
-    package.save(tmp_path / "x.nav")
-    path = repacked(tmp_path / "x.nav", {}, status=lambda row: row.update(assets=[name]))
+def test_a_strangers_name_leads_nowhere(packed: Path, tmp_path: Path, name: str) -> None:
+    path = repacked(packed, {}, status=lambda row: row.update(assets=[name]))
     with pytest.raises(nav.PackageError, match=r"cannot be (a place in a workspace|the name of an asset)"):
         nav.load(path, workdir=tmp_path / "there")
 
 
 def test_a_package_of_a_plugin_that_is_missing_is_loaded(
-    package: nav.PackageDescriptor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its precision and its assets are known by name alone."""
-    package.save(tmp_path / "x.nav")
-    shutil.rmtree(package.workspace)
     monkeypatch.delenv("NAVCORE_EXTRA_PLUGINS")
-    there = nav.load(tmp_path / "x.nav", workdir=tmp_path / "there")
+    there = nav.load(packed, workdir=tmp_path / "there")
     row = there.results[-1]
     assert (row.elsewhere, row.format.precision) == (True, "toy-levels")
     assert any("no installed plugin knows this format" in note for note in row.notes)
