@@ -75,7 +75,7 @@ from .pytree import (
     rename_tensors as rename_tensors,
 )
 from .route_validation import (
-    check_route as check_route,
+    validate_route as validate_route,
 )
 from .routes import (
     Hook as Hook,

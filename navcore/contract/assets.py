@@ -36,12 +36,12 @@ def asset_names(names: Iterable[str]) -> tuple[InnerPath, ...]:
 
 def _asset_name(name: str) -> InnerPath:
     try:
-        checked = InnerPath(name)
+        place = InnerPath(name)
     except InputError as error:
         raise _refusal(name) from error
-    if not all(_PART.fullmatch(part) and not _DEVICE.fullmatch(part) for part in checked.split("/")):
+    if not all(_PART.fullmatch(part) and not _DEVICE.fullmatch(part) for part in place.split("/")):
         raise _refusal(name)
-    return checked
+    return place
 
 
 def _refusal(name: object) -> InputError:
@@ -62,7 +62,7 @@ def place_for_asset(name: str, output: Path) -> Path:
 
     Raises :class:`InputError` for what cannot be the name of one.
     """
-    (checked,) = asset_names((name,))
-    path = output.parent / ASSETS / checked
+    (place,) = asset_names((name,))
+    path = output.parent / ASSETS / place
     path.parent.mkdir(parents=True, exist_ok=True)
     return path

@@ -42,7 +42,7 @@ class Told:
 def read_told(path: Path) -> Told:
     """The listing and the record of the package at ``path``; nothing is extracted.
 
-    Raises :class:`PackageError` with the code of the failed check.
+    Raises :class:`PackageError` with the code of the broken rule.
     """
     manifest, content = read_manifest_with(path, STATUS)
     name = _model_name(path, manifest)

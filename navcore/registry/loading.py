@@ -1,4 +1,4 @@
-"""From announced plugins to registered ones: imported, checked against each other, their hooks made known."""
+"""From announced plugins to registered ones: imported, held against each other, their hooks made known."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from navcore.contract import decorators
 from navcore.contract.decorators import converter
 from navcore.contract.formats import Format
 from navcore.contract.precision import Precision
-from navcore.contract.route_validation import FIELDS_OF_HOOK, check_route
+from navcore.contract.route_validation import FIELDS_OF_HOOK, validate_route
 from navcore.contract.routes import Hook, Route, SpotCheck
 from navcore.errors import PluginError
 
@@ -52,18 +52,18 @@ class Impossible:
 
 def refusal(hook: Any, **changes: Any) -> str:
     with pytest.raises(PluginError) as caught:
-        check_route(Route(hook=hook, **{**SOUND.get(hook, {}), **changes}))
+        validate_route(Route(hook=hook, **{**SOUND.get(hook, {}), **changes}))
     return str(caught.value)
 
 
 @pytest.mark.parametrize("hook", SOUND)
 def test_a_sound_one_passes_with_what_it_needs_and_with_everything_that_its_hook_takes(hook: Hook) -> None:
-    check_route(Route(hook=hook, **SOUND[hook]))
+    validate_route(Route(hook=hook, **SOUND[hook]))
     every: dict[str, Any] = {
         "options": Options, "cost": 2, "default": False, "available": lambda: None, "isolation": "fork",
         "spot_check": SpotCheck(), **SOUND[hook],
     }  # fmt: skip
-    check_route(Route(hook=hook, **{name: every[name] for name in FIELDS_OF_HOOK[hook]}))
+    validate_route(Route(hook=hook, **{name: every[name] for name in FIELDS_OF_HOOK[hook]}))
 
 
 @pytest.mark.parametrize("hook", SOUND)
@@ -131,8 +131,8 @@ def of_precision(precision: str) -> dict[str, Format]:
 
 
 def test_a_precision_is_one_of_navcores_or_brings_its_bounds() -> None:
-    check_route(Route(hook="convert", source="onnx", **of_precision("bf16")))
-    check_route(Route(hook="convert", source="onnx", **of_precision(Precision("posit8", 0.1, 0.1))))
+    validate_route(Route(hook="convert", source="onnx", **of_precision("bf16")))
+    validate_route(Route(hook="convert", source="onnx", **of_precision(Precision("posit8", 0.1, 0.1))))
     assert refusal("convert", **of_precision("posit8")) == (
         "The format 'x-low' of x_low_from_onnx has the precision 'posit8', which is none of navcore's own: fp64, fp32, "
         "tf32, fp16, bf16, int8, fp8. Give one of these, or bring yours with its bounds: "
