@@ -126,7 +126,7 @@ def test_what_it_cannot_be(hook: str, changes: dict[str, Any], told: str) -> Non
     assert told in refusal(hook, **changes)
 
 
-def of_precision(precision: str) -> dict[str, Format]:
+def of_precision(precision: str) -> dict[str, Any]:
     return {"target": Format("x-low", precision=precision)}
 
 
