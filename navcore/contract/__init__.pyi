@@ -1,6 +1,11 @@
 from . import (
     hookspecs as hookspecs,
 )
+from .assets import (
+    ASSETS as ASSETS,
+    asset_names as asset_names,
+    asset_paths as asset_paths,
+)
 from .decorators import (
     ROUTES_ATTRIBUTE as ROUTES_ATTRIBUTE,
     converter as converter,
@@ -44,7 +49,11 @@ from .names import (
     path_or_none as path_or_none,
 )
 from .precision import (
+    BOUNDS as BOUNDS,
     Precision as Precision,
+    bound_of as bound_of,
+    known_precision as known_precision,
+    precision_of as precision_of,
 )
 from .profiler_config import (
     WARM_UP_BLOCKS as WARM_UP_BLOCKS,

@@ -22,7 +22,7 @@ class _Validated(str):
 
     def __new__(cls: type[Text], text: Any) -> Text:
         """The text as a value of this class. Raises :class:`InputError`, a ``ValueError``, when it cannot be one."""
-        if type(text) is cls:
+        if isinstance(text, cls):
             return text
         if not isinstance(text, str):
             cls._refuse(text, "it is not text")

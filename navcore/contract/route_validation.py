@@ -10,7 +10,9 @@ from typing import get_args
 
 import attrs
 
+from navcore.contract.assets import ASSETS
 from navcore.contract.formats import Format
+from navcore.contract.precision import BOUNDS, Precision, known_precision
 from navcore.contract.routes import Hook, Isolation, Route, SpotCheck
 from navcore.errors import PluginError, first_line
 
@@ -25,6 +27,7 @@ FIELDS_OF_HOOK: Mapping[Hook, tuple[str, ...]] = MappingProxyType(
 )
 """The fields that a route of each hook is declared with, beside its name."""
 
+_KEPT = (ASSETS, "measurements", "config.yaml")
 _NEEDED = ("source", "target", "runtime")
 _NAME = re.compile(r"[^\s:/\[\]]+")
 
@@ -38,6 +41,8 @@ def validate_route(route: Route) -> None:
         _validate_hook(route)
         _validate_name(route)
         _validate_formats(route)
+        _validate_filenames(route)
+        _validate_precisions(route)
         _validate_fields(route)
         _validate_cost(route)
         _validate_words(route)
@@ -77,6 +82,35 @@ def _validate_formats(route: Route) -> None:
             f"The source of {route.name} is {source!r}, which is neither a Format nor the name of one.",
             hint="A route of several formats is one Route for each.",
         )
+
+
+def _validate_filenames(route: Route) -> None:
+    """A model does not lie where its own folder keeps something else."""
+    for format in route.formats:
+        if format.filename in _KEPT or format.filename.endswith(".log"):
+            raise PluginError(
+                f"The format {format.name!r} of {route.name} has the file name {str(format.filename)!r}, "
+                f"under which navcore keeps something else beside the model.",
+                hint="Give another filename=, such as 'model.bin'.",
+            )
+
+
+def _validate_precisions(route: Route) -> None:
+    """A format's precision has bounds: those of navcore's table, or its own, which give no other meaning to a name."""
+    for format in route.formats:
+        precision, told = format.precision, f"The format {format.name!r} of {route.name}"
+        if isinstance(precision, Precision):
+            if known_precision(str(precision)) is not None:
+                raise PluginError(
+                    f"{told} brings bounds of its own for the precision {str(precision)!r}, which navcore has already.",
+                    hint=f"Give precision={known_precision(str(precision))!r}, or call yours by another name.",
+                )
+        elif precision is not None and precision not in BOUNDS:
+            raise PluginError(
+                f"{told} has the precision {str(precision)!r}, which is none of navcore's own: {', '.join(BOUNDS)}.",
+                hint=f"Give one of these, or bring yours with its bounds: "
+                f"precision=navcore.Precision({str(precision)!r}, relative_l2=…, differing=…).",
+            )
 
 
 def _validate_fields(route: Route) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from navcore.contract import Artifact, ExportJob, Route, Runner, Signature
-from navcore.execution.artifacts import artifact_of, product_of
+from navcore.execution.artifacts import artifact_of
 from navcore.execution.build_format import make
 from navcore.execution.check_format import check_runtime
 from navcore.execution.resources import processors
@@ -72,7 +72,7 @@ class Workbench:
             return built.outcome, None
         into.mkdir(parents=True)
         move_contents(self.workspace.format_folder(route.goal.name), into)
-        return built.outcome, product_of(built.made, route.goal, artifact.signature, into / route.goal.filename)
+        return built.outcome, built.made.artifact(route.goal, artifact.signature, into / route.goal.filename)
 
     def check(self, route: Route, artifact: Artifact) -> RuntimeResult:
         """Verify the artifact in the route's runtime."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from navcore.contract import Format, ProfilerConfig, Runner
 from navcore.errors import InputError, PackageIncomplete, Unavailable, UnknownFormat
 from navcore.evaluation import Choice, MinLatency, Strategy, candidates_of, is_measured, median_latency
+from navcore.execution import assets_of
 from navcore.package.choosing import combination, refuse_unknown, row_meant, rows_meant, with_verified
 from navcore.package.input_errors import explaining
 from navcore.package.opening import Models
@@ -119,6 +120,16 @@ class PackageDescriptor:
                 f"No installed plugin knows {row.format.name!r}.", hint=f"Install the one that made it: {row.route}."
             )
         return path if known.load is None else known.load(path)
+
+    def get_assets(
+        self, format: Format | str, jit_type: str | None = None, precision: str | None = None
+    ) -> dict[str, Path]:
+        """Where the further files of the stored model are that its maker declared (a vocabulary, say), by their names.
+
+        Empty for a format without any. Raises :class:`UnknownFormat` when nothing or several variants match,
+        :class:`PackageIncomplete` when nothing was made, or when one of the files is gone.
+        """
+        return dict(assets_of(row_meant(self.results, format, jit_type, precision), self.workspace))
 
     @contextlib.contextmanager
     def open_runner(

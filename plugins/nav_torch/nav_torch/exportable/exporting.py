@@ -172,7 +172,7 @@ class _Making:
         )
         with stage(case.model, f"export by {name}"):
             made: Made = self._registry.ask("export_model", job, step.route)
-        artifact = Artifact(step.target, made.signature or case.signature, self._file, None, made.calling, made.facts)
+        artifact = made.artifact(step.target, case.signature, self._file)
         with stage(case.model, f"check of {name}"):
             verification = self._verified(artifact)
         notes = (*case.notes, *made.notes, *(verification.notes if verification else ()))
