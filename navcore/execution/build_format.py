@@ -34,6 +34,7 @@ from navcore.workspace import (
     fingerprint,
     fresh_folder,
     from_data,
+    is_chance,
     move_contents,
     remove,
     size_of,
@@ -239,6 +240,11 @@ def blame_crash(workspace: Workspace, cause: str) -> str:
     return str(told["target"])
 
 
+def forget_crash(workspace: Workspace) -> None:
+    """Take away the note of a step during which its process was killed: nothing is known of that step."""
+    (workspace.private / _IN_CALLER).unlink(missing_ok=True)
+
+
 def _in_caller(export: Callable[[], Made], log: Path) -> StepAnswer:
     """Work that can only be done where the model lives: contained is what Python can contain, and the row says so."""
     started = time.monotonic()
@@ -258,7 +264,10 @@ def _in_caller(export: Callable[[], Made], log: Path) -> StepAnswer:
 
 
 def _accept(context: RunContext, step: Step, key: str, answer: StepAnswer, written: Path) -> BuildResult:
-    """Move a product into place and record the outcome; a success that wrote nothing is a failure."""
+    """Move a product into place and record the outcome, unless that was chance.
+
+    A success that wrote nothing is a failure.
+    """
     outcome = answer.outcome
     if outcome.log:
         outcome = attrs.evolve(outcome, log=context.workspace.relative(Path(outcome.log)))
@@ -275,7 +284,8 @@ def _accept(context: RunContext, step: Step, key: str, answer: StepAnswer, writt
             _clear_product(folder)
             move_contents(written, folder)
             files = {name: fingerprint(folder / name) for name in names}
-    context.journal.append("made", key, to_data(_Entry(outcome, made, product, files, context.limits)))
+    if not is_chance(outcome.failure):
+        context.journal.append("made", key, to_data(_Entry(outcome, made, product, files, context.limits)))
     return BuildResult(outcome, key, made, product)
 
 

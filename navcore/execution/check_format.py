@@ -20,7 +20,7 @@ from navcore.execution.run_context import RunContext
 from navcore.execution.step import StepLimits
 from navcore.execution.step_children import RunStep, run_step
 from navcore.planning import Check
-from navcore.workspace import RuntimeResult, Status, from_data, hardware_key, to_data
+from navcore.workspace import RuntimeResult, Status, from_data, hardware_key, is_chance, to_data
 
 
 @attrs.frozen
@@ -85,7 +85,9 @@ def verify_once(context: RunContext, key: str, check: Callable[[], RuntimeResult
     if known is not None:
         return CheckResult(_verdict_alone(known), reused=True)
     row = check()
-    _remember(context, "verified", key, _verdict_alone(row))
+    verdict = _verdict_alone(row)
+    if not is_chance(verdict.failure):
+        _remember(context, "verified", key, verdict)
     return CheckResult(row)
 
 
@@ -101,7 +103,7 @@ def measure_once(
     if known is not None:
         return CheckResult(known, reused=True)
     row = check()
-    if row.status in _MEASURABLE:
+    if row.status in _MEASURABLE and not (row.profiling is not None and is_chance(row.profiling.failure)):
         _remember(context, "measured", key_on(row.machine or hardware_key()), row)
     return CheckResult(row)
 

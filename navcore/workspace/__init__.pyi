@@ -32,14 +32,22 @@ from .digests import (
     digest_of_state as digest_of_state,
     versions_behind as versions_behind,
 )
+from .disk_space import (
+    no_room as no_room,
+    told_when_full as told_when_full,
+    what_is_lacking as what_is_lacking,
+)
 from .environment import (
     describe_environment as describe_environment,
     describe_git as describe_git,
     hardware_key as hardware_key,
 )
 from .failures import (
+    chance_in as chance_in,
     describe as describe,
     died as died,
+    is_chance as is_chance,
+    without_room as without_room,
 )
 from .file_trees import (
     fresh_folder as fresh_folder,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -55,8 +56,9 @@ class Journal:
             if self._ends_torn():
                 line = b"\n" + line
             written = os.write(descriptor, line)
-            if written != len(line):
-                raise OSError(f"Only {written} of {len(line)} bytes were written to {self.path}.")
+            if written != len(line):  # as the last bytes of a disk are taken
+                told = f"only {written} of {len(line)} bytes were written"
+                raise OSError(errno.ENOSPC, told, str(self.path))
             os.fsync(descriptor)
         finally:
             os.close(descriptor)

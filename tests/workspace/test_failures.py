@@ -49,7 +49,8 @@ def caught(*chain: BaseException) -> BaseException:
             Failure(
                 "p: it was killed by SIGSEGV",
                 "crash",
-                hint="Native code ended the step's process; its log has the last words.",
+                hint="Native code ended the step's process; its log has the last words. It is not tried again before a "
+                "version, an option or a limit of the step changes, or override_workdir=True forgets all.",
             ),
         ),
         (
@@ -80,8 +81,8 @@ def test_an_error_becomes_one_line(error: BaseException, failure: Failure) -> No
 )
 def test_too_little_memory_is_recognised_behind_any_error(error: BaseException) -> None:
     told = describe(error)
-    assert told.category == "memory"
-    assert told.hint == "Give it more memory with memory_limit=, or a smaller example."
+    assert told.category == "out-of-memory"
+    assert told.hint == "The machine had no more: the next run tries it again."
 
 
 def test_a_child_that_died_is_told_by_how_it_ended() -> None:

@@ -62,6 +62,11 @@ def reap_orphans(folder: Path) -> list[int]:
     return _kill_registered(folder, lambda record: not is_running(record.parent))
 
 
+def runs_in(folder: Path) -> bool:
+    """Whether some child is on record below ``folder``."""
+    return any(True for _ in _records(folder))
+
+
 def kill_children(folder: Path) -> list[int]:
     """Kill the children that this very process is running below ``folder`` and return the numbers killed.
 

@@ -155,4 +155,4 @@ print(report.ended, report.cause)
     assert kill_children(tmp_path) == []
 
     told, _ = other.communicate(timeout=20)
-    assert told.strip() == "crash stopped, because the run was interrupted"
+    assert told.strip() == "interrupted stopped, because the run was interrupted"

@@ -259,7 +259,7 @@ def test_children_of_threads_can_be_killed_from_outside(
             killed = kill_children(tmp_path)
 
         assert len(killed) == 2
-        assert [run.result().ended for run in runs] == ["crash", "crash"]
+        assert [run.result().ended for run in runs] == ["killed", "killed"]
 
 
 def test_a_log_that_cannot_be_opened_leaves_no_child(tmp_path: Path) -> None:
