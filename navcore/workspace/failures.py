@@ -48,7 +48,8 @@ def without_room(failure: Failure, place: Path) -> Failure:
     """
     if failure.category != "disk" and (is_chance(failure) or failure.category in _NOT_BY_ROOM or not is_full(place)):
         return failure
-    cause = f"{failure.cause.rstrip('.')} ({what_is_lacking(place)})"
+    lacking = what_is_lacking(place)
+    cause = f"{lacking[0].upper()}{lacking[1:]} ({failure.cause.rstrip('.')})."
     return Failure(cause, "disk", failure.frame, _HINTS["disk"])
 
 

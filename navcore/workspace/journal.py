@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -55,10 +54,8 @@ class Journal:
         try:
             if self._ends_torn():
                 line = b"\n" + line
-            written = os.write(descriptor, line)
-            if written != len(line):  # as the last bytes of a disk are taken
-                told = f"only {written} of {len(line)} bytes were written"
-                raise OSError(errno.ENOSPC, told, str(self.path))
+            while line:  # a disk that is about to be full takes a part, and says why with the next
+                line = line[os.write(descriptor, line) :]
             os.fsync(descriptor)
         finally:
             os.close(descriptor)

@@ -19,13 +19,20 @@ class _Onward(logging.Handler):
         self._parent.callHandlers(record)
 
 
+class _LogFile(logging.FileHandler):
+    """A log whose own trouble, as a full disk, is nobody's news: what it was about is told elsewhere."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        pass
+
+
 @contextlib.contextmanager
 def logged(path: Path) -> Iterator[None]:
     """Send navcore's log records to a file for the time of a block; no handler stays behind.
 
     The file gets everything from INFO on; the program's own handlers get what the logger's level lets through.
     """
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = _LogFile(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.getLogger("navcore")
     level, propagate = logger.level, logger.propagate
@@ -50,4 +57,5 @@ def logged(path: Path) -> Iterator[None]:
             one.setLevel(before)
         logger.setLevel(level)
         logger.propagate = propagate
-        handler.close()
+        with contextlib.suppress(OSError):
+            handler.close()
