@@ -21,6 +21,7 @@ from navcore.execution.run_context import RunContext
 from navcore.execution.step import ConvertStep, StepLimits, StepPlace
 from navcore.execution.step_children import RunForked, RunStep, StepAnswer, run_step, run_step_forked
 from navcore.planning import Step
+from navcore.registry import are_streams_ours
 from navcore.workspace import (
     Failure,
     Fingerprint,
@@ -40,6 +41,7 @@ from navcore.workspace import (
     size_of,
     to_data,
     versions_behind,
+    without_room,
     write_json,
 )
 
@@ -248,15 +250,19 @@ def forget_crash(workspace: Workspace) -> None:
 def _in_caller(export: Callable[[], Made], log: Path) -> StepAnswer:
     """Work that can only be done where the model lives: contained is what Python can contain, and the row says so."""
     started = time.monotonic()
+    made, failure, story = None, None, ""
     log.unlink(missing_ok=True)
-    made, failure = None, None
-    with captured_output(log):
+    # In a program that calls navcore what the export prints goes where the program's output goes: its streams belong
+    # to all its threads.
+    with captured_output(log) if are_streams_ours() else contextlib.nullcontext():
         try:
             made = export()
         except Exception as error:
-            failure = describe(error)
-            traceback.print_exc()  # into the log, where the whole story belongs
+            failure = without_room(describe(error), log.parent)
+            story = traceback.format_exc()
     seconds = time.monotonic() - started
+    with contextlib.suppress(OSError), open(log, "a", encoding="utf-8", errors="backslashreplace") as stream:
+        stream.write(story)
     status = Status.OK
     if failure is not None:
         status = Status.UNAVAILABLE if failure.category == "unavailable" else Status.FAILED

@@ -96,6 +96,7 @@ from .progress import (
     Observer as Observer,
     Stage as Stage,
     announce as announce,
+    forgiving as forgiving,
 )
 from .publishing import (
     keep_verified as keep_verified,
