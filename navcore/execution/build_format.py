@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import stat
 import time
 import traceback
 import uuid
@@ -29,6 +30,8 @@ from navcore.workspace import (
     Outcome,
     Status,
     Workspace,
+    bounded_facts,
+    bounded_notes,
     describe,
     died,
     digest,
@@ -280,10 +283,10 @@ def _accept(context: RunContext, step: Step, key: str, answer: StepAnswer, writt
     made, product = None, ""
     files: dict[str, Fingerprint] = {}
     if outcome.status == Status.OK:
-        if not (written / step.target.filename).exists() or not size_of(written / step.target.filename):
-            outcome = attrs.evolve(outcome, status=Status.FAILED, failure=_wrote_nothing(step))
+        if (refusal := _refusal(step, written)) is not None:
+            outcome = attrs.evolve(outcome, status=Status.FAILED, failure=refusal)
         else:
-            made = answer.made
+            made = _bounded(answer.made)
             names = sorted(entry.name for entry in written.iterdir())
             product = announce_placing(context.journal, step.target.name)
             folder = context.workspace.format_folder(step.target.name)
@@ -295,14 +298,28 @@ def _accept(context: RunContext, step: Step, key: str, answer: StepAnswer, writt
     return BuildResult(outcome, key, made, product)
 
 
-def _wrote_nothing(step: Step) -> Failure:
-    return describe(
-        PluginError(
-            f"it reported success and wrote nothing at {step.target.filename}.",
-            who=step.route.who,
-            hint="Its log may say more; the route has to write job.output.",
-        )
-    )
+def _bounded(made: Made | None) -> Made | None:
+    """What a route told of its product, as much of it as a record can hold."""
+    if made is None:
+        return None
+    return attrs.evolve(made, notes=bounded_notes(made.notes), facts=bounded_facts(made.facts))
+
+
+def _refusal(step: Step, written: Path) -> Failure | None:
+    """Why what a route wrote is no product, or ``None``."""
+    for part in sorted(written.rglob("*")):
+        mode = part.lstat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            kind = "a symbolic link" if stat.S_ISLNK(mode) else "no regular file"
+            place = part.relative_to(written).as_posix()
+            what = f"it wrote {place!r}, which is {kind}: a product has to hold what it is made of."
+            return describe(PluginError(what, who=step.route.who, hint="The route has to write files, or copy them."))
+    output = written / step.target.filename
+    if output.exists() and size_of(output):
+        return None
+    what = f"it reported success and wrote nothing at {step.target.filename}."
+    hint = "Its log may say more; the route has to write job.output."
+    return describe(PluginError(what, who=step.route.who, hint=hint))
 
 
 def _clear_product(folder: Path) -> None:

@@ -16,7 +16,17 @@ from navcore.execution.run_context import RunContext
 from navcore.execution.step import CheckStep, StepPlace, runner_job
 from navcore.execution.step_children import RunStep, StepAnswer
 from navcore.planning import Check
-from navcore.workspace import Failure, Outcome, RuntimeResult, Status, describe, fresh_folder, hardware_key, remove
+from navcore.workspace import (
+    Failure,
+    Outcome,
+    RuntimeResult,
+    Status,
+    bounded_notes,
+    describe,
+    fresh_folder,
+    hardware_key,
+    remove,
+)
 
 ON_ANOTHER = "Measured on another machine than the source: the two speeds are not compared."
 
@@ -99,7 +109,7 @@ def row_of(planned: Check, result: Evaluation, outcome: Outcome) -> RuntimeResul
         provider=result.provider,
         precision=result.precision,
         threads=result.threads,
-        notes=result.notes,
+        notes=bounded_notes(result.notes),
         outcome=outcome,
         profiling=profiling,
     )

@@ -25,6 +25,11 @@ from .atomic_files import (
     write_json as write_json,
     write_text as write_text,
 )
+from .bounded import (
+    bounded_facts as bounded_facts,
+    bounded_notes as bounded_notes,
+    bounded_text as bounded_text,
+)
 from .digests import (
     digest as digest,
     digest_of_bytes as digest_of_bytes,

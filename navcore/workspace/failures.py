@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from navcore.errors import NavcoreError, StepCrashed, first_line
+from navcore.workspace.bounded import bounded_text
 from navcore.workspace.disk_space import is_about_room, is_full, what_is_lacking
 from navcore.workspace.results import Failure
 
@@ -61,6 +62,7 @@ def describe(error: BaseException) -> Failure:
         category, hint = error.category, error.hint
     else:
         cause, category, hint = f"{type(error).__name__}: {first_line(error)}", "internal", ""
+    cause = bounded_text(cause)
     if isinstance(error, StepCrashed):
         category = error.crash_category
     elif found := chance_in(error):

@@ -115,7 +115,7 @@ def supervise(child: StartedChild, *, folder: Path, log: Path, limits: Limits) -
     Any exception here (a KeyboardInterrupt above all) kills them at once and goes on its way. Has to be called by
     the thread that started the child: the kernel takes the end of that thread for the end of the parent.
     """
-    family = Family(child.pid)
+    family = Family(child.pid, child.token)
     with contextlib.ExitStack() as stack:
         stack.callback(unregister_child, folder)
         stack.callback(os.close, child.output)

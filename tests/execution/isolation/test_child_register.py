@@ -66,7 +66,10 @@ def record(ended_process: Process, stranger: Process) -> ChildEntry:
     return ChildEntry(machine_name(), ended_process, stranger, token="a-token", output="pipe:[1]")
 
 
-@pytest.mark.parametrize("redirected", ["", "stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL", "env={}"])
+QUIET = "stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL"
+
+
+@pytest.mark.parametrize("redirected", ["", QUIET, "env={}", f"{QUIET}, start_new_session=True"])
 def test_a_grandchild_that_survives_a_killed_program_is_reaped(
     redirected: str,
     start_program: Callable[[str], subprocess.Popen[str]],
