@@ -38,6 +38,7 @@ from navcore.workspace import (
     fingerprint,
     fresh_folder,
     from_data,
+    from_older_data,
     is_chance,
     move_contents,
     remove,
@@ -100,12 +101,11 @@ def build_key(context: RunContext, step: Step, origin_key: str) -> str:
 def recall(context: RunContext, step: Step, key: str) -> BuildResult | None:
     """What an earlier run recorded under that key; a failure counts only if the limits were the same.
 
-    What was unavailable is not remembered: it may be there now.
+    What was unavailable is not remembered: it may be there now. Nor is what another release told in other words.
     """
-    data = context.journal.find("made", key)
-    if data is None:
+    entry = from_older_data(context.journal.find("made", key), _Entry)
+    if entry is None:
         return None
-    entry = from_data(data, _Entry)
     outcome = entry.outcome
     if outcome.status != Status.OK:
         lasting = outcome.status == Status.FAILED and entry.limits == context.limits
@@ -114,7 +114,7 @@ def recall(context: RunContext, step: Step, key: str) -> BuildResult | None:
     folder = context.workspace.format_folder(step.target.name)
     present = (
         placed is not None
-        and placed["product"] == entry.product
+        and placed.get("product") == entry.product
         and all(told.fits(folder / name) for name, told in entry.files.items())
     )
     return BuildResult(outcome, key, entry.made, entry.product, reused=True, present=present)

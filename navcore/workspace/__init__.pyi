@@ -94,6 +94,7 @@ from .logfile import (
 )
 from .plain_data import (
     from_data as from_data,
+    from_older_data as from_older_data,
     to_data as to_data,
 )
 from .progress import (
