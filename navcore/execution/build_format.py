@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import stat
 import time
 import traceback
 import uuid
@@ -15,16 +14,14 @@ from typing import Any
 import attrs
 
 from navcore.contract import Artifact, ExportJob, Format, Made, Name
-from navcore.errors import PluginError
-from navcore.execution.artifacts import product_of
 from navcore.execution.isolation import captured_output
 from navcore.execution.run_context import RunContext
 from navcore.execution.step import ConvertStep, StepLimits, StepPlace
 from navcore.execution.step_children import RunForked, RunStep, StepAnswer, run_step, run_step_forked
+from navcore.execution.written_product import why_not_accepted
 from navcore.planning import Step
 from navcore.registry import are_streams_ours
 from navcore.workspace import (
-    Failure,
     Fingerprint,
     Journal,
     Outcome,
@@ -42,7 +39,6 @@ from navcore.workspace import (
     is_chance,
     move_contents,
     remove,
-    size_of,
     to_data,
     versions_behind,
     without_room,
@@ -124,7 +120,7 @@ def built_artifact(context: RunContext, step: Step, origin: Artifact, built: Bui
     """What the step made of ``origin``, where it lies in the workspace. ``built`` did not fail."""
     assert built.made is not None
     path = context.workspace.format_folder(step.target.name) / step.target.filename
-    return product_of(built.made, step.target, origin.signature, path)
+    return built.made.artifact(step.target, origin.signature, path)
 
 
 def announce_placing(journal: Journal, target: str) -> str:
@@ -283,8 +279,9 @@ def _accept(context: RunContext, step: Step, key: str, answer: StepAnswer, writt
     made, product = None, ""
     files: dict[str, Fingerprint] = {}
     if outcome.status == Status.OK:
-        if (refusal := _refusal(step, written)) is not None:
-            outcome = attrs.evolve(outcome, status=Status.FAILED, failure=refusal)
+        wrong = why_not_accepted(step, answer.made or Made(), written)
+        if wrong is not None:
+            outcome = attrs.evolve(outcome, status=Status.FAILED, failure=describe(wrong))
         else:
             made = _bounded(answer.made)
             names = sorted(entry.name for entry in written.iterdir())
@@ -303,23 +300,6 @@ def _bounded(made: Made | None) -> Made | None:
     if made is None:
         return None
     return attrs.evolve(made, notes=bounded_notes(made.notes), facts=bounded_facts(made.facts))
-
-
-def _refusal(step: Step, written: Path) -> Failure | None:
-    """Why what a route wrote is no product, or ``None``."""
-    for part in sorted(written.rglob("*")):
-        mode = part.lstat().st_mode
-        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-            kind = "a symbolic link" if stat.S_ISLNK(mode) else "no regular file"
-            place = part.relative_to(written).as_posix()
-            what = f"it wrote {place!r}, which is {kind}: a product has to hold what it is made of."
-            return describe(PluginError(what, who=step.route.who, hint="The route has to write files, or copy them."))
-    output = written / step.target.filename
-    if output.exists() and size_of(output):
-        return None
-    what = f"it reported success and wrote nothing at {step.target.filename}."
-    hint = "Its log may say more; the route has to write job.output."
-    return describe(PluginError(what, who=step.route.who, hint=hint))
 
 
 def _clear_product(folder: Path) -> None:

@@ -82,7 +82,8 @@ def test_at_any_size_there_is_one_sentence_and_the_next_run_equals_an_undisturbe
 
 
 RUN = """
-import resource, sys
+import os, resource, sys
+sys.dont_write_bytecode, os.environ["PYTHONDONTWRITEBYTECODE"] = True, "1"  # the limit would cut these files short
 import navcore as nav
 from navcore.testing import toy
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from nav_tf.blame import cause_line
-from nav_tf.calls import call_model, check_usable, is_keras
+from nav_tf.calls import call_model, is_keras, refuse_unusable
 from nav_tf.formats import TENSORFLOW
 from nav_tf.installed import why_no_tensorflow
 from nav_tf.live import from_array, parts, to_array, variables
@@ -28,7 +28,7 @@ def run_tensorflow(job: RunnerJob[None]) -> Runner:
     The number of threads belongs to the whole process and is left alone.
     """
     model = job.artifact.model
-    check_usable(model)
+    refuse_unusable(model)
 
     def call(feeds: Feeds) -> Mapping[str, np.ndarray]:
         args, kwargs = job.signature.bind(feeds, lambda array: from_array(array, job.device))
