@@ -96,8 +96,11 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def core(session: nox.Session) -> None:
-    """The core alone, where no ML framework is installed: what needs no process but the test's own, in seconds."""
-    install(session, *TEST_TOOLS, "setuptools", editable=(CORE,))
+    """The core alone, where no ML framework is installed: what needs no process but the test's own, in seconds.
+
+    With what signatures need, which brings no framework; the session minimums is without it.
+    """
+    install(session, *TEST_TOOLS, "setuptools", editable=(f"{CORE}[signing]",))
     session.run("python", *CORE_TESTS, "not slow and not processes", *COVERAGE, *session.posargs, env=COMPILE_ONCE)
 
 

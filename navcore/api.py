@@ -23,7 +23,7 @@ from navcore.planning import (
     takes_run_arguments,
 )
 from navcore.registry import Registry, load_registry, resolve_options
-from navcore.workspace import Settings, shown
+from navcore.workspace import Settings, forgiving, shown
 
 if TYPE_CHECKING:
     from navcore.package import PackageDescriptor, SignedBy
@@ -60,7 +60,7 @@ def run(model: Any, dataloader: Any = None, **arguments: Unpack[RunArguments]) -
         record, workspace = run_model(
             source, dataloader, settings, registry,
             workdir=around.workdir, override=around.override_workdir, executor=around.executor,
-            observer=around.progress,
+            observer=forgiving(around.progress),
         )  # fmt: skip
     return PackageDescriptor(workspace, record, registry, source)
 
@@ -165,7 +165,7 @@ def load(
         memory_limit: bytes of resident memory that one step may use; by default what was recorded, and without trust
             2 GiB and eight times the size of the models.
         executor: where the steps run.
-        progress: receives an event whenever something begins or ends.
+        progress: receives an event whenever something begins or ends. What it raises is logged once.
 
     Raises:
         PackageError: the file is damaged, tampered with or hostile; nothing is written then.
@@ -188,7 +188,7 @@ def load(
         return load_package(
             given["path"], workdir=given["workdir"], override=given["override_workdir"], retest_conversions=retest,
             run_profiling=retest if measure is None else measure, profiler_config=profiler_config, trust=trusted,
-            limits=Limits(given["timeout"], given["memory_limit"]), executor=executor, observer=progress,
+            limits=Limits(given["timeout"], given["memory_limit"]), executor=executor, observer=forgiving(progress),
         )  # fmt: skip
 
 

@@ -57,7 +57,9 @@ class LazyCommands(click.Group):
 
     def main(self, *args: Any, **settings: Any) -> Any:
         """Run the command that the words name; see :func:`_answers_alone`."""
-        with _answers_alone():
+        from navcore.registry import own_streams
+
+        with own_streams(), _answers_alone():
             return super().main(*args, **settings)
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from navcore.cli.answers import Refused, tell
-from navcore.execution import blame_crash, die_with
+from navcore.execution import FAULTS, blame_crash, die_with
 from navcore.workspace import Workspace
 
 _INSIDE = "NAVCORE_SOURCE_CHILD"
@@ -28,13 +28,17 @@ def run_contained(words: Sequence[str], root: Path) -> int:
     """Run ``navcore run`` with these words in a child, again after every export that kills it; returns its exit code.
 
     A step that runs in the source's own process (its route cannot be forked) and kills it is recorded as failed in the
-    workspace at ``root``, and the run is continued without it. Raises :class:`Refused` when the source died otherwise.
+    workspace at ``root``, and the run is continued without it. Raises :class:`Refused` when the source died otherwise,
+    or by a signal that somebody sent.
     """
     while True:
         code = _run_once(words)
         if code >= 0:
             return code
-        cause = f"killed by {signal.Signals(-code).name} in the process of the source"
+        name = signal.Signals(-code).name
+        if -code not in FAULTS:  # nothing that the model did
+            raise Refused(f"The run was killed by {name}, from outside. What was finished is kept: run the same again.")
+        cause = f"killed by {name} in the process of the source"
         target = blame_crash(Workspace(root), cause)
         if not target:
             raise Refused(

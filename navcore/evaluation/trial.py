@@ -14,6 +14,7 @@ from navcore.evaluation.columns import Columns, columns_of
 from navcore.evaluation.comparison import Comparison
 from navcore.evaluation.differences import Gap, gap_between, is_floating
 from navcore.evaluation.resemblance import resemblance
+from navcore.workspace import chance_in
 
 Array = np.ndarray[Any, Any]
 Model = Callable[[Feeds], Mapping[str, np.ndarray]]
@@ -64,6 +65,8 @@ def try_comparison(
             outputs = mean_of([_named_arrays(runner(comparison.feeds)) for _ in range(runs)])
             problem = mismatch(comparison.expected, outputs)
     except Exception as error:
+        if chance_in(error):  # that is no verdict
+            raise
         problem = _cause_line(error)
     if problem:
         return attrs.evolve(trial, problem=problem)

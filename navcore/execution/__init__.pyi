@@ -17,6 +17,7 @@ from .in_process import (
     open_artifact as open_artifact,
 )
 from .isolation import (
+    FAULTS as FAULTS,
     ChildReport as ChildReport,
     Limits as Limits,
     die_with as die_with,
@@ -24,6 +25,9 @@ from .isolation import (
     read_request as read_request,
     run_module as run_module,
     write_result as write_result,
+)
+from .leftovers import (
+    tidied as tidied,
 )
 from .resources import (
     available_memory as available_memory,

@@ -20,22 +20,28 @@ from navcore.execution.step import ConvertStep, StepLimits, StepPlace
 from navcore.execution.step_children import RunForked, RunStep, StepAnswer, run_step, run_step_forked
 from navcore.execution.written_product import why_not_accepted
 from navcore.planning import Step
+from navcore.registry import are_streams_ours
 from navcore.workspace import (
     Fingerprint,
     Journal,
     Outcome,
     Status,
     Workspace,
+    bounded_facts,
+    bounded_notes,
     describe,
     died,
     digest,
     fingerprint,
     fresh_folder,
     from_data,
+    from_older_data,
+    is_chance,
     move_contents,
     remove,
     to_data,
     versions_behind,
+    without_room,
     write_json,
 )
 
@@ -91,12 +97,11 @@ def build_key(context: RunContext, step: Step, origin_key: str) -> str:
 def recall(context: RunContext, step: Step, key: str) -> BuildResult | None:
     """What an earlier run recorded under that key; a failure counts only if the limits were the same.
 
-    What was unavailable is not remembered: it may be there now.
+    What was unavailable is not remembered: it may be there now. Nor is what another release told in other words.
     """
-    data = context.journal.find("made", key)
-    if data is None:
+    entry = from_older_data(context.journal.find("made", key), _Entry)
+    if entry is None:
         return None
-    entry = from_data(data, _Entry)
     outcome = entry.outcome
     if outcome.status != Status.OK:
         lasting = outcome.status == Status.FAILED and entry.limits == context.limits
@@ -105,7 +110,7 @@ def recall(context: RunContext, step: Step, key: str) -> BuildResult | None:
     folder = context.workspace.format_folder(step.target.name)
     present = (
         placed is not None
-        and placed["product"] == entry.product
+        and placed.get("product") == entry.product
         and all(told.fits(folder / name) for name, told in entry.files.items())
     )
     return BuildResult(outcome, key, entry.made, entry.product, reused=True, present=present)
@@ -236,18 +241,27 @@ def blame_crash(workspace: Workspace, cause: str) -> str:
     return str(told["target"])
 
 
+def forget_crash(workspace: Workspace) -> None:
+    """Take away the note of a step during which its process was killed: nothing is known of that step."""
+    (workspace.private / _IN_CALLER).unlink(missing_ok=True)
+
+
 def _in_caller(export: Callable[[], Made], log: Path) -> StepAnswer:
     """Work that can only be done where the model lives: contained is what Python can contain, and the row says so."""
     started = time.monotonic()
+    made, failure, story = None, None, ""
     log.unlink(missing_ok=True)
-    made, failure = None, None
-    with captured_output(log):
+    # In a program that calls navcore what the export prints goes where the program's output goes: its streams belong
+    # to all its threads.
+    with captured_output(log) if are_streams_ours() else contextlib.nullcontext():
         try:
             made = export()
         except Exception as error:
-            failure = describe(error)
-            traceback.print_exc()  # into the log, where the whole story belongs
+            failure = without_room(describe(error), log.parent)
+            story = traceback.format_exc()
     seconds = time.monotonic() - started
+    with contextlib.suppress(OSError), open(log, "a", encoding="utf-8", errors="backslashreplace") as stream:
+        stream.write(story)
     status = Status.OK
     if failure is not None:
         status = Status.UNAVAILABLE if failure.category == "unavailable" else Status.FAILED
@@ -255,7 +269,10 @@ def _in_caller(export: Callable[[], Made], log: Path) -> StepAnswer:
 
 
 def _accept(context: RunContext, step: Step, key: str, answer: StepAnswer, written: Path) -> BuildResult:
-    """Move a product into place and record the outcome; a success that wrote nothing is a failure."""
+    """Move a product into place and record the outcome, unless that was chance.
+
+    A success that wrote nothing is a failure.
+    """
     outcome = answer.outcome
     if outcome.log:
         outcome = attrs.evolve(outcome, log=context.workspace.relative(Path(outcome.log)))
@@ -266,15 +283,23 @@ def _accept(context: RunContext, step: Step, key: str, answer: StepAnswer, writt
         if wrong is not None:
             outcome = attrs.evolve(outcome, status=Status.FAILED, failure=describe(wrong))
         else:
-            made = answer.made
+            made = _bounded(answer.made)
             names = sorted(entry.name for entry in written.iterdir())
             product = announce_placing(context.journal, step.target.name)
             folder = context.workspace.format_folder(step.target.name)
             _clear_product(folder)
             move_contents(written, folder)
             files = {name: fingerprint(folder / name) for name in names}
-    context.journal.append("made", key, to_data(_Entry(outcome, made, product, files, context.limits)))
+    if not is_chance(outcome.failure):
+        context.journal.append("made", key, to_data(_Entry(outcome, made, product, files, context.limits)))
     return BuildResult(outcome, key, made, product)
+
+
+def _bounded(made: Made | None) -> Made | None:
+    """What a route told of its product, as much of it as a record can hold."""
+    if made is None:
+        return None
+    return attrs.evolve(made, notes=bounded_notes(made.notes), facts=bounded_facts(made.facts))
 
 
 def _clear_product(folder: Path) -> None:

@@ -20,7 +20,7 @@ from navcore.execution.run_context import RunContext
 from navcore.execution.step import StepLimits
 from navcore.execution.step_children import RunStep, run_step
 from navcore.planning import Check
-from navcore.workspace import RuntimeResult, Status, from_data, hardware_key, to_data
+from navcore.workspace import RuntimeResult, Status, from_older_data, hardware_key, is_chance, to_data
 
 
 @attrs.frozen
@@ -85,7 +85,9 @@ def verify_once(context: RunContext, key: str, check: Callable[[], RuntimeResult
     if known is not None:
         return CheckResult(_verdict_alone(known), reused=True)
     row = check()
-    _remember(context, "verified", key, _verdict_alone(row))
+    verdict = _verdict_alone(row)
+    if not is_chance(verdict.failure):
+        _remember(context, "verified", key, verdict)
     return CheckResult(row)
 
 
@@ -101,7 +103,7 @@ def measure_once(
     if known is not None:
         return CheckResult(known, reused=True)
     row = check()
-    if row.status in _MEASURABLE:
+    if row.status in _MEASURABLE and not (row.profiling is not None and is_chance(row.profiling.failure)):
         _remember(context, "measured", key_on(row.machine or hardware_key()), row)
     return CheckResult(row)
 
@@ -123,10 +125,9 @@ def is_refused(context: RunContext, artifact: Artifact, artifact_key: str, plann
 
 def recall(context: RunContext, event: str, key: str) -> RuntimeResult | None:
     """What an earlier run recorded; what was unavailable may be there now, and other limits may let a step succeed."""
-    data = context.journal.find(event, key)
-    if data is None:
+    entry = from_older_data(context.journal.find(event, key), _Entry)
+    if entry is None:
         return None
-    entry = from_data(data, _Entry)
     died = any(one is not None and one.failure is not None for one in (entry.row.outcome, entry.row.profiling))
     if entry.row.status == Status.UNAVAILABLE or (died and entry.limits != context.limits):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 
@@ -15,7 +16,17 @@ from navcore.execution.run_context import RunContext
 from navcore.execution.step import CheckStep, StepPlace, runner_job
 from navcore.execution.step_children import RunStep, StepAnswer
 from navcore.planning import Check
-from navcore.workspace import Failure, Outcome, RuntimeResult, Status, describe, fresh_folder, hardware_key
+from navcore.workspace import (
+    Failure,
+    Outcome,
+    RuntimeResult,
+    Status,
+    bounded_notes,
+    describe,
+    fresh_folder,
+    hardware_key,
+    remove,
+)
 
 ON_ANOTHER = "Measured on another machine than the source: the two speeds are not compared."
 
@@ -42,6 +53,8 @@ def check_stored(
     step = CheckStep(call, context.samples.signature, context.workspace.root, verifying, measuring)
     limits = check_limits(context, planned)
     answer = run(step, StepPlace(private, log, planned.route.who, limits))
+    with contextlib.suppress(OSError):
+        remove(private)
     return _placed(answer, _spotted(planned, _row(context, planned, answer)))
 
 
@@ -96,7 +109,7 @@ def row_of(planned: Check, result: Evaluation, outcome: Outcome) -> RuntimeResul
         provider=result.provider,
         precision=result.precision,
         threads=result.threads,
-        notes=result.notes,
+        notes=bounded_notes(result.notes),
         outcome=outcome,
         profiling=profiling,
     )

@@ -17,7 +17,7 @@ from navcore.contract import resolve_batch_sizes
 from navcore.errors import NavcoreError, OptionError
 from navcore.execution.batch_memory import refuse_batch_beyond_memory
 from navcore.execution.build_format import discard_product
-from navcore.execution.isolation import reap_orphans
+from navcore.execution.leftovers import tidied
 from navcore.execution.resources import available_memory
 from navcore.execution.run_context import RunContext, new_context, source_point
 from navcore.execution.scheduler import execute
@@ -44,6 +44,7 @@ from navcore.workspace import (
     opened,
     publish,
     read_status,
+    told_when_full,
     workspace_path,
 )
 
@@ -66,8 +67,12 @@ def run_model(
             f"override_workdir=True would delete the source itself, {source.path}.",
             hint="Choose another workdir or model_name, or move the model away first.",
         )
-    with opened(root, override=override) as workspace, logged(workspace.log_file):
-        reap_orphans(workspace.private)
+    with (
+        told_when_full(root),
+        opened(root, override=override) as workspace,
+        logged(workspace.log_file),
+        tidied(workspace),
+    ):
         journal = Journal(workspace.journal_file)
         samples = _sample(source, dataloader, settings, registry, workspace, journal, observer)
         settings = attrs.evolve(settings, batch_dim=samples.signature.batch_dim)

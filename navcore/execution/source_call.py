@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from navcore.contract import Artifact, Format, Route, Runner, RunnerJob, Signature
+from navcore.contract import Artifact, Format, Name, Route, Runner, RunnerJob, Signature
 from navcore.errors import OptionError, StepError
 from navcore.execution.artifacts import live_artifact
 from navcore.execution.build_format import announce_placing
@@ -60,7 +60,7 @@ def source_call(
     path = _copy_source(source, workspace, journal)
     artifact = Artifact(source.format, Signature(()), path)
     place = StepPlace(
-        fresh_folder(workspace.private / "source"),
+        fresh_folder(workspace.unfinished(Name("source"))),
         path.parent / f"{route.runtime}.source.log",
         route.who,
         StepLimits(memory_limit=settings.memory_limit),  # a run may call it for hours
@@ -77,7 +77,7 @@ def _copy_source(source: Source, workspace: Workspace, journal: Journal) -> Path
     target = folder / source.format.filename
     if target.exists() and target.samefile(source.path):
         return target
-    private = fresh_folder(workspace.private / "copying")
+    private = fresh_folder(workspace.unfinished(Name("copying")))
     if source.format.copy is not None:
         source.format.copy(source.path, private / source.format.filename)
     elif source.path.is_dir():

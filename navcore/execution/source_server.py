@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Listener
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from navcore.contract import Signature
@@ -22,6 +23,7 @@ from navcore.workspace import describe, from_data, to_data
 if TYPE_CHECKING:
     import numpy as np
 
+_SOCKET = "socket"
 Call = Callable[[Signature, Mapping[str, "np.ndarray"]], Mapping[str, "np.ndarray"]]
 
 
@@ -34,15 +36,14 @@ def served(
     Yields a function that calls it, and the names that the stored model gives its own inputs (where it has names).
     ``patience`` is how many seconds loading, or one call, may take.
 
-    Messages travel over a Unix socket in a private folder, under a key that only the two processes know.
+    Messages travel over a Unix socket in the step's private folder, under a key that only the two processes know.
     Raises :class:`StepError` when the child dies, refuses or exceeds the patience; the text says why.
     """
     key = secrets.token_bytes(32)
     ended: list[StepAnswer] = []
-    # A socket's path may have 107 bytes at most, so it cannot be in the workspace.
-    with tempfile.TemporaryDirectory(prefix="navcore-") as room, _listen(f"{room}/s", key) as listener:
-        address = f"{room}/s"
-        step = ServeStep(loading, address, key.hex())
+    place.folder.mkdir(parents=True, exist_ok=True)
+    with _short(place.folder / _SOCKET) as address, _listen(address, key) as listener:
+        step = ServeStep(loading, str(place.folder / _SOCKET), key.hex())
 
         def supervise() -> None:
             ended.append(run_step(step, place))
@@ -126,13 +127,26 @@ class _Line:
         return StepError(f"The source could not be run: {cause}", hint=failure.hint if failure else "")
 
 
+@contextlib.contextmanager
+def _short(path: Path) -> Iterator[str]:
+    """Another name of a socket's path, for this process alone: one has 107 bytes at most, and workspaces lie deep."""
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
 def _listen(address: str, key: bytes) -> Listener:
     return Listener(address, family="AF_UNIX", authkey=key)
 
 
 def serve(step: ServeStep, registry: Registry) -> int:
     """The child's side: load the source once, answer calls until the caller hangs up; how many there were."""
-    with Client(step.address, family="AF_UNIX", authkey=bytes.fromhex(step.key)) as connection:
+    with (
+        _short(Path(step.address)) as address,
+        Client(address, family="AF_UNIX", authkey=bytes.fromhex(step.key)) as connection,
+    ):
         calls = 0
         route = registry.route(step.call.route)
         with (

@@ -15,7 +15,7 @@ from navcore.execution.isolation import ChildReport, Limits, run_forked, run_mod
 from navcore.execution.step import ChildStep, StepLimits, StepPlace
 from navcore.execution.step_data import failed_result, request_of
 from navcore.registry import candidates
-from navcore.workspace import Failure, Outcome, Status, died, from_data, hardware_key, to_data
+from navcore.workspace import Failure, Outcome, Status, died, from_data, hardware_key, to_data, without_room
 
 WORKER = "navcore.execution.worker"
 
@@ -52,7 +52,7 @@ def run_step_forked(export: Callable[[], Made], place: StepPlace) -> StepAnswer:
         limits=_limits(place.limits),
         describe=failed_result,
     )
-    return _conclude(report, place.who)
+    return _conclude(report, place)
 
 
 def submit_step(executor: Executor, step: ChildStep, place: StepPlace) -> Future[dict[str, Any]]:
@@ -82,7 +82,7 @@ def _run(request: Mapping[str, Any], place: StepPlace) -> StepAnswer:
     # To look for plugins is to import and read a lot: it is done here, not in each child.
     told = {**request, "announced": to_data(tuple(candidates()))}
     report = run_module(WORKER, told, folder=place.folder, log=place.log, limits=_limits(place.limits))
-    answer = _conclude(report, place.who)
+    answer = _conclude(report, place)
     return attrs.evolve(answer, hardware=hardware_key()) if request.get("measuring") else answer
 
 
@@ -90,15 +90,16 @@ def _limits(limits: StepLimits) -> Limits:
     return Limits(seconds=limits.timeout, memory_bytes=limits.memory_limit)
 
 
-def _conclude(report: ChildReport, who: str) -> StepAnswer:
+def _conclude(report: ChildReport, place: StepPlace) -> StepAnswer:
     result = report.result or {}
     failure = None
     status = Status.OK
     if report.ended != "ok":
-        failure = died(report.ended, report.cause, who)
+        failure = died(report.ended, report.cause, place.who)
     elif result.get("failure"):
         failure = from_data(result["failure"], Failure)
     if failure is not None:
+        failure = without_room(failure, place.folder)
         status = Status.UNAVAILABLE if failure.category == "unavailable" else Status.FAILED
         if status == Status.FAILED and not failure.hint:
             failure = attrs.evolve(failure, hint="The step's log has the whole story.")

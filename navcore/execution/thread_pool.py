@@ -27,7 +27,7 @@ from navcore.execution.step_children import (
     submit_step,
 )
 from navcore.planning import Check, Step
-from navcore.workspace import size_of
+from navcore.workspace import Outcome, size_of
 
 SIDE_BY_SIDE = 4
 _Given = ParamSpec("_Given")
@@ -51,8 +51,8 @@ class StepPool:
     asked for. With profiling they begin when they are asked for, one at a time, since measuring has the machine to
     itself.
 
-    A check whose process was ended beside others, by a signal or for its time, is tried once more alone: that may have
-    been its neighbours' doing.
+    A step or a check whose process was killed from outside, or lacked memory, is tried once more alone, and so is a
+    check that ended beside others by a crash or for its time: that may have been its neighbours' doing.
     """
 
     def __init__(self, context: RunContext) -> None:
@@ -112,9 +112,13 @@ class StepPool:
 
     def _make(self, task: Task, threads: int) -> BuildResult:
         needs = None if task.origin.path is None else self._foreseen(task.origin)
+        run, forked = self._unless_stopped(self._run), self._unless_stopped(run_step_forked)
         with self._admission.place(needs, patient=False):
-            run, forked = self._unless_stopped(self._run), self._unless_stopped(run_step_forked)
-            return make(self._context, task.step, task.origin, task.key, threads, run, forked)
+            built = make(self._context, task.step, task.origin, task.key, threads, run, forked)
+        if _deserves_another_try(built.outcome):
+            with self._admission.place(needs, alone=True):
+                built = make(self._context, task.step, task.origin, task.key, threads, run, forked)
+        return built
 
     def begin_checks(self, waiting: Sequence[tuple[Artifact, str, Sequence[Check]]]) -> None:
         """Begin to check what is on disk, each artifact under its key, as the class says."""
@@ -135,7 +139,11 @@ class StepPool:
         begun = self._checks.pop((artifact.format.name, planned.runtime), None)
         if begun is not None:
             return begun.result()
-        return check_runtime(self._context, artifact, key, planned, self._run)
+        return check_runtime(self._context, artifact, key, planned, self._again)
+
+    def _again(self, step: ChildStep, place: StepPlace) -> StepAnswer:
+        answer = self._run(step, place)
+        return self._run(step, place) if _deserves_another_try(answer.outcome) else answer
 
     def end_wave(self) -> None:
         """Wait for the checks that were begun and that nobody asked for; the next wave may need their folders."""
@@ -149,7 +157,7 @@ class StepPool:
             needs = self._foreseen(artifact)
             with self._admission.place(needs) as admitted:
                 answer = run(step, place)
-            if admitted.crowded and _was_ended(answer):
+            if _deserves_another_try(answer.outcome) or (admitted.crowded and _was_ended(answer)):
                 with self._admission.place(needs, alone=True):
                     answer = run(step, place)
             return answer
@@ -185,6 +193,11 @@ class StepPool:
 
 def _is_in_caller(step: Step) -> bool:
     return step.route.hook == "export_model" and step.route.isolation == "caller"
+
+
+def _deserves_another_try(outcome: Outcome) -> bool:
+    """Whether a process was ended by something that may be over by now; a full disk is full."""
+    return outcome.failure is not None and outcome.failure.category in ("killed", "out-of-memory")
 
 
 def _was_ended(answer: StepAnswer) -> bool:

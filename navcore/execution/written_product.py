@@ -17,6 +17,12 @@ def why_not_accepted(step: Step, made: Made, written: Path) -> PluginError | Non
     """Why what lies in the folder ``written`` cannot be what the step promised; ``None`` when it can."""
     model = written / step.target.filename
     who = step.route.who
+    if link := _no_file_among(written):
+        return PluginError(
+            f"it wrote {link}: a product has to hold what it is made of.",
+            who=who,
+            hint="The route has to write files, or copy them.",
+        )
     if not model.exists() or not size_of(model):
         return PluginError(
             f"it reported success and wrote nothing at {step.target.filename}.",
@@ -42,6 +48,15 @@ def why_not_accepted(step: Step, made: Made, written: Path) -> PluginError | Non
             hint=f"Return Made(assets=({other[0]!r},)), or do not leave it there.",
         )
     return None
+
+
+def _no_file_among(written: Path) -> str:
+    """The first of the model's own parts that is neither a file nor a folder, and what it is; ``""`` for none."""
+    for part in sorted(written.rglob("*")):
+        mode, place = part.lstat().st_mode, part.relative_to(written)
+        if place.parts[0] != ASSETS and not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            return f"{place.as_posix()!r}, which is {'a symbolic link' if stat.S_ISLNK(mode) else 'no regular file'}"
+    return ""
 
 
 def _files_below(folder: Path) -> Iterator[str]:

@@ -16,7 +16,15 @@ from navcore.package.input_errors import explaining
 from navcore.package.opening import Models
 from navcore.planning import Limits, Source, harmless_part, settled_for_package
 from navcore.registry import Registry
-from navcore.workspace import FormatResult, Record, Status, Workspace, opened, read_status
+from navcore.workspace import (
+    FormatResult,
+    Record,
+    Status,
+    Workspace,
+    opened,
+    read_status,
+    told_when_full,
+)
 
 if TYPE_CHECKING:
     from polygraphy.backend.base import BaseRunner
@@ -189,7 +197,8 @@ class PackageDescriptor:
 
         row, one = combination(self.results, format, runtime, jit_type, precision)
         self._current()  # a workspace that is gone is not made again
-        with opened(self._workspace.root):
+        root = self._workspace.root
+        with told_when_full(root), opened(root):
             record = self._current()
             Journal(self._workspace.journal_file).append("said", word_key(record, row.format, one.runtime), {})
             self._keep(with_verified(record, row.format, one.runtime))
@@ -271,12 +280,14 @@ class PackageDescriptor:
         memory_limit: int | None = None,
     ) -> None:
         """See :func:`navcore.profile`. ``timeout`` and ``memory_limit`` are as for :func:`navcore.load`."""
+        from navcore.execution import tidied
         from navcore.package.remeasure import reprofile
 
         given = settled_for_package(profiler_config=config, timeout=timeout, memory_limit=memory_limit)
         limits = Limits(given["timeout"], given["memory_limit"])
         self._current()
-        with opened(self._workspace.root):
+        root = self._workspace.root
+        with told_when_full(root), opened(root), tidied(self._workspace):
             self._record = self._current()
             here = self._models.obeyed(config, limits)
             record = reprofile(self._workspace, self._record, self._registry, self._source, here, trust=self._trust)

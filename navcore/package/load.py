@@ -10,6 +10,7 @@ import attrs
 
 from navcore.contract import ProfilerConfig
 from navcore.errors import NavcoreError, WorkspaceExists
+from navcore.execution import tidied
 from navcore.package.archive import Manifest, Refusal, extract_archive, refusal
 from navcore.package.reading import Told, read_told
 from navcore.package.retest import retest
@@ -33,6 +34,7 @@ from navcore.workspace import (
     read_status,
     refuse_foreign_place,
     replace_whole,
+    told_when_full,
     waiting_room,
     workspace_path,
 )
@@ -67,14 +69,14 @@ def load_package(
             hint="Give override_workdir=True to replace it, or another workdir.",
         )
     registry = load_registry()
-    with locked(root):
+    with told_when_full(root), locked(root):
         said = _read_before(root) if not override else None
         workspace = _extracted(path, told, root)
         record = told.record
         if said is not None:
             record = attrs.evolve(record, results=keep_verified(said, record.results, Journal(workspace.journal_file)))
         try:
-            with logged(workspace.log_file):
+            with logged(workspace.log_file), tidied(workspace):
                 if retest_conversions:
                     settings = attrs.evolve(record.settings, run_profiling=run_profiling)
                     record = retest(

@@ -21,3 +21,7 @@ from .route_options import (
     option_names as option_names,
     resolve_options as resolve_options,
 )
+from .standard_streams import (
+    are_streams_ours as are_streams_ours,
+    own_streams as own_streams,
+)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import keyword
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
@@ -19,6 +17,7 @@ from navcore.registry.entry_objects import import_entry
 from navcore.registry.hook_namespace import hook_namespace
 from navcore.registry.registry import Plugin, Registry
 from navcore.registry.reserved_names import is_reserved
+from navcore.registry.standard_streams import foreign_code
 
 _Meanings: TypeAlias = Mapping[tuple[str, str], "tuple[Plugin, object]"]
 """What the names of formats and precisions mean, by kind and name, and whose word that is."""
@@ -48,7 +47,7 @@ def _load(candidate: Candidate) -> Plugin:
     if candidate.target != CORE_TARGET and (reason := _why_no_name(candidate.name)):
         return attrs.evolve(found, problem=f"{candidate.name!r} cannot name a plugin: {reason}")
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # a banner must not end up in JSON that somebody reads
+        with foreign_code():
             module, namespace = import_entry(candidate.target)
             routes = routes_of(namespace, candidate)
     except KeyboardInterrupt:

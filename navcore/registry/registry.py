@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -16,6 +15,7 @@ import pluggy
 from navcore.contract import Format, Hook, Precision, Route, known_precision
 from navcore.errors import PluginError, UnknownFormat, first_line
 from navcore.registry.entry_objects import docstring_of
+from navcore.registry.standard_streams import foreign_code
 
 OFFER = "conformance_model"
 """The function by which a plugin offers a small model."""
@@ -198,7 +198,7 @@ class Registry:
         if route.available is None:
             return ""
         try:
-            with contextlib.redirect_stdout(sys.stderr):
+            with foreign_code():
                 reason: object = route.available()
         except KeyboardInterrupt:
             raise

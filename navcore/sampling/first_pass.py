@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Any
 
 import attrs
@@ -72,10 +72,11 @@ class Observation:
 def observe(dataloader: Any, settings: SamplingSettings, to_array: ToArray) -> Observation:
     """Look at every item once, holding one at a time.
 
-    Raises :class:`DataloaderError` for a dataloader without ``len()``, that cannot be iterated, is empty, ends early,
-    or whose items differ in structure, names, dtypes or ranks; :class:`InputError` when ``input_names`` does not fit
-    the tensors of the items.
+    Raises :class:`DataloaderError` for a dataloader that is a set or a tensor, has no ``len()``, cannot be iterated, is
+    empty, ends early, or whose items differ in structure, names, dtypes or ranks; :class:`InputError` when
+    ``input_names`` does not fit the tensors of the items.
     """
+    _refuse_no_items(dataloader, to_array)
     count = length(dataloader)
     iterator = iterate(dataloader)
     first: Item | None = None
@@ -98,6 +99,25 @@ def observe(dataloader: Any, settings: SamplingSettings, to_array: ToArray) -> O
         shapes=tuple(shapes),
         notes=_extra_items(iterator, count),
     )
+
+
+def _refuse_no_items(dataloader: Any, to_array: ToArray) -> None:
+    """What can be iterated and is no sequence of items: a set has no order, and one tensor is one item."""
+    if isinstance(dataloader, Set):
+        kind = type(dataloader).__name__
+        raise DataloaderError(
+            f"The dataloader is a {kind}, which has no order: every pass may give other items first.",
+            hint="Pass a list.",
+        )
+    try:
+        array = to_array(dataloader)
+    except Exception:  # it is something else that its framework cannot read
+        return
+    if array is not None:
+        raise DataloaderError(
+            f"The dataloader is one tensor, of shape {array.shape}.",
+            hint="Pass a list of items, each with its batch axis: [tensor], or list(tensor) for one item a row.",
+        )
 
 
 def length(dataloader: Any) -> int:

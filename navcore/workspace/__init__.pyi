@@ -25,6 +25,11 @@ from .atomic_files import (
     write_json as write_json,
     write_text as write_text,
 )
+from .bounded import (
+    bounded_facts as bounded_facts,
+    bounded_notes as bounded_notes,
+    bounded_text as bounded_text,
+)
 from .digests import (
     digest as digest,
     digest_of_bytes as digest_of_bytes,
@@ -32,14 +37,22 @@ from .digests import (
     digest_of_state as digest_of_state,
     versions_behind as versions_behind,
 )
+from .disk_space import (
+    no_room as no_room,
+    told_when_full as told_when_full,
+    what_is_lacking as what_is_lacking,
+)
 from .environment import (
     describe_environment as describe_environment,
     describe_git as describe_git,
     hardware_key as hardware_key,
 )
 from .failures import (
+    chance_in as chance_in,
     describe as describe,
     died as died,
+    is_chance as is_chance,
+    without_room as without_room,
 )
 from .file_trees import (
     fresh_folder as fresh_folder,
@@ -80,6 +93,7 @@ from .logfile import (
 )
 from .plain_data import (
     from_data as from_data,
+    from_older_data as from_older_data,
     to_data as to_data,
 )
 from .progress import (
@@ -87,6 +101,7 @@ from .progress import (
     Observer as Observer,
     Stage as Stage,
     announce as announce,
+    forgiving as forgiving,
 )
 from .publishing import (
     keep_verified as keep_verified,

@@ -76,8 +76,11 @@ def whole(*, above: int | None = None, example: str) -> Settle:
     return settle
 
 
-def number(*, zero: bool, example: str, unlimited: str = "") -> Settle:
-    """A finite number of at least zero, or above it without ``zero``; ``unlimited`` says how to ask for no limit."""
+def number(*, zero: bool, example: str, unlimited: str = "", most: float = sys.float_info.max) -> Settle:
+    """A finite number of at least zero, or above it without ``zero``; ``unlimited`` says how to ask for no limit.
+
+    It is at most ``most``: what is beyond is taken for a slip.
+    """
 
     def settle(name: str, value: Any) -> float:
         import numpy as np
@@ -90,6 +93,8 @@ def number(*, zero: bool, example: str, unlimited: str = "") -> Settle:
             raise refused(name, value, rule, f"Write {name}={example}.")
         if plain > sys.float_info.max:
             raise refused(name, value, "has to be finite", unlimited or f"Write {name}={example}.")
+        if plain > most:
+            raise refused(name, value, f"has to be at most {most:g}", unlimited or f"Write {name}={example}.")
         return plain
 
     return settle
@@ -112,8 +117,11 @@ def device(name: str, value: Any) -> str:
     return str(text(example="'cpu' or 'cuda:0'")(name, given))
 
 
-def names(*, example: str) -> Settle:
-    """One name or several, in any collection but a mapping; those of a set are sorted, since it has no order."""
+def names(*, example: str, without: str = "") -> Settle:
+    """One name or several, in any collection but a mapping; those of a set are sorted, since it has no order.
+
+    ``without`` says what to do in place of an empty collection, which is refused then.
+    """
 
     def settle(name: str, value: Any) -> tuple[str, ...]:
         instead = f"Write {name}={example}."
@@ -122,6 +130,8 @@ def names(*, example: str) -> Settle:
         if isinstance(value, Mapping | bytes | bytearray) or not isinstance(value, Iterable):
             raise refused(name, value, "has to be a name or a list of names", instead)
         given = _items(name, value, instead)
+        if without and not given:
+            raise refused(name, value, "names nothing", without)
         for one in given:
             if not isinstance(one, str | Format):
                 raise refused(name, given, f"holds {shown(one)}, which is no name", instead)

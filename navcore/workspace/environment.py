@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import platform
@@ -45,38 +46,34 @@ def hardware_key() -> str:
 
 @cache
 def _cpu() -> dict[str, Any]:
-    facts = _proc_pairs("/proc/cpuinfo")
-    cores = {(block.get("physical id"), block.get("core id")) for block in facts if "core id" in block}
-    frequency = Path("/sys/devices/system/cpu/cpu0/cpufreq")
+    import psutil
+
+    try:
+        frequency = psutil.cpu_freq()
+    except (OSError, NotImplementedError):  # a machine, or a container, that does not tell
+        frequency = None
     return {
-        "name": facts[0].get("model name", platform.machine()) if facts else platform.machine(),
-        "physical_cores": len(cores) or None,
-        "logical_cores": os.cpu_count(),
-        "min_frequency": _megahertz(frequency / "cpuinfo_min_freq"),
-        "max_frequency": _megahertz(frequency / "cpuinfo_max_freq"),
+        "name": _cpu_name(),
+        "physical_cores": psutil.cpu_count(logical=False),
+        "logical_cores": psutil.cpu_count(),
+        "min_frequency": (frequency.min or None) if frequency is not None else None,
+        "max_frequency": (frequency.max or None) if frequency is not None else None,
     }
 
 
-def _proc_pairs(path: str) -> list[dict[str, str]]:
-    try:
-        text = Path(path).read_text()
-    except OSError:
-        return []
-    blocks = [block for block in text.split("\n\n") if block.strip()]
-    pairs = [[line.partition(":") for line in block.splitlines()] for block in blocks]
-    return [{key.strip(): value.strip() for key, _, value in block} for block in pairs]
-
-
-def _megahertz(path: Path) -> float | None:
-    try:
-        return int(path.read_text()) / 1000
-    except (OSError, ValueError):
-        return None
+def _cpu_name() -> str:
+    """What the processor calls itself, which psutil does not tell."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.machine()
 
 
 def _memory() -> str:
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return f"{total / 2**30:.1f}G"
+    import psutil
+
+    return f"{psutil.virtual_memory().total / 2**30:.1f}G"
 
 
 @cache

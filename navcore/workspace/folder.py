@@ -23,6 +23,7 @@ import attrs
 from navcore.contract import InnerPath, Name
 from navcore.errors import WorkspaceError, WorkspaceLocked, WorkspaceNotOurs
 from navcore.workspace.atomic_files import is_private, sweep, sync_folder, write_json
+from navcore.workspace.disk_space import is_about_room, no_room
 from navcore.workspace.file_trees import remove
 from navcore.workspace.settings import valid_model_name
 
@@ -63,9 +64,14 @@ class Workspace:
         """The log of a route that made the format, or of a runtime that it was checked in."""
         return self.format_folder(format) / f"{step}.log"
 
-    def unfinished(self, work: Name, *names: Name) -> Path:
+    @property
+    def work(self) -> Path:
+        """Where work that is under way has its private folders; it is there only as long as something is."""
+        return self.private / "work"
+
+    def unfinished(self, *names: Name) -> Path:
         """A private folder for one piece of work that is under way."""
-        return self.private / work / "-".join(names)
+        return self.work / "-".join(names)
 
     def file(self, path: InnerPath) -> Path:
         """A file at its place in the workspace."""
@@ -119,7 +125,7 @@ def locked(root: Path) -> Iterator[None]:
             hint="Wait for that run, stop it, or choose another workdir or model_name.",
         ) from None
     except OSError as error:
-        raise WorkspaceError(f"The workdir {root.parent} cannot be used: {error.strerror}.") from error
+        raise _unusable(f"The workdir {root.parent} cannot be used", root.parent, error) from error
     try:
         _write_holder(holder_path)
         _put_back(root)
@@ -135,7 +141,13 @@ def _write_holder(path: Path) -> None:
     try:
         write_json(path, held)
     except OSError as error:
-        raise WorkspaceError(f"The workdir {path.parent} cannot be written: {error.strerror}.") from error
+        raise _unusable(f"The workdir {path.parent} cannot be written", path.parent, error) from error
+
+
+def _unusable(what: str, place: Path, error: OSError) -> WorkspaceError:
+    if is_about_room(error):
+        return no_room(place, error)
+    return WorkspaceError(f"{what}: {error.strerror}.")
 
 
 def refuse_foreign_place(root: Path) -> None:
@@ -175,7 +187,7 @@ def _make(root: Path) -> Workspace:
         if not is_ours(root):
             write_marker(root)
     except OSError as error:
-        raise WorkspaceError(f"The workspace {root} cannot be written: {error.strerror}.") from error
+        raise _unusable(f"The workspace {root} cannot be written", root, error) from error
     return workspace
 
 

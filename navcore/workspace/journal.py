@@ -54,9 +54,8 @@ class Journal:
         try:
             if self._ends_torn():
                 line = b"\n" + line
-            written = os.write(descriptor, line)
-            if written != len(line):
-                raise OSError(f"Only {written} of {len(line)} bytes were written to {self.path}.")
+            while line:  # a disk that is about to be full takes a part, and says why with the next
+                line = line[os.write(descriptor, line) :]
             os.fsync(descriptor)
         finally:
             os.close(descriptor)

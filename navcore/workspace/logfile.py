@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 
 
@@ -19,35 +21,74 @@ class _Onward(logging.Handler):
         self._parent.callHandlers(record)
 
 
+class _LogFile(logging.FileHandler):
+    """A log whose own trouble, as a full disk, is nobody's news: what it was about is told elsewhere."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        pass
+
+
+class _Shared:
+    """What the files of several runs at once change of the logger: once, and back when the last of them is closed.
+
+    Each change is undone by what stood there before the first.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._files = 0
+        self._undo = contextlib.ExitStack()
+
+    def add(self, handler: logging.Handler) -> None:
+        logger = logging.getLogger("navcore")
+        with self._lock:
+            if not self._files:
+                self._change(logger)
+            self._files += 1
+            logger.addHandler(handler)
+
+    def remove(self, handler: logging.Handler) -> None:
+        with self._lock:
+            logging.getLogger("navcore").removeHandler(handler)
+            self._files -= 1
+            if not self._files:
+                self._undo.close()
+
+    def _change(self, logger: logging.Logger) -> None:
+        level, propagate, shown = logger.level, logger.propagate, logger.getEffectiveLevel()
+        for own in logger.handlers:
+            self._undo.callback(own.setLevel, own.level)
+            own.setLevel(max(own.level, shown))
+        if propagate and logger.parent is not None:
+            onward = _Onward(logger.parent, shown)
+            logger.addHandler(onward)
+            self._undo.callback(logger.removeHandler, onward)
+        self._undo.callback(setattr, logger, "propagate", propagate)
+        self._undo.callback(logger.setLevel, level)
+        logger.propagate = False
+        logger.setLevel(min(shown, logging.INFO))
+
+
+_shared = _Shared()
+_run: ContextVar[object] = ContextVar("navcore run", default=None)
+
+
 @contextlib.contextmanager
 def logged(path: Path) -> Iterator[None]:
     """Send navcore's log records to a file for the time of a block; no handler stays behind.
 
-    The file gets everything from INFO on; the program's own handlers get what the logger's level lets through.
+    The file gets everything from INFO on, less what other runs in other threads tell; the program's own handlers get
+    what the logger's level lets through.
     """
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = _LogFile(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logger = logging.getLogger("navcore")
-    level, propagate = logger.level, logger.propagate
-    shown = logger.getEffectiveLevel()
-    own = logger.handlers[:]
-    levels = [one.level for one in own]
-    handlers: list[logging.Handler] = [handler]
-    if propagate and logger.parent is not None:
-        handlers.append(_Onward(logger.parent, shown))
-    for one in own:
-        one.setLevel(max(one.level, shown))
-    for one in handlers:
-        logger.addHandler(one)
-    logger.propagate = False
-    logger.setLevel(min(shown, logging.INFO))
+    handler.addFilter(lambda _record: _run.get() in (None, handler))
+    token = _run.set(handler)
+    _shared.add(handler)
     try:
         yield
     finally:
-        for one in handlers:
-            logger.removeHandler(one)
-        for one, before in zip(own, levels, strict=True):
-            one.setLevel(before)
-        logger.setLevel(level)
-        logger.propagate = propagate
-        handler.close()
+        _shared.remove(handler)
+        _run.reset(token)
+        with contextlib.suppress(OSError):
+            handler.close()

@@ -54,6 +54,14 @@ def from_data(data: Any, kind: type[Value]) -> Value:
     return _converter().structure(data, kind)
 
 
+def from_older_data(data: Any, kind: type[Value]) -> Value | None:
+    """The same for what another release may have written in another shape: ``None`` where it does not fit."""
+    try:
+        return from_data(data, kind)
+    except Exception:  # cattrs gathers whatever its hooks raise
+        return None
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(key): _plain(part) for key, part in value.items()}

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import attrs
 
+from navcore.errors import first_line
 from navcore.workspace.results import Status
 
 log = logging.getLogger("navcore")
@@ -48,3 +49,28 @@ def announce(observer: Observer | None, event: Event) -> None:
     log.info("%s %s%s%s", event.stage, event.subject, word, f": {event.text}" if event.text else "")
     if observer is not None:
         observer(event)
+
+
+def forgiving(observer: Observer | None) -> Observer | None:
+    """An observer that ends no run: what it raises is told once, as a warning in the log, and the run goes on.
+
+    Only an ``Exception`` is forgiven; an interrupt is the user's.
+    """
+    if observer is None:
+        return None
+    told: list[bool] = []
+
+    def observe(event: Event) -> None:
+        try:
+            observer(event)
+        except Exception as error:
+            if not told:
+                told.append(True)
+                log.warning(
+                    "progress= raised %s: %s; the run goes on, and what it raises from now on is not told again.",
+                    type(error).__name__,
+                    first_line(error),
+                    exc_info=error,
+                )
+
+    return observe

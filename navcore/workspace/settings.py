@@ -58,6 +58,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,127}")
 _OPTIONS = "{'onnx': {'opset': 17}}"
 _ROUTE_OPTIONS = by_name(anything, example=_OPTIONS, of="options to values", part_of="options")
 _RUNTIMES = names(example="['CPUExecutionProvider']")
+_LONGEST = 1e9  # seconds, some thirty years
 _PLUGIN = text(example="'nav-torch'")
 
 
@@ -92,7 +93,7 @@ class Settings:
     )
     targets: tuple[str, ...] | None = argument(
         None,
-        or_none(names(example="['onnx', 'torchscript']")),
+        or_none(names(example="['onnx', 'torchscript']", without="Name some, or leave it out for all.")),
         "formats or families to reach, by value or name; by default all that the installed plugins reach.",
         option=CommandOption(
             Spelling.NAMES,
@@ -245,7 +246,7 @@ class Settings:
     )
     timeout: float | None = argument(
         None,
-        or_none(number(zero=False, example="600", unlimited="Leave it out for no limit.")),
+        or_none(number(zero=False, example="600", unlimited="Leave it out for no limit.", most=_LONGEST)),
         "seconds that one step may take.",
         option=CommandOption(Spelling.NUMBER, "--timeout", "SECONDS", "How long one step may take."),
         in_variant=True,

@@ -70,7 +70,7 @@ def test_an_export_that_kills_the_process_of_the_source_is_a_row_and_the_run_goe
     done = navcore(folder, "run", "models:model", "--data", "models:data", "--no-profiling", "--json")
 
     assert done.returncode == 0, done.stderr
-    assert "The export to toy-crash was killed by SIGSEGV" in done.stderr
+    assert "The export to toy-crash was killed by SIGSEGV in the process of the source; going on" in done.stderr
     rows = {row["format"]: row for row in json.loads(done.stdout)["results"]}
     assert rows["toy-crash"]["status"] == "failed"
     assert "SIGSEGV" in json.dumps(rows["toy-crash"])

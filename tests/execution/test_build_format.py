@@ -22,7 +22,7 @@ def test_the_product_and_its_log_lie_in_the_formats_folder(run_toy: Run) -> None
     assert {entry.name for entry in folder.iterdir()} == {
         "model.toy", "config.yaml", "alpha_from_toy.log", "toy-runtime.log",
     }  # fmt: skip
-    assert not list((package.workspace / ".navcore" / "making").iterdir())
+    assert not (package.workspace / ".navcore" / "work").exists()
 
 
 def test_what_the_route_tells_is_in_the_row(run_toy: Run) -> None:

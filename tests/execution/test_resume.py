@@ -139,6 +139,33 @@ def test_a_status_file_that_was_cut_short_does_not_stop_a_run(finished: Any, run
     assert run_toy().get_verified_status("toy-beta", "toy-runtime") is True
 
 
+@pytest.mark.parametrize(
+    ("event", "older"),
+    [
+        ("made", {"files": {"model.toy": 81}}),  # sizes, where fingerprints are now
+        ("made", {"files": ["model.toy"]}),
+        ("made", {"outcome": None}),
+        ("verified", {"row": {"runtime": "toy-runtime"}}),
+        ("measured", {"row": 3}),
+    ],
+)
+def test_what_another_release_wrote_into_the_journal_is_done_again(
+    finished: Any, run_toy: Run, essence: Any, event: str, older: dict[str, Any]
+) -> None:
+    path = finished.workspace / ".navcore" / "journal.jsonl"
+    entries = list(Journal(path).entries())
+    path.unlink()
+    journal = Journal(path)
+    for entry in entries:
+        told = {**entry["data"], **older} if entry["event"] == event else entry["data"]
+        journal.append(entry["event"], entry["key"], told)
+    again = run_toy()
+    assert essence(again.results) == essence(finished.results)
+    assert Counter(entry["event"] for entry in Journal(path).entries())[event] == 2 * len(
+        [entry for entry in entries if entry["event"] == event]
+    )
+
+
 def test_override_starts_with_an_empty_workspace(finished: Any, run_toy: Run, journalled: Count, workdir: Path) -> None:
     (workdir / "mine.txt").write_text("stays")
     (finished.workspace / "left.txt").write_text("goes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import itertools
 import json
@@ -23,7 +24,7 @@ from navcore.errors import (
     Unavailable,
     first_line,
 )
-from navcore.workspace.failures import describe, died, user_frame
+from navcore.workspace.failures import describe, died, is_chance, user_frame
 from navcore.workspace.results import Failure
 
 
@@ -49,7 +50,8 @@ def caught(*chain: BaseException) -> BaseException:
             Failure(
                 "p: it was killed by SIGSEGV",
                 "crash",
-                hint="Native code ended the step's process; its log has the last words.",
+                hint="Native code ended the step's process; its log has the last words. It is not tried again before a "
+                "version, an option or a limit of the step changes, or override_workdir=True forgets all.",
             ),
         ),
         (
@@ -80,8 +82,39 @@ def test_an_error_becomes_one_line(error: BaseException, failure: Failure) -> No
 )
 def test_too_little_memory_is_recognised_behind_any_error(error: BaseException) -> None:
     told = describe(error)
-    assert told.category == "memory"
-    assert told.hint == "Give it more memory with memory_limit=, or a smaller example."
+    assert told.category == "out-of-memory"
+    assert told.hint == "The machine had no more: the next run tries it again."
+
+
+@pytest.mark.parametrize(
+    ("error", "category"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "disk"),
+        (caught(ExportError("OSError: No space left", who="p"), OSError(errno.EDQUOT, "quota")), "disk"),
+        (OSError(errno.EFBIG, "File too large"), "disk"),
+        (KeyboardInterrupt(), "interrupted"),
+        (caught(ExportError("it failed"), subprocess.CalledProcessError(-9, ["tool"])), "killed"),
+    ],
+)
+def test_chance_is_told_from_what_a_step_did(error: BaseException, category: str) -> None:
+    assert describe(error).category == category
+    assert is_chance(describe(error))
+    assert "next run tries it again" in describe(error).hint
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOENT, "No such file"),
+        subprocess.CalledProcessError(-11, ["tool"]),
+        subprocess.CalledProcessError(1, ["tool"]),
+        StepCrashed("it was killed by SIGSEGV", category="crash"),
+        StepCrashed("out of time", category="timeout"),
+        StepCrashed("used too much", category="memory"),
+    ],
+)
+def test_what_a_step_did_itself_is_no_chance(error: BaseException) -> None:
+    assert not is_chance(describe(error))
 
 
 def test_a_child_that_died_is_told_by_how_it_ended() -> None:

@@ -1,6 +1,7 @@
 from .child_register import (
     kill_children as kill_children,
     reap_orphans as reap_orphans,
+    runs_in as runs_in,
 )
 from .child_setup import (
     die_with as die_with,
@@ -15,6 +16,7 @@ from .result_file import (
 )
 from .spawn import run_module as run_module
 from .supervisor import (
+    FAULTS as FAULTS,
     ChildReport as ChildReport,
     Limits as Limits,
 )

@@ -19,6 +19,7 @@ from navcore.execution.isolation.procfs import (
     is_running,
     machine_name,
     session_members,
+    started_with,
 )
 from navcore.workspace import write_text
 
@@ -62,6 +63,11 @@ def reap_orphans(folder: Path) -> list[int]:
     return _kill_registered(folder, lambda record: not is_running(record.parent))
 
 
+def runs_in(folder: Path) -> bool:
+    """Whether some child is on record below ``folder``."""
+    return any(True for _ in _records(folder))
+
+
 def kill_children(folder: Path) -> list[int]:
     """Kill the children that this very process is running below ``folder`` and return the numbers killed.
 
@@ -103,11 +109,13 @@ def _records(folder: Path) -> Iterator[tuple[Path, ChildEntry]]:
 
 def _still_running(record: ChildEntry) -> list[Process]:
     members = session_members(record.child.pid)
+    elsewhere = [process for process in started_with(record.token) if process not in members]
     if is_running(record.child):
-        return [record.child, *(process for process in members if process != record.child)]
+        return [record.child, *(process for process in (*members, *elsewhere) if process != record.child)]
     # The leader is gone. Its number may since have served another session, so each member has to prove its descent.
-    return [
+    proven = [
         process
         for process in members
         if has_in_environment(process.pid, record.token) or has_open(process.pid, record.output)
     ]
+    return [*proven, *elsewhere]

@@ -119,7 +119,7 @@ def replace_standard_streams(output: int) -> list[object]:
 def captured_output(log: Path) -> Iterator[None]:
     """Send what this process writes to descriptors 1 and 2, and to Python's streams, to ``log`` until the block ends.
 
-    For work that has to be done in the caller's own process. It concerns the whole process, other threads included.
+    It concerns the whole process, other threads included: only for a process that is navcore's own.
     """
     flush_output()
     kept = [os.dup(1), os.dup(2)]

@@ -14,6 +14,7 @@ from navcore.execution.isolation.procfs import (
     is_running,
     resident_memory,
     session_members,
+    started_with,
 )
 
 _STRAYS_EVERY = 1.0  # seconds; finding orphans means reading the whole of /proc
@@ -22,13 +23,15 @@ _JUST_LOOK = os.WEXITED | os.WNOWAIT | os.WNOHANG
 
 
 class Family:
-    """A child that leads a session, with its descendants and the orphans that they left in the session.
+    """A child that leads a session, with its descendants and the orphans that they left in the session or outside.
 
-    The child is not reaped before `end`, so its number stays its own, and its group can be signalled safely.
+    Outside its session they are known by the ``token``, which what the child starts has in its environment. The child
+    is not reaped before `end`, so its number stays its own, and its group can be signalled safely.
     """
 
-    def __init__(self, leader: int) -> None:
+    def __init__(self, leader: int, token: str) -> None:
         self.leader = leader
+        self._token = token
         self._known: set[Process] = set()
         self._next_scan = 0.0
         self._ended = False
@@ -40,7 +43,7 @@ class Family:
         now = time.monotonic()
         if now >= self._next_scan:
             self._next_scan = now + _STRAYS_EVERY
-            found.update(session_members(self.leader))
+            found.update(session_members(self.leader), started_with(self._token))
         found.update(process for process in self._known if is_running(process))
         leader = identify(self.leader)
         self._known = found - {leader} if leader is not None else found
@@ -89,7 +92,7 @@ class Family:
 
     def _left(self) -> list[Process]:
         known = {process for process in self._known if is_running(process)}
-        return list(known.union(session_members(self.leader)))
+        return list(known.union(session_members(self.leader), started_with(self._token)))
 
 
 def kill_exactly(process: Process) -> None:

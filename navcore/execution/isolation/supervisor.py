@@ -30,6 +30,10 @@ _SECOND_LOOK = 0.02  # seconds until an excess of memory is looked at again
 _GRACE = 0.5  # seconds between SIGTERM and SIGKILL
 _FAREWELL = 0.2  # seconds for a child to exit once its final result is there
 _PIPE_CHUNKS = 64  # more than a pipe holds: what is read after the end is bounded even if somebody still writes
+FAULTS = frozenset(
+    {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP, signal.SIGSYS}
+)
+"""What a process brings on itself. Any other was sent to it, by somebody or by a kernel that is short of memory."""
 
 
 def _refuse_not_positive(limits: object, field: attrs.Attribute[Any], value: float | None) -> None:
@@ -57,9 +61,10 @@ class ChildReport:
     ``result`` is the last complete result that the child wrote. When ``ended`` is not ``"ok"`` it is the progress
     that the child had reported before it ended, or None.
 
-    ``ended`` is ``"ok"`` (a final result is there, whatever happened after it was written), ``"crash"`` (killed by a
-    signal), ``"timeout"``, ``"memory"``, or ``"no-result"`` (it exited, and left no final result). The exit status is
-    never taken as an answer.
+    ``ended`` is ``"ok"`` (a final result is there, whatever happened after it was written), ``"crash"`` (a signal that
+    its own code brought on, as SIGSEGV), ``"killed"`` (a signal from outside), ``"interrupted"`` (with the run),
+    ``"timeout"``, ``"memory"``, or ``"no-result"`` (it exited, and left no final result). The exit status is never
+    taken as an answer.
 
     ``cause`` is a phrase that completes "the child …", empty when ok. ``seconds`` is wall-clock time from start to
     end. ``peak_memory`` is the most resident memory in bytes that was seen of the child and all it started, for a
@@ -110,7 +115,7 @@ def supervise(child: StartedChild, *, folder: Path, log: Path, limits: Limits) -
     Any exception here (a KeyboardInterrupt above all) kills them at once and goes on its way. Has to be called by
     the thread that started the child: the kernel takes the end of that thread for the end of the parent.
     """
-    family = Family(child.pid)
+    family = Family(child.pid, child.token)
     with contextlib.ExitStack() as stack:
         stack.callback(unregister_child, folder)
         stack.callback(os.close, child.output)
@@ -240,9 +245,9 @@ def _conclude(written: WrittenResult | None, overrun: str, code: int | None, lim
     if overrun == "memory":
         return overrun, f"used more than {(limits.memory_bytes or 0) / (1 << 20):.6g} MiB"
     if overrun == "stopped":
-        return "crash", "stopped, because the run was interrupted"
+        return "interrupted", "stopped, because the run was interrupted"
     if code is not None and code < 0:
-        return "crash", f"killed by {_signal_name(-code)}"
+        return "crash" if -code in FAULTS else "killed", f"killed by {_signal_name(-code)}"
     status = f"exited with status {code}" if code is not None else "exited with a status that somebody else took"
     return "no-result", f"{status} and left no result" if written is None else f"{status} before it was done"
 

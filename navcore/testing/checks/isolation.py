@@ -13,7 +13,7 @@ from navcore.testing.verdicts import NotHere, NotMet
 from navcore.workspace import Failure, Status, describe
 
 _GARBAGE = b"navcore's conformance kit wrote this: it is no model.\n" * 64
-_ABRUPT = ("crash", "timeout", "memory", "no-result")
+_ABRUPT = ("crash", "killed", "timeout", "memory", "no-result")
 
 
 class NoModel:

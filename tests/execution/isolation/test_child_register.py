@@ -66,7 +66,10 @@ def record(ended_process: Process, stranger: Process) -> ChildEntry:
     return ChildEntry(machine_name(), ended_process, stranger, token="a-token", output="pipe:[1]")
 
 
-@pytest.mark.parametrize("redirected", ["", "stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL", "env={}"])
+QUIET = "stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL"
+
+
+@pytest.mark.parametrize("redirected", ["", QUIET, "env={}", f"{QUIET}, start_new_session=True"])
 def test_a_grandchild_that_survives_a_killed_program_is_reaped(
     redirected: str,
     start_program: Callable[[str], subprocess.Popen[str]],
@@ -155,4 +158,4 @@ print(report.ended, report.cause)
     assert kill_children(tmp_path) == []
 
     told, _ = other.communicate(timeout=20)
-    assert told.strip() == "crash stopped, because the run was interrupted"
+    assert told.strip() == "interrupted stopped, because the run was interrupted"

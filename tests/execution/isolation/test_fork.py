@@ -165,7 +165,7 @@ def test_the_callers_last_wishes_are_carried_out_by_the_caller_alone(
         """
     )
 
-    assert program.communicate()[0].split() == ["crash", "ok", "no-result", "finally", "atexit"]
+    assert program.communicate()[0].split() == ["killed", "ok", "no-result", "finally", "atexit"]
 
 
 def test_a_fork_beside_other_threads_works_and_warns_nobody(tmp_path: Path) -> None:

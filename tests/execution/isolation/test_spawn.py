@@ -42,21 +42,25 @@ def test_a_python_error_leaves_its_traceback_in_the_log(run_child: RunChild) -> 
 
 
 @pytest.mark.parametrize(
-    ("lines", "cause"),
+    ("lines", "ended", "cause"),
     [
-        ("import ctypes; ctypes.string_at(0)", "killed by SIGSEGV (segmentation fault)"),
-        ("import os; os.abort()", "killed by SIGABRT (aborted)"),
+        ("import ctypes; ctypes.string_at(0)", "crash", "killed by SIGSEGV (segmentation fault)"),
+        ("import os; os.abort()", "crash", "killed by SIGABRT (aborted)"),
         (
             "import os; os.kill(os.getpid(), 9)",
+            "killed",
             "killed by SIGKILL (by the kernel, out of memory, or by somebody's kill -9)",
         ),
-        ("import os; os.kill(os.getpid(), 40)", "killed by signal 40"),
+        ("import os; os.kill(os.getpid(), 15)", "killed", "killed by SIGTERM (terminated)"),
+        ("import os; os.kill(os.getpid(), 40)", "killed", "killed by signal 40"),
     ],
 )
-def test_a_signal_is_named(run_child: RunChild, lines: str, cause: str) -> None:
+def test_a_signal_is_named_and_told_from_a_fault_of_the_childs_own(
+    run_child: RunChild, lines: str, ended: str, cause: str
+) -> None:
     report = run_child(lines)
 
-    assert (report.ended, report.cause, report.result) == ("crash", cause, None)
+    assert (report.ended, report.cause, report.result) == (ended, cause, None)
 
 
 def test_a_crash_leaves_its_python_frame_in_the_log(run_child: RunChild) -> None:

@@ -211,6 +211,25 @@ where = {"folder": Path("step"), "log": Path("log"), "limits": Limits(seconds=30
 _HANGING = {"module": 'run_module("hangs", {}, **where)', "fork": "run_forked(hangs.hang, **where)"}
 
 
+@pytest.mark.parametrize("ending", ["write_result(folder, {}, done=True)", "os.abort()", "time.sleep(300)"])
+def test_a_grandchild_in_a_session_of_its_own_ends_with_the_step(
+    run_child: RunChild, tmp_path: Path, ending: str
+) -> None:
+    """It writes elsewhere, its parent is gone, and only its environment tells whose it is."""
+    report = run_child(
+        f"""
+        import os, subprocess, time
+        script = "sleep 300 </dev/null >/dev/null 2>&1 & echo $! > {tmp_path}/pid"
+        subprocess.run(["sh", "-c", script], start_new_session=True)
+        {ending}
+        """,
+        limits=Limits(seconds=5),
+    )
+
+    assert report.ended in ("ok", "crash", "timeout")
+    assert identify(int((tmp_path / "pid").read_text())) is None
+
+
 @pytest.mark.parametrize("way", ["module", "fork"])
 def test_an_interrupt_kills_the_child_and_is_passed_on(
     way: str,
@@ -259,7 +278,7 @@ def test_children_of_threads_can_be_killed_from_outside(
             killed = kill_children(tmp_path)
 
         assert len(killed) == 2
-        assert [run.result().ended for run in runs] == ["crash", "crash"]
+        assert [run.result().ended for run in runs] == ["killed", "killed"]
 
 
 def test_a_log_that_cannot_be_opened_leaves_no_child(tmp_path: Path) -> None:

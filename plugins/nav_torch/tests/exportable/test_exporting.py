@@ -507,7 +507,7 @@ def test_a_scripted_class_keeps_its_forward(tmp_path: Path, run: Any) -> None:
     x = torch.randn(4, 3)
     for arguments in ({"try_script": True}, {}):
         result = model.export(tmp_path / "a.pt", **arguments)
-        assert result.exporter == ("torch.jit.script" if arguments else "torch.jit.trace")
+        assert result.exporter == ("torch.jit.script" if arguments else "torch.jit.trace"), result.notes
         np.testing.assert_allclose(run(tmp_path / "a.pt", {"x": x})[0], (x * 100).numpy())
     with pytest.warns(DeprecationWarning, match="torch.jit"):
         again = torch.jit.script(sibling)

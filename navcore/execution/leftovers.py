@@ -1,0 +1,34 @@
+"""What killed runs left in a workspace, and what a run leaves when it ends: processes and private folders."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from navcore.execution.build_format import forget_crash
+from navcore.execution.isolation import reap_orphans, runs_in
+from navcore.workspace import Workspace, remove
+
+
+@contextlib.contextmanager
+def tidied(workspace: Workspace) -> Iterator[None]:
+    """Clear away before the block what killed runs left, and after it whatever this one did; under the lock.
+
+    A folder in which a child still runs, for an executor on another machine say, stays.
+    """
+    reap_orphans(workspace.private)
+    forget_crash(workspace)
+    _clear(workspace.work)
+    try:
+        yield
+    finally:
+        _clear(workspace.work)
+
+
+def _clear(work: Path) -> None:
+    with contextlib.suppress(OSError):
+        for entry in list(work.iterdir()):
+            if not runs_in(entry):
+                remove(entry)
+        work.rmdir()
