@@ -8,6 +8,7 @@ from .package_arguments import (
 )
 from .plan import (
     Check as Check,
+    Later as Later,
     Missing as Missing,
     Plan as Plan,
     PlanSettings as PlanSettings,
