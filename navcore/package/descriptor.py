@@ -14,7 +14,7 @@ from navcore.errors import InputError, PackageIncomplete, TrustRequired, Unavail
 from navcore.evaluation import Choice, MinLatency, Strategy, candidates_of, fastest_runtime, is_measured, median_latency
 from navcore.execution import artifact_of
 from navcore.package.input_errors import explaining
-from navcore.planning import Limits, Obeyed, Source, harmless_part, obeyed, settled_for_package, unknown_target
+from navcore.planning import Asked, Limits, Obeyed, Source, harmless_part, obeyed, settled_for_package, unknown_target
 from navcore.registry import Registry
 from navcore.workspace import FormatResult, Record, RuntimeResult, Status, Workspace, opened, read_status
 
@@ -32,13 +32,21 @@ class PackageDescriptor:
     """
 
     def __init__(
-        self, workspace: Workspace, record: Record, registry: Registry, source: Source | None, *, trust: bool = True
+        self,
+        workspace: Workspace,
+        record: Record,
+        registry: Registry,
+        source: Source | None,
+        *,
+        trust: bool = True,
+        asked: Asked | None = None,
     ) -> None:
         self._workspace = workspace
         self._record = record
         self._registry = registry
         self._source = source
         self._trust = trust
+        self._asked = asked or Asked()
 
     @property
     def workspace(self) -> Path:
@@ -280,7 +288,7 @@ class PackageDescriptor:
     def _keep(self, record: Record) -> None:
         from navcore.workspace import publish
 
-        asked = None if self._trust else harmless_part(record.settings, self._registry)
+        asked = None if self._trust else harmless_part(record.settings, self._registry, self._asked)
         publish(self._workspace, record, asked)
         self._record = record
 
@@ -356,14 +364,8 @@ class PackageDescriptor:
     def _obeyed(self, measurement: ProfilerConfig | None, limits: Limits) -> Obeyed:
         """What of the record may be acted upon: all of it for a run's own package and for one that is trusted."""
         weights = sum(row.size or 0 for row in self._record.results if not row.live)
-        return obeyed(
-            self._record.settings,
-            self._registry,
-            trust=self._trust,
-            limits=limits,
-            weights=weights,
-            measurement=measurement,
-        )
+        asked = attrs.evolve(self._asked, measurement=measurement, limits=limits)
+        return obeyed(self._record.settings, self._registry, trust=self._trust, weights=weights, asked=asked)
 
     def _combination(
         self, format: Format | str, runtime: str, jit_type: str | None, precision: str | None

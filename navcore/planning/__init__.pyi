@@ -3,6 +3,14 @@ from .arguments import (
     settled as settled,
     takes_run_arguments as takes_run_arguments,
 )
+from .asked import (
+    Asked as Asked,
+    Limits as Limits,
+    named_formats as named_formats,
+    refuse_unknown as refuse_unknown,
+    replaced_by as replaced_by,
+    with_asked as with_asked,
+)
 from .package_arguments import (
     settled_for_package as settled_for_package,
 )
@@ -21,7 +29,6 @@ from .planner import (
 )
 from .recorded import (
     NOT_USED as NOT_USED,
-    Limits as Limits,
     Obeyed as Obeyed,
     bounded_batch as bounded_batch,
     harmless_part as harmless_part,

@@ -39,8 +39,7 @@ def make_plan(
     edges = [route for route in routes if route.hook in ("export_model", "convert")]
     if not kept:
         _refuse_unknown_owners(edges, settings.prefer)
-        _refuse_unknown_keys(settings.runtimes, (*formats, *REFERENCE_FORMATS, source))
-        _refuse_unknown_runtimes(routes, settings.runtimes, (*formats, *REFERENCE_FORMATS, source))
+        refuse_unknown_runtimes(routes, settings.runtimes, (*formats, *REFERENCE_FORMATS, source))
     edges = _preferred(edges, settings.prefer)
     by_name: dict[str, Format] = {format.name: format for format in (*kept, source, *formats)}
     wanted = _wanted(edges, formats, source, settings.targets, kept)
@@ -142,10 +141,14 @@ def _refuse_unknown_keys(runtimes: Mapping[str, tuple[str, ...]], formats: Seque
             raise OptionError(f"runtimes[{key!r}]: no installed plugin knows that format.", hint=hint)
 
 
-def _refuse_unknown_runtimes(
+def refuse_unknown_runtimes(
     routes: Sequence[Route], runtimes: Mapping[str, tuple[str, ...]], formats: Sequence[Format]
 ) -> None:
-    """Also for a format that this plan does not make: what is misspelt now would say nothing later."""
+    """Raise :class:`OptionError` for a format that is none of ``formats``, and for a runtime that nobody brings.
+
+    Also for a format that is not made: what is misspelt now would say nothing later.
+    """
+    _refuse_unknown_keys(runtimes, formats)
     for key, wanted in runtimes.items():
         meant = {format.name for format in matching(key, formats)}
         runners = (route for route in routes if route.hook == "make_runner")

@@ -109,6 +109,7 @@ from .samples import (
     Samples as Samples,
 )
 from .settings import (
+    Device as Device,
     Names as Names,
     RunArguments as RunArguments,
     Settings as Settings,
