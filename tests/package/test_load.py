@@ -123,7 +123,7 @@ def test_a_load_removes_nothing_that_the_package_does_not_hold(finished: Any, pa
     with pytest.raises(nav.WorkspaceExists, match="has other results than the package"):
         nav.load(packed, workdir=workdir)
     (finished.workspace / "toy-alpha" / "model.toy").unlink()
-    with pytest.raises(nav.WorkspaceExists, match="does not hold toy-alpha/model.toy as the package does"):
+    with pytest.raises(nav.WorkspaceExists, match=r"does not hold toy-alpha/model.toy as the package does"):
         nav.load(packed, workdir=workdir)
     assert (finished.workspace / "model_input").is_dir()
 
