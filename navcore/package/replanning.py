@@ -55,7 +55,7 @@ def replanned(record: Record, registry: Registry, *, trust: bool, asked: Sequenc
     wanted += [format.name for format in _recorded_targets(record.settings.targets, registry, ground)]
     wanted += [format.name for format in own]
     reached = tuple(name for name in dict.fromkeys(wanted) if name in ground.reached and name not in ground.kept)
-    reasons = {
+    reasons: dict[str, str] = {
         row.format.name: _why_not(row.format, row, record, registry, trust)
         for row in record.results
         if row.format.name not in reached and row.format.name not in ground.kept
@@ -79,7 +79,7 @@ def _ground(known: Sequence[FormatResult], record: Record, registry: Registry, t
     routes = _conversions(registry)
     usable = [route for route in routes if not registry.unavailable(route)]
     there = [row for row in known if row.path is not None and not _why_not_used(row, registry, trust)]
-    kept = {row.format.name: row for row in there if not _is_converted(row, record)}
+    kept: dict[str, FormatResult] = {row.format.name: row for row in there if not _is_converted(row, record)}
     for row in there:  # a row stands behind the one that it was made from
         if row.format.name not in cheapest_paths(usable, list(kept)):
             kept.setdefault(row.format.name, row)
@@ -100,7 +100,7 @@ def _recorded_targets(targets: Sequence[str] | None, registry: Registry, ground:
     if targets is None:
         by_default = {route.goal.name for route in _conversions(registry) if route.default}
         return [format for format in registry.formats if format.name in by_default & ground.reached]
-    found = []
+    found: list[Format] = []
     for target in targets:
         meant = matching(target, registry.formats)
         exact = any(format.name == target for format in meant)
@@ -116,7 +116,7 @@ def _why_not(format: Format, row: FormatResult | None, record: Record, registry:
         return "no installed plugin knows this format"
     if row is not None and row.path is not None:
         return _why_not_used(row, registry, trust)
-    shut = {
+    shut: dict[str, str] = {
         one.format.name: why
         for one in record.results
         if one.path is not None and (why := _why_not_used(one, registry, trust))
