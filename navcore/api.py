@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from navcore.contract import Format, ProfilerConfig, resolve_batch_sizes
-from navcore.errors import OptionError, Unavailable, UnknownFormat
+from navcore.errors import InputError, OptionError, Unavailable, UnknownFormat
 from navcore.planning import (
     Asked,
     Limits,
     Plan,
     PlanSettings,
     Source,
+    for_package,
     identify,
+    is_package,
     make_plan,
     own_data,
     settled,
@@ -35,7 +37,8 @@ def run(model: Any, dataloader: Any = None, **arguments: Unpack[RunArguments]) -
     """Export ``model`` to every target, prove each result on ``dataloader``, measure each, and keep it all.
 
     Args:
-        model: a live model of an installed framework plugin, or the path of a model file.
+        model: a live model of an installed framework plugin, or the path of a model file. A ``.nav`` file is gone on
+            with as :func:`load` does, on its own samples and without trust, with the arguments that ``load`` takes too.
         dataloader: has ``len()`` and can be iterated several times, always in the same order. An item is a tensor, a
             sequence of tensors (positional arguments) or a mapping (keyword arguments), nested as the model wants it;
             arrays have the batch along ``batch_dim``. ``None`` asks the model for its own data, names and axes.
@@ -53,6 +56,13 @@ def run(model: Any, dataloader: Any = None, **arguments: Unpack[RunArguments]) -
     from navcore.package import PackageDescriptor
 
     settings, around = settled("run", arguments)
+    if is_package(model):
+        if dataloader is not None:
+            raise InputError(
+                f"{model} is a package, which brings its own samples: a dataloader cannot be given with it.",
+                hint="Load it without one; navcore.load(...).evaluate(metrics, dataset) runs metrics on other data.",
+            )
+        return load(model, **for_package(arguments))
     registry = load_registry()
     source = identify(model, registry)
     _check(settings, source, registry)

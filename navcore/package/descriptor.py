@@ -16,7 +16,17 @@ from navcore.execution import artifact_of
 from navcore.package.input_errors import explaining
 from navcore.planning import Asked, Limits, Obeyed, Source, harmless_part, obeyed, settled_for_package, unknown_target
 from navcore.registry import Registry
-from navcore.workspace import FormatResult, Record, RuntimeResult, Status, Workspace, opened, read_status
+from navcore.workspace import (
+    LOGGER,
+    FormatResult,
+    Record,
+    RuntimeResult,
+    Status,
+    Workspace,
+    framework_word,
+    opened,
+    read_status,
+)
 
 if TYPE_CHECKING:
     from polygraphy.backend.base import BaseRunner
@@ -52,6 +62,21 @@ class PackageDescriptor:
     def workspace(self) -> Path:
         """The folder with everything the run left."""
         return self._workspace.root
+
+    @property
+    def workdir(self) -> Path:
+        """The same folder, under the name that the reference API has for it."""
+        return self.workspace
+
+    @property
+    def framework(self) -> str:
+        """The reference API's word for where the source comes from: a member of :class:`Framework`, as text."""
+        return framework_word(self._record.source)
+
+    @property
+    def navigator_status(self) -> Record:
+        """The same as :attr:`record`, under the name that the reference API has for it."""
+        return self._record
 
     @property
     def model_name(self) -> str:
@@ -97,6 +122,8 @@ class PackageDescriptor:
     ) -> bool:
         """Whether some recorded row that matches is ok; an omitted argument matches any.
 
+        A row that exists and is unavailable, or that nothing was made of, is not ok.
+
         Raises :class:`UnknownFormat` for a name that neither this package nor an installed plugin knows.
         """
         settled_for_package(format=format, jit_type=jit_type, precision=precision)
@@ -114,8 +141,10 @@ class PackageDescriptor:
     def get_model(self, format: Format | str, jit_type: str | None = None, precision: str | None = None) -> Any:
         """The stored model as its framework's users expect it, or its path where no such object exists (TensorRT).
 
-        Raises :class:`UnknownFormat` when nothing or several variants match, :class:`PackageIncomplete` when nothing
-        was made, :class:`TrustRequired` when loading it can execute code and the package is not trusted.
+        With a ``jit_type`` and no ``precision``, of variants that differ in nothing else the first of fp16 and fp32
+        that was made (the log names it). Raises :class:`UnknownFormat` when nothing or several variants match,
+        :class:`PackageIncomplete` with the row's reason when nothing was made, :class:`TrustRequired` when loading it
+        can execute code and the package is not trusted.
         """
         row = self._row(format, jit_type, precision)
         if row.live:
@@ -180,7 +209,8 @@ class PackageDescriptor:
     ) -> None:
         """Record the user's word that this format in this runtime is right; on disk when this returns.
 
-        Raises :class:`UnknownFormat` listing the known combinations when there is no such row.
+        Raises :class:`UnknownFormat` listing the known combinations when there is no such row, and
+        :class:`PackageIncomplete` with the row's reason when nothing was made of it.
         """
         from navcore.workspace import Journal, word_key
 
@@ -198,10 +228,10 @@ class PackageDescriptor:
         jit_type: str | None = None,
         precision: str | None = None,
     ) -> bool | None:
-        """What :meth:`set_verified` said of this row, or ``None`` when there is no such row."""
+        """What :meth:`set_verified` said of this row, or ``None`` when there is no such row, or nothing in it."""
         try:
             return self._combination(format, runtime, jit_type, precision)[1].verified
-        except UnknownFormat:
+        except (UnknownFormat, PackageIncomplete):
             return None
 
     def best(self, strategy: Strategy | None = None) -> Choice | None:
@@ -303,13 +333,18 @@ class PackageDescriptor:
     def _row(self, format: Format | str, jit_type: str | None, precision: str | None) -> FormatResult:
         settled_for_package(format=format, jit_type=jit_type, precision=precision)
         formats = [row.format for row in self.results]
-        found = the_one(format, formats, jit_type=jit_type, precision=precision)
-        return next(row for row in self.results if row.format == found)
+        rows = {row.format: row for row in self.results}
+        found = matching(format, formats, jit_type=jit_type, precision=precision)
+        if len(found) > 1 and jit_type is not None and precision is None:
+            usual = _usual_precision([rows[one] for one in found])
+            if usual is not None:
+                LOGGER.info("%s %s without a precision is taken as %s.", format, jit_type, usual.format.name)
+                return usual
+        return rows[the_one(format, formats, jit_type=jit_type, precision=precision)]
 
     def _file(self, row: FormatResult) -> Path:
         if row.path is None or not self._workspace.file(row.path).exists():
-            why = row.failure.cause if row.failure else "its file is not in the workspace"
-            raise PackageIncomplete(f"There is no {row.format.name} model: {why}")
+            raise _nothing_made(row)
         if not (self._trust or self._registry.is_data(row.format)):
             raise TrustRequired(
                 f"Loading {row.format.name} can execute code, and this package was loaded without trust.",
@@ -382,6 +417,9 @@ class PackageDescriptor:
         ]
         if len(pairs) == 1:
             return pairs[0]
+        empty = [row for row in self.results if row.format in found and row.path is None and not row.live]
+        if empty and not pairs:
+            raise _nothing_made(empty[0])
         known = "; ".join(f"{row.format.name} in {one.runtime}" for row in self.results for one in row.runtimes)
         what = "fits several rows" if pairs else "is not a row of this package"
         raise UnknownFormat(f"{format} in {runtime} {what}.", hint=f"Known: {known}.")
@@ -391,6 +429,24 @@ class PackageDescriptor:
         known |= {name for row in self.results for name in (row.format.name, row.format.family)}
         if not isinstance(format, Format) and str(format) not in known:
             raise unknown_target(str(format), known)
+
+
+_USUAL_PRECISIONS = ("fp16", "fp32")
+
+
+def _usual_precision(rows: list[FormatResult]) -> FormatResult | None:
+    """Of variants that differ in their precision alone the one that is meant without one; one that was made first."""
+    ordered = [row for name in _USUAL_PRECISIONS for row in rows if row.format.precision == name]
+    if {row.format.jit_type for row in rows} != {rows[0].format.jit_type} or not ordered:
+        return None
+    return next((row for row in ordered if row.path is not None), ordered[0])
+
+
+def _nothing_made(row: FormatResult) -> PackageIncomplete:
+    failure = row.failure
+    why = "its file is not in the workspace" if failure is None else failure.cause
+    hint = "" if failure is None else failure.hint
+    return PackageIncomplete(f"There is no {row.format.name} model: {why}", hint=hint)
 
 
 def _with_verified(record: Record, format: Format, runtime: str) -> Record:

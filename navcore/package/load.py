@@ -27,6 +27,7 @@ from navcore.workspace import (
     is_ours,
     keep_verified,
     locked,
+    log_reasons,
     logged,
     publish,
     read_status,
@@ -78,6 +79,7 @@ def load_package(
                         attrs.evolve(record, settings=settings), workspace, registry, told, trust=trusted,
                         asked=asked, executor=executor, observer=observer,
                     )  # fmt: skip
+                log_reasons(record.results)
                 harmless = None if trusted else harmless_part(record.settings, registry, asked)
                 record = attrs.evolve(record, settings=_settings(record, asked, registry))
                 publish(workspace, record, harmless)

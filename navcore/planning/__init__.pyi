@@ -11,7 +11,10 @@ from .asked import (
     replaced_by as replaced_by,
     with_asked as with_asked,
 )
+from .frameworks import Framework as Framework
 from .package_arguments import (
+    for_package as for_package,
+    is_package as is_package,
     settled_for_package as settled_for_package,
 )
 from .plan import (

@@ -4,8 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from navcore.workspace.results import Failure, FormatResult, Status
+
+LOGGER = logging.getLogger("navcore")
+"""The logger of navcore: its levels and handlers are the program's own business."""
+
+
+def log_reasons(results: Sequence[FormatResult]) -> None:
+    """Log a line for every row that is not ok, with its reason."""
+    for row in results:
+        if row.status != Status.OK:
+            LOGGER.info("row %s %s: %s", row.format.name, row.status, _reason(row.failure))
+        for one in row.runtimes:
+            if one.status != Status.OK:
+                LOGGER.info("row %s in %s %s: %s", row.format.name, one.runtime, one.status, _reason(one.failure))
+
+
+def _reason(failure: Failure | None) -> str:
+    if failure is None:
+        return "no runtime here could check it"
+    return f"{failure.cause} {failure.hint}".strip()
 
 
 class _Onward(logging.Handler):
@@ -27,7 +48,7 @@ def logged(path: Path) -> Iterator[None]:
     """
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logger = logging.getLogger("navcore")
+    logger = LOGGER
     level, propagate = logger.level, logger.propagate
     shown = logger.getEffectiveLevel()
     own = logger.handlers[:]

@@ -149,6 +149,16 @@ def test_options_given_here_are_obeyed_by_a_runner_without_trust(packed: Path, t
         pass
 
 
+def test_a_package_that_is_run_is_gone_on_with(packed: Path, toy: Any, tmp_path: Path) -> None:
+    package = nav.run(packed, workdir=tmp_path, run_profiling=False, targets="toy-beta")
+    assert package.get_source_runner() is None
+    assert package.get_status("toy-beta")
+    with pytest.raises(nav.InputError, match=r"brings its own samples: a dataloader cannot be given.*evaluate"):
+        nav.run(packed, toy.dataloader(), workdir=tmp_path)
+    with pytest.raises(nav.OptionError, match="atol cannot be changed for a package"):
+        nav.run(packed, workdir=tmp_path, atol=1.0)
+
+
 def test_a_family_that_nobody_made_gives_way_to_its_formats() -> None:
     family = FormatResult(nav.Format("trt"), Status.UNAVAILABLE)
     engine = FormatResult(nav.Format("trt-fp16", family="trt"), Status.OK, "trt-fp16/model.plan")
