@@ -65,7 +65,7 @@ def run(model: Any, dataloader: Any = None, **arguments: Unpack[RunArguments]) -
         return load(model, **for_package(arguments))
     registry = load_registry()
     source = identify(model, registry)
-    _check(settings, source, registry)
+    _validated_plan(settings, source, registry)
     with own_data(source, dataloader, settings) as (source, dataloader, settings):
         record, workspace = run_model(
             source, dataloader, settings, registry,
@@ -88,7 +88,7 @@ def plan(model: Any, dataloader: Any = None, **arguments: Unpack[RunArguments]) 
     del dataloader  # the same call with another verb has to work
     settings, _ = settled("plan", arguments)
     registry = load_registry()
-    return _check(settings, _planned_source(model, registry), registry)
+    return _validated_plan(settings, _planned_source(model, registry), registry)
 
 
 def _planned_source(model: Any, registry: Registry) -> Source:
@@ -98,7 +98,7 @@ def _planned_source(model: Any, registry: Registry) -> Source:
     return identify(model, registry)
 
 
-def _check(settings: Settings, source: Source, registry: Registry) -> Plan:
+def _validated_plan(settings: Settings, source: Source, registry: Registry) -> Plan:
     """Refuse what can be refused before any work: options, targets, runtimes, preferences, the profiler."""
     resolve_options(settings.options, registry.routes, registry.formats)
     reasons = {route.id: reason for route in registry.routes if (reason := registry.unavailable(route))}

@@ -17,7 +17,7 @@
     │   ├── WorkspaceNotOurs           the folder was not made by navcore, so nothing in it is touched
     │   ├── WorkspaceExists (FileExistsError)  the package's workspace is there already
     │   └── WorkspaceLocked            another run holds it
-    └── PackageError                   a ``.nav`` file is refused; ``code`` says which check refused it
+    └── PackageError                   a ``.nav`` file is refused; ``code`` says which rule it breaks
         ├── PackageExists (FileExistsError)
         ├── PackageIncomplete          nothing worth packing, or a part is missing
         └── TrustRequired              using this part of a package can execute code
@@ -167,7 +167,7 @@ class WorkspaceLocked(WorkspaceError):
 
 
 class PackageError(NavcoreError):
-    """A ``.nav`` file is refused. ``code`` names the check that refused it and never changes between releases."""
+    """A ``.nav`` file is refused. ``code`` names the rule that it breaks and never changes between releases."""
 
     category = "package"
 

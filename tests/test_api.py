@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import io
 import logging
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -187,6 +188,7 @@ def test_an_unknown_target_of_a_plugin_that_did_not_load_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "nav_halved.py").write_text("import nowhere_to_be_found\n")
+    monkeypatch.delitem(sys.modules, "nav_halved", raising=False)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("NAVCORE_EXTRA_PLUGINS", "toy=navcore.testing.toy,halved=nav_halved")
     with pytest.raises(nav.UnknownFormat, match="halved is installed and cannot be used: ModuleNotFoundError"):

@@ -41,11 +41,12 @@ def self_check(plugins: tuple[str, ...], output: Path | None, timeout: float, as
     GPU. The exit code is 1 when a format failed; one that is unavailable is no fault.
     """  # fmt: skip
     from navcore.cli.selfcheck_child import report_of, try_plugins
+    from navcore.workspace import write_text
 
     trials = try_plugins(plugins, timeout=timeout)
     report = report_of(trials)
     if output is not None:
-        output.write_text(json.dumps(report, indent=1) + "\n")
+        write_text(output, json.dumps(report, indent=1) + "\n")
     if as_json:
         print_json(report)
     else:

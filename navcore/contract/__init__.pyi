@@ -1,6 +1,11 @@
 from . import (
     hookspecs as hookspecs,
 )
+from .assets import (
+    ASSETS as ASSETS,
+    asset_names as asset_names,
+    asset_paths as asset_paths,
+)
 from .decorators import (
     ROUTES_ATTRIBUTE as ROUTES_ATTRIBUTE,
     converter as converter,
@@ -44,7 +49,11 @@ from .names import (
     path_or_none as path_or_none,
 )
 from .precision import (
+    BOUNDS as BOUNDS,
     Precision as Precision,
+    bound_of as bound_of,
+    known_precision as known_precision,
+    precision_of as precision_of,
 )
 from .profiler_config import (
     WARM_UP_BLOCKS as WARM_UP_BLOCKS,
@@ -66,7 +75,7 @@ from .pytree import (
     rename_tensors as rename_tensors,
 )
 from .route_validation import (
-    check_route as check_route,
+    validate_route as validate_route,
 )
 from .routes import (
     Hook as Hook,

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from navcore.contract.formats import Format
-from navcore.contract.route_validation import check_route
+from navcore.contract.route_validation import validate_route
 from navcore.contract.routes import Isolation, Probe, Route, SpotCheck
 from navcore.errors import PluginError
 
@@ -32,7 +32,7 @@ ROUTES_ATTRIBUTE = "__navcore_routes__"
 
 
 def _declare(function: Function, route: Route) -> Function:
-    check_route(route)
+    validate_route(route)
     declared: list[Route] = getattr(function, ROUTES_ATTRIBUTE, [])
     setattr(function, ROUTES_ATTRIBUTE, [*declared, route])
     return function

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import attrs
 
+from navcore.contract.assets import asset_names, asset_paths, place_for_asset
 from navcore.contract.formats import Format
+from navcore.contract.names import InnerPath
 from navcore.contract.signature import Feeds, Signature
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ class Artifact:
     """A model in one format: a file or folder at ``path``, or a live ``model``.
 
     ``signature`` and ``calling`` say how to call it. ``facts`` are what the route that made it recorded
-    (:class:`Made`), empty for a source.
+    (:class:`Made`), ``assets`` the paths of the further files that it declared, by name; both are empty for a source.
     """
 
     format: Format
@@ -35,6 +37,7 @@ class Artifact:
     model: Any = attrs.field(default=None, eq=False, repr=False)
     calling: Calling = "named"
     facts: Mapping[str, str] = attrs.field(factory=dict)
+    assets: Mapping[str, Path] = attrs.field(factory=dict)
 
     @property
     def file(self) -> Path:
@@ -51,13 +54,21 @@ class Made:
     ``calling`` says how the result is called. ``signature`` replaces the asked-for one when the result takes other
     inputs, or moves along other axes (read back from the result, never assumed). ``notes`` are sentences for the user,
     for example an opset that differs from the one asked for. ``facts`` are short recorded values, such as
-    ``{"opset": "20"}``.
+    ``{"opset": "20"}``. ``assets`` are the names of further files that the result needs and that are no part of the
+    model, such as a vocabulary; each was written at ``job.asset(name)``, and whoever opens the result finds them in
+    ``artifact.assets``. Raises :class:`InputError` for what cannot be the name of one.
     """
 
     calling: Calling = "named"
     signature: Signature | None = None
     notes: tuple[str, ...] = ()
     facts: Mapping[str, str] = attrs.field(factory=dict)
+    assets: tuple[InnerPath, ...] = attrs.field(default=(), converter=asset_names)
+
+    def artifact(self, format: Format, origin: Signature, path: Path) -> Artifact:
+        """What was made at ``path``, from a model of the signature ``origin``."""
+        assets = asset_paths(self.assets, path)
+        return Artifact(format, self.signature or origin, path, None, self.calling, self.facts, assets)
 
 
 @attrs.frozen
@@ -80,6 +91,13 @@ class ExportJob(Generic[Options]):
     forked: bool = False
     log_dir: Path = Path()
 
+    def asset(self, name: str) -> Path:
+        """Where to write the further file ``name``, which ``Made(assets=(name,))`` declares; its folder is there.
+
+        Raises :class:`InputError` for what cannot be the name of one.
+        """
+        return place_for_asset(name, self.output)
+
 
 @attrs.frozen
 class ConvertJob(Generic[Options]):
@@ -94,6 +112,13 @@ class ConvertJob(Generic[Options]):
     device: str | None = None
     threads: int = 1
     log_dir: Path = Path()
+
+    def asset(self, name: str) -> Path:
+        """Where to write the further file ``name``, which ``Made(assets=(name,))`` declares; its folder is there.
+
+        Raises :class:`InputError` for what cannot be the name of one.
+        """
+        return place_for_asset(name, self.output)
 
 
 @attrs.frozen

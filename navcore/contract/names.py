@@ -1,6 +1,6 @@
 """Text that is a name, and cannot be anything else: every path and every lookup is built from such values alone.
 
-A name may come from a user, a plugin or a stranger's file. Where it becomes one of these values it is checked, once;
+A name may come from a user, a plugin or a stranger's file. Where it becomes one of these values it is validated, once;
 whoever holds one need not ask again. They are text in every other respect.
 """
 
@@ -10,10 +10,10 @@ from typing import Any, ClassVar, NoReturn, TypeVar
 
 from navcore.errors import InputError
 
-Text = TypeVar("Text", bound="_Checked")
+Text = TypeVar("Text", bound="_Validated")
 
 
-class _Checked(str):
+class _Validated(str):
     """Text of at most ``longest`` bytes that prints as what it is."""
 
     __slots__ = ()
@@ -22,7 +22,7 @@ class _Checked(str):
 
     def __new__(cls: type[Text], text: Any) -> Text:
         """The text as a value of this class. Raises :class:`InputError`, a ``ValueError``, when it cannot be one."""
-        if type(text) is cls:
+        if isinstance(text, cls):
             return text
         if not isinstance(text, str):
             cls._refuse(text, "it is not text")
@@ -32,11 +32,11 @@ class _Checked(str):
             cls._refuse(text[:40], f"it is longer than {cls.longest} bytes")
         if not text.isprintable():
             cls._refuse(text, "it holds a character that cannot be seen")
-        cls._check(text)
+        cls._validate(text)
         return str.__new__(cls, text)
 
     @classmethod
-    def _check(cls, text: str) -> None:
+    def _validate(cls, text: str) -> None:
         """What else this kind of text has to be."""
 
     @classmethod
@@ -44,7 +44,7 @@ class _Checked(str):
         raise InputError(f"{ascii(text)[:80]} cannot be {cls.kind}: {why}.")
 
 
-class Name(_Checked):
+class Name(_Validated):
     """The name of a format, runtime, plugin, route, option or file: one entry of a folder, and no way out of it.
 
     At most 128 bytes, printable, without a separator, and not beginning with a dot.
@@ -53,7 +53,7 @@ class Name(_Checked):
     __slots__ = ()
 
     @classmethod
-    def _check(cls, text: str) -> None:
+    def _validate(cls, text: str) -> None:
         if "/" in text or "\\" in text:
             cls._refuse(text, "it holds a separator")
         if text.startswith("."):
@@ -62,7 +62,7 @@ class Name(_Checked):
             cls._refuse(text, "it begins or ends with a space")
 
 
-class TensorName(_Checked):
+class TensorName(_Validated):
     """The name of an input, an output or an axis. At most 512 bytes, printable.
 
     Frameworks put separators into the names of tensors (``/encoder/Gemm_output_0``), so these are never part of a path;
@@ -74,12 +74,12 @@ class TensorName(_Checked):
     longest = 512
 
     @classmethod
-    def _check(cls, text: str) -> None:
+    def _validate(cls, text: str) -> None:
         if not {".", ".."}.isdisjoint(text.replace("\\", "/").split("/")):
             cls._refuse(text, "it is a path upwards")
 
 
-class InnerPath(_Checked):
+class InnerPath(_Validated):
     """The place of a file in a workspace: relative, with ``/`` between parts, each of which is a :class:`Name`."""
 
     __slots__ = ()
@@ -87,7 +87,7 @@ class InnerPath(_Checked):
     longest = 1024
 
     @classmethod
-    def _check(cls, text: str) -> None:
+    def _validate(cls, text: str) -> None:
         for part in text.split("/"):
             try:
                 Name(part)

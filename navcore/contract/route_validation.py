@@ -1,4 +1,4 @@
-"""What a declared route must be; decorated functions and routes declared as data pass the same checks."""
+"""What a declared route must be; decorated functions and routes declared as data are validated alike."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import get_args
 
 import attrs
 
+from navcore.contract.assets import ASSETS
 from navcore.contract.formats import Format
+from navcore.contract.precision import BOUNDS, Precision, known_precision
 from navcore.contract.routes import Hook, Isolation, Route, SpotCheck
 from navcore.errors import PluginError, first_line
 
@@ -25,30 +27,33 @@ FIELDS_OF_HOOK: Mapping[Hook, tuple[str, ...]] = MappingProxyType(
 )
 """The fields that a route of each hook is declared with, beside its name."""
 
+_KEPT = (ASSETS, "measurements", "config.yaml")
 _NEEDED = ("source", "target", "runtime")
 _NAME = re.compile(r"[^\s:/\[\]]+")
 
 
-def check_route(route: Route) -> None:
+def validate_route(route: Route) -> None:
     """Refuse a declaration that cannot work, before anything is planned with it.
 
     Raises :class:`PluginError`, under the plugin's name where the route has it already.
     """
     try:
-        _check_hook(route)
-        _check_name(route)
-        _check_formats(route)
-        _check_fields(route)
-        _check_cost(route)
-        _check_words(route)
-        _check_options(route.options, route.name)
+        _validate_hook(route)
+        _validate_name(route)
+        _validate_formats(route)
+        _validate_filenames(route)
+        _validate_precisions(route)
+        _validate_fields(route)
+        _validate_cost(route)
+        _validate_words(route)
+        _validate_options(route.options, route.name)
     except PluginError as error:
         if route.owner:
             error.who = error.who or route.who
         raise
 
 
-def _check_hook(route: Route) -> None:
+def _validate_hook(route: Route) -> None:
     if route.hook not in FIELDS_OF_HOOK:
         raise PluginError(
             f"The route {route.name} is declared for the hook {route.hook!r}, which there is not.",
@@ -56,7 +61,7 @@ def _check_hook(route: Route) -> None:
         )
 
 
-def _check_name(route: Route) -> None:
+def _validate_name(route: Route) -> None:
     name: object = route.name
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise PluginError(
@@ -64,7 +69,7 @@ def _check_name(route: Route) -> None:
         )
 
 
-def _check_formats(route: Route) -> None:
+def _validate_formats(route: Route) -> None:
     source: object = route._source
     target: object = route.target
     if target is not None and not isinstance(target, Format):
@@ -79,7 +84,36 @@ def _check_formats(route: Route) -> None:
         )
 
 
-def _check_fields(route: Route) -> None:
+def _validate_filenames(route: Route) -> None:
+    """A model does not lie where its own folder keeps something else."""
+    for format in route.formats:
+        if format.filename in _KEPT or format.filename.endswith(".log"):
+            raise PluginError(
+                f"The format {format.name!r} of {route.name} has the file name {str(format.filename)!r}, "
+                f"under which navcore keeps something else beside the model.",
+                hint="Give another filename=, such as 'model.bin'.",
+            )
+
+
+def _validate_precisions(route: Route) -> None:
+    """A format's precision has bounds: those of navcore's table, or its own, which give no other meaning to a name."""
+    for format in route.formats:
+        precision, told = format.precision, f"The format {format.name!r} of {route.name}"
+        if isinstance(precision, Precision):
+            if known_precision(str(precision)) is not None:
+                raise PluginError(
+                    f"{told} brings bounds of its own for the precision {str(precision)!r}, which navcore has already.",
+                    hint=f"Give precision={known_precision(str(precision))!r}, or call yours by another name.",
+                )
+        elif precision is not None and precision not in BOUNDS:
+            raise PluginError(
+                f"{told} has the precision {str(precision)!r}, which is none of navcore's own: {', '.join(BOUNDS)}.",
+                hint=f"Give one of these, or bring yours with its bounds: "
+                f"precision=navcore.Precision({str(precision)!r}, relative_l2=…, differing=…).",
+            )
+
+
+def _validate_fields(route: Route) -> None:
     """What the hook needs is there, and what it has no use for is not."""
     taken = FIELDS_OF_HOOK[route.hook]
     for field in _NEEDED:
@@ -96,13 +130,13 @@ def _check_fields(route: Route) -> None:
             )
 
 
-def _check_cost(route: Route) -> None:
+def _validate_cost(route: Route) -> None:
     cost: object = route.cost
     if not (isinstance(cost, int | float) and math.isfinite(cost) and cost >= 0):
         raise PluginError(f"The cost of {route.name} is {cost}.", hint="Give a finite number, 0 or more.")
 
 
-def _check_words(route: Route) -> None:
+def _validate_words(route: Route) -> None:
     """The fields that have only a few meanings."""
     expected = {
         "default": (isinstance(route.default, bool), "True or False"),
@@ -115,7 +149,7 @@ def _check_words(route: Route) -> None:
             raise PluginError(f"The route {route.name} has {name}={getattr(route, name)!r}.", hint=f"Give {hint}.")
 
 
-def _check_options(options: type | None, name: str) -> None:
+def _validate_options(options: type | None, name: str) -> None:
     if options is None:
         return
     if not (isinstance(options, type) and attrs.has(options)):

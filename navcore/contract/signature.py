@@ -34,7 +34,7 @@ def dtype_named(name: str) -> np.dtype[Any]:
 
 
 def _tensor_name(name: str) -> str:
-    """A checked name, declared as the text that it is: plugins go on to handle it as text."""
+    """A validated name, declared as the text that it is: plugins go on to handle it as text."""
     return TensorName(name)
 
 

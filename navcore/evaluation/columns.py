@@ -8,8 +8,8 @@ from typing import Any
 import attrs
 import numpy as np
 
+from navcore.contract import bound_of
 from navcore.evaluation.differences import is_floating
-from navcore.evaluation.precision_bounds import bound_of
 
 Array = np.ndarray[Any, Any]
 

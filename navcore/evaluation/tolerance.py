@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
+from navcore.contract import bound_of
 from navcore.evaluation.differences import Gap
-from navcore.evaluation.precision_bounds import HOPELESS_BOUND, MEANS_FACTOR, NO_SIGNAL, NOISE_FACTOR, bound_of
+from navcore.evaluation.precision_bounds import HOPELESS_BOUND, MEANS_FACTOR, NO_SIGNAL, NOISE_FACTOR
 
 
 @attrs.frozen

@@ -7,18 +7,12 @@ from types import MappingProxyType
 
 import numpy as np
 
-from navcore.contract import Feeds, Signature
+from navcore.contract import Feeds, Signature, bound_of, known_precision, precision_of
 from navcore.evaluation.columns import wrong_column
 from navcore.evaluation.comparison import Comparison
 from navcore.evaluation.differences import Gap, relatives, summarise
 from navcore.evaluation.frozen_batch import FrozenBatch, frozen_batch
-from navcore.evaluation.precision_bounds import (
-    bound_of,
-    coarsest,
-    known_precision,
-    precision_for,
-    precision_of,
-)
+from navcore.evaluation.precision_bounds import coarsest, precision_for
 from navcore.evaluation.tolerance import Reading, Tolerance, beyond, beyond_precision, has_no_signal
 from navcore.evaluation.trial import Trial, listed, try_comparison
 from navcore.evaluation.verdict_failures import (
@@ -59,7 +53,7 @@ def verify(
     enforced on its own on the largest absolute and relative difference (the reference page's definitions); with
     ``close``, every element has to be as near as |runner − source| ≤ ``close`` · (1 + |source|), integers and booleans
     equal; and nothing else is. Otherwise the relative L2 difference of every single comparison stays within the bound
-    of ``precision`` (the table of :mod:`navcore.evaluation.precision_bounds`; ``None``: that of each output's dtype) or
+    of ``precision`` (the table of :mod:`navcore.contract.precision`; ``None``: that of each output's dtype) or
     ten times ``noise[output]``, whichever is larger. For integer and boolean outputs it is the share of differing
     elements, over all comparisons, and in each of them (where one element may differ, unless the bound is 0). ``noise``
     is how far the source is from itself, as :func:`navcore.evaluation.distance` measures it. NaN and infinity fail

@@ -1,6 +1,6 @@
 from .artifacts import (
     artifact_of as artifact_of,
-    product_of as product_of,
+    assets_of as assets_of,
 )
 from .batch_memory import (
     refuse_batch_beyond_memory as refuse_batch_beyond_memory,

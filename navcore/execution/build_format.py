@@ -14,15 +14,13 @@ from typing import Any
 import attrs
 
 from navcore.contract import Artifact, ExportJob, Format, Made, Name
-from navcore.errors import PluginError
-from navcore.execution.artifacts import product_of
 from navcore.execution.isolation import captured_output
 from navcore.execution.run_context import RunContext
 from navcore.execution.step import ConvertStep, StepLimits, StepPlace
 from navcore.execution.step_children import RunForked, RunStep, StepAnswer, run_step, run_step_forked
+from navcore.execution.written_product import why_not_accepted
 from navcore.planning import Step
 from navcore.workspace import (
-    Failure,
     Fingerprint,
     Journal,
     Outcome,
@@ -36,7 +34,6 @@ from navcore.workspace import (
     from_data,
     move_contents,
     remove,
-    size_of,
     to_data,
     versions_behind,
     write_json,
@@ -118,7 +115,7 @@ def built_artifact(context: RunContext, step: Step, origin: Artifact, built: Bui
     """What the step made of ``origin``, where it lies in the workspace. ``built`` did not fail."""
     assert built.made is not None
     path = context.workspace.format_folder(step.target.name) / step.target.filename
-    return product_of(built.made, step.target, origin.signature, path)
+    return built.made.artifact(step.target, origin.signature, path)
 
 
 def announce_placing(journal: Journal, target: str) -> str:
@@ -265,8 +262,9 @@ def _accept(context: RunContext, step: Step, key: str, answer: StepAnswer, writt
     made, product = None, ""
     files: dict[str, Fingerprint] = {}
     if outcome.status == Status.OK:
-        if not (written / step.target.filename).exists() or not size_of(written / step.target.filename):
-            outcome = attrs.evolve(outcome, status=Status.FAILED, failure=_wrote_nothing(step))
+        wrong = why_not_accepted(step, answer.made or Made(), written)
+        if wrong is not None:
+            outcome = attrs.evolve(outcome, status=Status.FAILED, failure=describe(wrong))
         else:
             made = answer.made
             names = sorted(entry.name for entry in written.iterdir())
@@ -277,16 +275,6 @@ def _accept(context: RunContext, step: Step, key: str, answer: StepAnswer, writt
             files = {name: fingerprint(folder / name) for name in names}
     context.journal.append("made", key, to_data(_Entry(outcome, made, product, files, context.limits)))
     return BuildResult(outcome, key, made, product)
-
-
-def _wrote_nothing(step: Step) -> Failure:
-    return describe(
-        PluginError(
-            f"it reported success and wrote nothing at {step.target.filename}.",
-            who=step.route.who,
-            hint="Its log may say more; the route has to write job.output.",
-        )
-    )
 
 
 def _clear_product(folder: Path) -> None:

@@ -218,6 +218,7 @@ def _result(state: ScheduleState, event: StepEnded, status: Status, failure: Fai
         runtimes=event.runtimes,
         notes=made.notes if made else (),
         facts=dict(made.facts) if made else {},
+        assets=made.assets if made else (),
         size=event.size,
         failure=failure,
     )

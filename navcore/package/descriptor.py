@@ -12,7 +12,7 @@ import attrs
 from navcore.contract import Artifact, Format, ProfilerConfig, Route, Runner, RunnerJob, matching, the_one
 from navcore.errors import InputError, PackageIncomplete, TrustRequired, Unavailable, UnknownFormat
 from navcore.evaluation import Choice, MinLatency, Strategy, candidates_of, fastest_runtime, is_measured, median_latency
-from navcore.execution import artifact_of
+from navcore.execution import artifact_of, assets_of
 from navcore.package.input_errors import explaining
 from navcore.planning import Asked, Limits, Obeyed, Source, harmless_part, obeyed, settled_for_package, unknown_target
 from navcore.registry import Registry
@@ -156,6 +156,16 @@ class PackageDescriptor:
                 f"No installed plugin knows {row.format.name!r}.", hint=f"Install the one that made it: {row.route}."
             )
         return path if known.load is None else known.load(path)
+
+    def get_assets(
+        self, format: Format | str, jit_type: str | None = None, precision: str | None = None
+    ) -> dict[str, Path]:
+        """Where the further files of the stored model are that its maker declared (a vocabulary, say), by their names.
+
+        Empty for a format without any. Raises :class:`UnknownFormat` when nothing or several variants match,
+        :class:`PackageIncomplete` when nothing was made, or when one of the files is gone.
+        """
+        return dict(assets_of(self._row(format, jit_type, precision), self.workspace))
 
     @contextlib.contextmanager
     def open_runner(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import attrs
 
+from navcore.contract import ASSETS
 from navcore.errors import OptionError, PackageError
 from navcore.package.archive import Manifest, Refusal, read_manifest_with
 from navcore.workspace import INPUTS, OUTPUTS, FormatResult, Kind, Record, Samples, read_status, valid_model_name
@@ -41,7 +42,7 @@ class Told:
 def read_told(path: Path) -> Told:
     """The listing and the record of the package at ``path``; nothing is extracted.
 
-    Raises :class:`PackageError` with the code of the failed check.
+    Raises :class:`PackageError` with the code of the broken rule.
     """
     manifest, content = read_manifest_with(path, STATUS)
     name = _model_name(path, manifest)
@@ -57,7 +58,8 @@ def read_told(path: Path) -> Told:
     places = {entry.place for entry in manifest.files}
     if record.samples is not None:
         _refuse_other_samples(path, record.samples, places)
-    return Told(manifest, attrs.evolve(record, results=tuple(_with_file(row, places) for row in record.results)))
+    _refuse_other_assets(path, manifest, record)
+    return Told(manifest, attrs.evolve(record, results=tuple(_with_files(row, places) for row in record.results)))
 
 
 def read_record(path: Path) -> tuple[Record, Manifest]:
@@ -97,8 +99,28 @@ def _refuse_other_samples(path: Path, samples: Samples, places: Collection[str])
             raise PackageError(what, code=Refusal.CONTENT.value, who=str(path))
 
 
-def _with_file(row: FormatResult, places: Collection[str]) -> FormatResult:
-    """The row as it is, or without the model that it speaks of where the package does not bring it."""
-    if row.path is None or any(place == row.path or place.startswith(f"{row.path}/") for place in places):
+def _refuse_other_assets(path: Path, manifest: Manifest, record: Record) -> None:
+    """A row declares its assets. A model that the user handed in may keep files of its own in such a folder."""
+    declared = {place for row in record.results for place in _places_of_assets(row)}
+    handed_in = {row.format.name for row in record.results if not row.route}
+    for entry in manifest.files:
+        format = entry.place.partition("/")[0]
+        if entry.kind is Kind.ASSET and entry.place not in declared and format not in handed_in:
+            what = f"it holds the asset {entry.place!a}, which its {STATUS} does not declare."
+            raise PackageError(what, code=Refusal.CONTENT.value, who=str(path))
+
+
+def _places_of_assets(row: FormatResult) -> list[str]:
+    return [f"{row.format.name}/{ASSETS}/{name}" for name in row.assets]
+
+
+def _with_files(row: FormatResult, places: Collection[str]) -> FormatResult:
+    """The row as it is, or without the model that it speaks of where the package does not bring all of it."""
+    if row.path is None:
         return row
-    return attrs.evolve(row, path=None, notes=(*row.notes, f"{NOT_HERE}: {row.path}"))
+    there = any(place == row.path or place.startswith(f"{row.path}/") for place in places)
+    missing = [] if there else [str(row.path)]
+    missing += [place for place in _places_of_assets(row) if place not in places]
+    if not missing:
+        return row
+    return attrs.evolve(row, path=None, notes=(*row.notes, f"{NOT_HERE}: {missing[0]}"))

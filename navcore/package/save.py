@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from navcore.errors import OptionError, PackageExists, PackageIncomplete
+from navcore.execution import assets_of
 from navcore.package.archive import Member, write_archive
 from navcore.workspace import (
     INPUTS,
     OUTPUTS,
     PROBES,
     FormatResult,
+    Kind,
     Record,
     Status,
     Workspace,
@@ -68,12 +70,19 @@ def _members(workspace: Workspace, record: Record, samples: bool) -> Iterator[Me
 
 
 def _files(workspace: Workspace, folder: Path, row: FormatResult) -> Iterator[Member]:
-    """A format's model with the files beside it, its config.yaml and its logs."""
+    """A format's model with the files beside it, its assets, its config.yaml and its logs.
+
+    Of a model that a route made the declared assets are packed and no other file that lies with them. Raises
+    :class:`PackageIncomplete` naming one that is gone.
+    """
     if not folder.is_dir():
         return
+    stored = row.path is not None
+    assets = set(assets_of(row, workspace.root).values()) if stored else set()
     for entry in _tree(workspace, folder):
-        is_log = entry.source.suffix == ".log"
-        if row.path is not None or is_log:
+        is_log = entry.source.suffix == ".log" and entry.source.parent == folder
+        is_other = bool(row.route) and kind_of(entry.name) is Kind.ASSET and entry.source not in assets
+        if is_log or (stored and not is_other):
             yield entry
 
 

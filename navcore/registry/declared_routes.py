@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from navcore.contract import ROUTES_ATTRIBUTE, Route, blame_line, check_route
+from navcore.contract import ROUTES_ATTRIBUTE, Route, blame_line, validate_route
 from navcore.errors import PluginError
 from navcore.registry.discovery import Candidate
 from navcore.registry.entry_objects import own_functions
@@ -51,7 +51,7 @@ def _as_data(plugin: Any, candidate: Candidate, owned: Callable[[Route], Route])
     functions = implementations(hook_functions(plugin))
     routes = [owned(route) for route in _declared(plugin)]
     for route in routes:
-        check_route(route)
+        validate_route(route)
         if route.is_answered:
             raise PluginError(
                 "It is declared as data and with a function.",

@@ -1,16 +1,17 @@
-"""From announced plugins to registered ones: imported, checked against each other, their hooks made known."""
+"""From announced plugins to registered ones: imported, held against each other, their hooks made known."""
 
 from __future__ import annotations
 
 import contextlib
 import keyword
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeAlias
 
 import attrs
 import pluggy
 
-from navcore.contract import Format, hookspecs
+from navcore.contract import Precision, hookspecs
 from navcore.errors import NavcoreError, first_line
 from navcore.registry.declared_routes import routes_of
 from navcore.registry.discovery import CORE_TARGET, Candidate, candidates
@@ -18,6 +19,9 @@ from navcore.registry.entry_objects import import_entry
 from navcore.registry.hook_namespace import hook_namespace
 from navcore.registry.registry import Plugin, Registry
 from navcore.registry.reserved_names import is_reserved
+
+_Meanings: TypeAlias = Mapping[tuple[str, str], "tuple[Plugin, object]"]
+"""What the names of formats and precisions mean, by kind and name, and whose word that is."""
 
 
 def load_registry(announced: Iterable[Candidate] | None = None) -> Registry:
@@ -68,7 +72,7 @@ def _why_no_name(name: str) -> str:
 def _refuse_conflicts(plugins: Iterable[Plugin]) -> list[Plugin]:
     """Two plugins of one name, or two meanings of one format name."""
     kept: list[Plugin] = []
-    meanings: dict[str, tuple[Plugin, Format]] = {}
+    meanings: _Meanings = {}
     for plugin in plugins:
         problem = "" if plugin.loaded else plugin.problem
         if plugin.loaded:
@@ -78,24 +82,38 @@ def _refuse_conflicts(plugins: Iterable[Plugin]) -> list[Plugin]:
             else:
                 problem = _other_meaning(plugin, meanings)
         if plugin.loaded and not problem:
-            for format in (format for route in plugin.routes for format in route.formats):
-                meanings.setdefault(format.name, (plugin, format))
+            meanings = {**_meanings(plugin), **meanings}
         kept.append(attrs.evolve(plugin, problem=problem))
     return kept
 
 
-def _other_meaning(plugin: Plugin, meanings: dict[str, tuple[Plugin, Format]]) -> str:
+def _other_meaning(plugin: Plugin, meanings: _Meanings) -> str:
     known = dict(meanings)
-    for format in (format for route in plugin.routes for format in route.formats):
-        owner, first = known.setdefault(format.name, (plugin, format))
-        if first.description() != format.description():
+    for key, meaning in _declared(plugin):
+        owner, first = known.setdefault(key, (plugin, meaning))
+        if first != meaning:
+            kind, name = key
             if owner is plugin:
-                return f"it declares the format {format.name!r} twice, and differently: use one value for both"
+                return f"it declares the {kind} {name!r} twice, and differently: use one value for both"
             return (
-                f"it declares the format {format.name!r} differently from {owner.distribution} {owner.version}; "
-                f"import that plugin's format, or choose another name"
+                f"it declares the {kind} {name!r} differently from {owner.distribution} {owner.version}; "
+                f"import that plugin's {kind}, or choose another name"
             )
     return ""
+
+
+def _meanings(plugin: Plugin) -> _Meanings:
+    return {key: (plugin, meaning) for key, meaning in _declared(plugin)}
+
+
+def _declared(plugin: Plugin) -> Iterator[tuple[tuple[str, str], object]]:
+    """Each name that the plugin gives a meaning, with its kind, and what it means by it: precisions, then formats."""
+    formats = [format for route in plugin.routes for format in route.formats]
+    for format in formats:
+        if isinstance(format.precision, Precision):
+            yield ("precision", str(format.precision)), format.precision.bounds
+    for format in formats:
+        yield ("format", str(format.name)), format.description()
 
 
 def _register(plugin: Plugin, manager: pluggy.PluginManager) -> Plugin:

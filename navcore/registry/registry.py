@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 import pluggy
 
-from navcore.contract import Format, Hook, Precision, Route
+from navcore.contract import Format, Hook, Precision, Route, known_precision
 from navcore.errors import PluginError, UnknownFormat, first_line
 from navcore.registry.entry_objects import docstring_of
 
@@ -116,10 +116,19 @@ class Registry:
             raise UnknownFormat(f"No installed plugin knows the format {name!r}.")
         return self._formats_by_name[name]
 
+    @functools.cached_property
+    def _precisions_by_name(self) -> Mapping[str, Precision]:
+        declared = [format.precision for format in self.formats]
+        return {str(precision): precision for precision in declared if isinstance(precision, Precision)}
+
     def precision(self, name: str | None) -> str | None:
-        """The precision of that name with the bounds that a plugin declared for it, where one did; else the name."""
-        declared = (format.precision for format in self.formats if isinstance(format.precision, Precision))
-        return next((precision for precision in declared if precision == name), name)
+        """The precision of that name as navcore's table has it, else as a plugin declared it, else ``name`` itself.
+
+        So a runner cannot give itself wider bounds by reporting a known name with others.
+        """
+        if name is None or known_precision(str(name)) is not None:
+            return None if name is None else str(name)
+        return self._precisions_by_name.get(str(name), name)
 
     def is_data(self, format: Format) -> bool:
         """Whether an installed plugin promises that loading the format cannot execute code.

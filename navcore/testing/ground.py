@@ -14,7 +14,7 @@ import attrs
 from navcore.api import run
 from navcore.contract import Artifact, Format, Route, Signature
 from navcore.errors import NavcoreError, PluginError, first_line
-from navcore.execution import BuildResult, RunContext, artifact_of, make, new_context, processors, product_of
+from navcore.execution import BuildResult, RunContext, artifact_of, make, new_context, processors
 from navcore.planning import Source, Step, cheapest_paths, identify
 from navcore.registry import EXTRA, OFFER, Plugin, load_registry
 from navcore.testing import crashing
@@ -243,7 +243,7 @@ class Ground:
             kept = self.folder / "products" / _plain(route.id)
             kept.mkdir(parents=True)
             move_contents(target, kept)
-            artifact = product_of(built.made, route.goal, ready.artifact.signature, kept / route.goal.filename)
+            artifact = built.made.artifact(route.goal, ready.artifact.signature, kept / route.goal.filename)
         return Product(ready, built, artifact, tuple(strays), changed)
 
 

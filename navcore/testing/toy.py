@@ -1,4 +1,4 @@
-"""The toy framework: a live "model", three formats and their runners, each of which fails on demand.
+"""The toy framework: a live "model", four formats and their runners, of which three fail on demand.
 
 A toy model multiplies and adds. Stored, it is a small JSON file. Whatever can go wrong with a real framework goes
 wrong here when the model (or an option) says so: ``mischief={"alpha": "segfault"}`` makes the export to ``toy-alpha``
@@ -9,8 +9,6 @@ are declared in both ways, by decorators and as data.
 from __future__ import annotations
 
 import json
-import os
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +20,7 @@ from navcore.contract import (
     Format,
     Live,
     Made,
+    Precision,
     ProfileJob,
     Route,
     Runner,
@@ -35,6 +34,7 @@ from navcore.contract import (
     runner,
 )
 from navcore.errors import Unavailable
+from navcore.testing.toy_mischief import ACTS, MISCHIEFS as MISCHIEFS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,15 +42,6 @@ if TYPE_CHECKING:
     from navcore.contract import Feeds
     from navcore.evaluation import Choice
     from navcore.package import PackageDescriptor
-
-MISCHIEFS = (
-    "raise", "hang", "segfault", "nothing", "exit", "empty", "hog", "unavailable", "numbers", "names", "fixed", "sizes",
-)  # fmt: skip
-"""What can be asked for: the step raises, hangs, dies of SIGSEGV, writes no file, exits 0 without a result, writes an
-empty file, uses too much memory, finds something missing; or the product computes other numbers, returns other names,
-accepts no batch but the example's, or computes other numbers at any other batch. A runner that does "nothing" or
-something "empty" returns no outputs, or empty ones; one that is "moody" computes other numbers than it did when samples
-were taken of it."""
 
 LARGE = 32
 
@@ -113,6 +104,10 @@ ALPHA = Format(
 )
 BETA = Format("toy-beta", family=_FAMILY, filename="model.beta", data_only=True, summary="toy file, converted")
 GAMMA = Format("toy-gamma", family=_FAMILY, filename="model.gamma", summary="toy file that needs trust")
+COARSE = Precision("toy-levels", relative_l2=0.1, differing=0.1)
+LEVELS = Format(
+    "toy-levels", family=_FAMILY, filename="model.levels", precision=COARSE, data_only=True, summary="toy file, rounded"
+)
 
 
 @attrs.frozen
@@ -129,49 +124,10 @@ class Options:
     )
 
 
-def _raise() -> None:
-    raise ValueError("mischief was asked for")
-
-
-def _hang() -> None:
-    time.sleep(600)
-
-
-def _segfault() -> None:
-    import ctypes
-
-    ctypes.string_at(0)
-
-
-def _exit() -> None:
-    os._exit(0)
-
-
-def _hog() -> None:
-    block = bytearray()
-    while True:
-        block += os.urandom(1) * (64 << 20)
-        time.sleep(0.05)
-
-
-def _unavailable() -> None:
-    raise Unavailable("the toy accelerator is not there")
-
-
-_ACTS: Mapping[str, Callable[[], None]] = {
-    "raise": _raise,
-    "hang": _hang,
-    "segfault": _segfault,
-    "exit": _exit,
-    "hog": _hog,
-    "unavailable": _unavailable,
-}
-
-
 def _write(job: ExportJob[Options] | ConvertJob[Options], content: Mapping[str, Any], mischief: str) -> Made:
     """Write the toy file, unless the mischief of this step comes before or instead."""
-    if mischief in _ACTS:
-        _ACTS[mischief]()
+    if mischief in ACTS:
+        ACTS[mischief]()
     if mischief == "nothing":
         return Made()
     if mischief == "empty":
@@ -225,6 +181,32 @@ def convert(job: ConvertJob[Options], route: Route) -> Made:
     return _write(job, content, job.options.mischief or content["mischief"].get(short_name, ""))
 
 
+@converter(ALPHA, LEVELS, default=False)
+def levels_from_alpha(job: ConvertJob[None]) -> Made:
+    """Round ``toy-alpha`` to levels of a table beside it: shows an asset, and a precision of the plugin's own."""
+    content = json.loads(job.source.file.read_text())
+    largest = max(abs(content["factor"]), abs(content["offset"]), 1e-9)
+    levels = [largest * number / 16 for number in range(-16, 17)]
+    job.asset("levels.json").write_text(json.dumps(levels))
+    rounded = {name: 16 + round(content[name] * 16 / largest) for name in ("factor", "offset")}
+    job.output.write_text(json.dumps(rounded))
+    return Made(assets=("levels.json",))
+
+
+@runner(LEVELS, runtime="toy-levels")
+def run_levels(job: RunnerJob[None]) -> Runner:
+    """Run a rounded toy: the file holds positions in the table that its maker declared as an asset."""
+    positions = json.loads(job.artifact.file.read_text())
+    levels = json.loads(job.artifact.assets["levels.json"].read_text())
+    factor, offset = (levels[positions[name]] for name in ("factor", "offset"))
+
+    def call(feeds: Feeds) -> Mapping[str, np.ndarray]:
+        x = feeds["x"]
+        return {"y": (x * factor + offset).astype(x.dtype)}
+
+    return Runner(call, provider="toy-levels", precision=COARSE, threads=job.threads, inputs=("x",))
+
+
 @runner(TOY, runtime="toy-eager")
 def run_toy(job: RunnerJob[None]) -> Runner:
     """Run the live toy."""
@@ -248,8 +230,8 @@ def run_toy_file(job: RunnerJob[Options]) -> Runner:
     content = json.loads(job.artifact.file.read_text())
     mischief = job.options.mischief or content["mischief"].get(f"run {job.artifact.format.name}", "")
     large = content["mischief"].get(f"large {job.artifact.format.name}", "")
-    if mischief in _ACTS:
-        _ACTS[mischief]()
+    if mischief in ACTS:
+        ACTS[mischief]()
     # A file that is a source has no known outputs while samples are taken of it.
     wrong = mischief == "numbers" or (mischief == "moody" and job.signature.outputs)
     factor = content["factor"] * (2 if wrong else 1)
@@ -257,8 +239,8 @@ def run_toy_file(job: RunnerJob[Options]) -> Runner:
 
     def call(feeds: Feeds) -> Mapping[str, np.ndarray]:
         x = feeds["x"]
-        if len(x) > LARGE and large in _ACTS:
-            _ACTS[large]()
+        if len(x) > LARGE and large in ACTS:
+            ACTS[large]()
         if mischief == "nothing":
             return {}
         fixed, right_at = content["fixed"], content["right_at"]

@@ -68,7 +68,6 @@ from .journal import (
     Journal as Journal,
 )
 from .kinds import (
-    ASSETS as ASSETS,
     INPUTS as INPUTS,
     MEASUREMENTS as MEASUREMENTS,
     OUTPUTS as OUTPUTS,

@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+from navcore.contract import ASSETS
 from navcore.workspace.atomic_files import sync_folder
 
 
@@ -37,7 +38,7 @@ def move_contents(source: Path, target: Path) -> None:
 
 def size_of_model(folder: Path) -> int:
     """Bytes of everything that makes up the model in a format's folder: not its logs, config.yaml and measurements."""
-    beside = ("config.yaml", "measurements", "assets")
+    beside = ("config.yaml", "measurements", ASSETS)
     parts = [part for part in folder.iterdir() if part.suffix != ".log" and part.name not in beside]
     return sum(size_of(part) for part in parts)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-from navcore.contract import Name
+from navcore.contract import ASSETS, Name
 from navcore.errors import InputError
 
 
@@ -23,11 +23,11 @@ class Kind(StrEnum):
     MEASUREMENT = "measurement"
     """Raw numbers behind a record: ``<format>/measurements/…``."""
     ASSET = "asset"
-    """Further files that a plugin gives its model on the way: ``<format>/assets/…``."""
+    """Further files that the maker of a model declared: ``<format>/assets/…``."""
 
 
 INPUTS, OUTPUTS, PROBES = Name("model_input"), Name("model_output"), Name("probes")
-MEASUREMENTS, ASSETS = Name("measurements"), Name("assets")
+MEASUREMENTS = Name("measurements")
 _RECORDS = ("status.yaml", "navigator.log")
 _SAMPLE = re.compile(r"(conversion|correctness|profiling|performance)/(0|[1-9][0-9]{0,8})\.npz")
 _PROBE = re.compile(r"index\.json|(0|[1-9][0-9]{0,8})\.npz")

@@ -27,8 +27,8 @@ def _converter() -> cattrs.Converter:
     converter.register_structure_hook(Path, lambda text, _: Path(text))
     # Sizes and symbols stand side by side in a shape; both arrive from YAML and JSON as what they are.
     converter.register_structure_hook(int | str, lambda value, _: value)
-    for checked in (Name, InnerPath):
-        converter.register_structure_hook(checked, lambda text, kind: kind(text))
+    for kind_of_name in (Name, InnerPath):
+        converter.register_structure_hook(kind_of_name, lambda text, kind: kind(text))
     converter.register_structure_hook(int, _whole)
     converter.register_structure_hook(bool, lambda value, _: bool(value))  # or a truth would become a number
     return converter

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import attrs
 
-from navcore.contract import Calling, Format, InnerPath, Name, Signature, path_or_none
+from navcore.contract import Calling, Format, InnerPath, Name, Signature, asset_names, path_or_none
 
 
 class Status(StrEnum):
@@ -165,7 +165,8 @@ class FormatResult:
     ``path`` is relative to the workspace, ``None`` when nothing was produced. ``made_from`` is the format that the
     route started from; of what was not made here it is the one that another machine makes it from, and ``""`` where
     nothing that is kept leads to it. ``requested`` is false for a format that was only needed on the way to another.
-    ``signature`` is the variant's own where it differs from the source's.
+    ``signature`` is the variant's own where it differs from the source's. ``assets`` are the names of the further files
+    that its maker declared.
     ``elsewhere`` marks a row that was recorded on another machine and could not be redone here.
     """
 
@@ -182,6 +183,7 @@ class FormatResult:
     runtimes: tuple[RuntimeResult, ...] = ()
     notes: tuple[str, ...] = ()
     facts: Mapping[str, str] = attrs.field(factory=dict)
+    assets: tuple[InnerPath, ...] = attrs.field(default=(), converter=asset_names)
     size: int | None = None
     failure: Failure | None = None
     elsewhere: bool = False

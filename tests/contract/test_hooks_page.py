@@ -190,6 +190,15 @@ def test_the_route_that_is_said_to_be_the_toys_is() -> None:
     assert inspect.getsource(toy.convert) in shown
 
 
+def test_the_asset_and_the_precision_that_are_said_to_be_the_toys_are() -> None:
+    source = Path(toy.__file__).read_text()
+    (asset,) = examples(section("index", "Assets"))
+    assert asset.strip() in source
+    page = (FOLDER.parent / "extension-points.md").read_text()
+    precision = next(example for example in examples(page) if "Precision(" in example)
+    assert precision.strip() in source
+
+
 def test_the_examples_are_python() -> None:
     for page in PAGES.values():
         for example in examples(page):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
 
 from navcore import Axis, Comparison, Format, InputError, Precision, Runner, Signature, Status, TensorSpec, verify
 from navcore.contract import matching
+from navcore.workspace import from_data, to_data
 
 COARSE = Precision("coarse", relative_l2=0.2, differing=0.3)
 
@@ -24,15 +26,35 @@ def test_it_cannot_be_changed_and_travels_whole() -> None:
     with pytest.raises(AttributeError):
         COARSE.differing = 0.5
     there = pickle.loads(pickle.dumps(COARSE))
-    assert (there, there.relative_l2, there.differing) == (COARSE, 0.2, 0.3)
+    assert (there, there.bounds) == (COARSE, (0.2, 0.3))
 
 
-@pytest.mark.parametrize(
-    ("name", "bounds"), [("", (0.1, 0.1)), ("x", (-0.1, 0.1)), ("x", (0.1, 1.5)), ("x", (float("nan"), 0))]
-)
-def test_what_is_no_precision_is_refused(name: str, bounds: tuple[float, float]) -> None:
-    with pytest.raises(InputError, match="is none"):
-        Precision(name, *bounds)
+def test_another_one_of_its_name_does_not_change_it() -> None:
+    assert Precision(COARSE, 0.4, 0.4).bounds == (0.4, 0.4)
+    assert COARSE.bounds == (0.2, 0.3)
+
+
+def test_a_format_keeps_its_bounds() -> None:
+    precision = Format("a-coarse", precision=COARSE).precision
+    assert isinstance(precision, Precision)
+    assert precision.bounds == (0.2, 0.3)
+
+
+def test_a_format_of_a_plugin_that_is_not_here_keeps_the_name() -> None:
+    told = from_data(to_data(Format("a-coarse", precision=COARSE)), Format)
+    assert (told, told.precision) == (Format("a-coarse"), "coarse")
+
+
+@pytest.mark.parametrize("bounds", [(-0.1, 0.1), (0.1, 1.5), (float("nan"), 0), (0.1, None), ("0.1", 0.1)])
+def test_bounds_are_shares(bounds: Any) -> None:
+    with pytest.raises(InputError, match=r"is none. It needs a name, and two bounds between 0 and 1"):
+        Precision("x", *bounds)
+
+
+@pytest.mark.parametrize("name", ["", "a/b", ".hidden", "a\nb", None, 4])
+def test_its_name_is_a_name(name: Any) -> None:
+    with pytest.raises(InputError, match="cannot be a name"):
+        Precision(name, 0.1, 0.1)
 
 
 def test_a_format_of_it_is_found_by_its_name() -> None:

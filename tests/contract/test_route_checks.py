@@ -11,7 +11,8 @@ import pytest
 from navcore.contract import decorators
 from navcore.contract.decorators import converter
 from navcore.contract.formats import Format
-from navcore.contract.route_validation import FIELDS_OF_HOOK, check_route
+from navcore.contract.precision import Precision
+from navcore.contract.route_validation import FIELDS_OF_HOOK, validate_route
 from navcore.contract.routes import Hook, Route, SpotCheck
 from navcore.errors import PluginError
 
@@ -51,18 +52,18 @@ class Impossible:
 
 def refusal(hook: Any, **changes: Any) -> str:
     with pytest.raises(PluginError) as caught:
-        check_route(Route(hook=hook, **{**SOUND.get(hook, {}), **changes}))
+        validate_route(Route(hook=hook, **{**SOUND.get(hook, {}), **changes}))
     return str(caught.value)
 
 
 @pytest.mark.parametrize("hook", SOUND)
 def test_a_sound_one_passes_with_what_it_needs_and_with_everything_that_its_hook_takes(hook: Hook) -> None:
-    check_route(Route(hook=hook, **SOUND[hook]))
+    validate_route(Route(hook=hook, **SOUND[hook]))
     every: dict[str, Any] = {
         "options": Options, "cost": 2, "default": False, "available": lambda: None, "isolation": "fork",
         "spot_check": SpotCheck(), **SOUND[hook],
     }  # fmt: skip
-    check_route(Route(hook=hook, **{name: every[name] for name in FIELDS_OF_HOOK[hook]}))
+    validate_route(Route(hook=hook, **{name: every[name] for name in FIELDS_OF_HOOK[hook]}))
 
 
 @pytest.mark.parametrize("hook", SOUND)
@@ -123,6 +124,27 @@ def test_a_cost_has_to_be_comparable(cost: Any) -> None:
 )
 def test_what_it_cannot_be(hook: str, changes: dict[str, Any], told: str) -> None:
     assert told in refusal(hook, **changes)
+
+
+def of_precision(precision: str) -> dict[str, Any]:
+    return {"target": Format("x-low", precision=precision)}
+
+
+def test_a_precision_is_one_of_navcores_or_brings_its_bounds() -> None:
+    validate_route(Route(hook="convert", source="onnx", **of_precision("bf16")))
+    validate_route(Route(hook="convert", source="onnx", **of_precision(Precision("posit8", 0.1, 0.1))))
+    assert refusal("convert", **of_precision("posit8")) == (
+        "The format 'x-low' of x_low_from_onnx has the precision 'posit8', which is none of navcore's own: fp64, fp32, "
+        "tf32, fp16, bf16, int8, fp8. Give one of these, or bring yours with its bounds: "
+        "precision=navcore.Precision('posit8', relative_l2=…, differing=…)."
+    )
+    assert "has the precision 'posit8'" in refusal("make_runner", source=Format("x", precision="posit8"))
+
+
+@pytest.mark.parametrize("name", ["fp16", "FP16", "float16", "float8_e4m3fn"])
+def test_what_navcore_means_by_a_precision_is_not_changed(name: str) -> None:
+    told = refusal("convert", **of_precision(Precision(name, 0.9, 0.9)))
+    assert f"brings bounds of its own for the precision {name!r}, which navcore has already. Give precision=" in told
 
 
 def test_a_plugin_that_is_known_is_named_with_its_version_and_the_route() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from navcore.evaluation.precision_bounds import BOUNDS, coarsest, known_precision, precision_for, precision_of
+from navcore.contract.precision import BOUNDS, known_precision, precision_of
+from navcore.evaluation.precision_bounds import coarsest, precision_for
 
 
 def test_the_table_is_the_documented_one() -> None:
-    import navcore.evaluation.precision_bounds
+    import navcore.contract.precision
 
-    table = navcore.evaluation.precision_bounds.__doc__ or ""
+    table = navcore.contract.precision.__doc__ or ""
     rows = {line.split()[0]: line.split()[1:3] for line in table.splitlines() if line.split()[:1] and line[0] != "="}
     documented = {name: rows[name] for name in BOUNDS}
     assert {name: [float(value) for value in row] for name, row in documented.items()} == {

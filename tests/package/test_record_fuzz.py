@@ -175,6 +175,13 @@ def fuzz_samples(place: Path, chance: random.Random) -> str:
 
 KINDS: list[Callable[[Path, random.Random], str]] = [fuzz_status, fuzz_status, fuzz_config, fuzz_samples]
 
+COMMON = {
+    "fuzz_status ok", "fuzz_status status-yaml", "fuzz_status status-shape",
+    "fuzz_config ok", "fuzz_config config-yaml",
+    "fuzz_samples ok", "fuzz_samples samples",
+}  # fmt: skip
+"""What a hundred tries meet; other refusals are too rare for that."""
+
 
 def test_whatever_a_record_says_it_is_bounded_or_refused(tmp_path: Path) -> None:
     chance = random.Random(int(os.environ.get("NAVCORE_FUZZ_SEED", "0")))
@@ -191,10 +198,7 @@ def test_whatever_a_record_says_it_is_bounded_or_refused(tmp_path: Path) -> None
             ) from error
         except Exception as error:
             raise AssertionError(f"{kind.__name__} number {met.total()}, from the state {before[1][:2]}") from error
-    assert met["fuzz_status ok"]
-    assert met["fuzz_config ok"]
-    assert met["fuzz_samples ok"]
-    assert len(met) > 8, met
+    assert set(met) >= COMMON, met
     assert not any("cannot be seen" in told for told in met), met
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 200 << 10  # KiB
 

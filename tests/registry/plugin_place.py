@@ -64,9 +64,10 @@ class Place:
             f"print()\nprint(json.dumps({expression}))"
         )
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("NAVCORE_")}
+        path = [str(self.path), *filter(None, [os.environ.get("PYTHONPATH")])]
         done = subprocess.run(
             [sys.executable, "-c", code],
-            env={**inherited, "PYTHONPATH": str(self.path), **environment},
+            env={**inherited, "PYTHONPATH": os.pathsep.join(path), **environment},
             cwd=self.path,
             capture_output=True,
             text=True,

@@ -173,6 +173,39 @@ def test_one_format_name_with_two_meanings_is_refused_and_with_one_meaning_is_sh
     assert routes == ["a:x_from_onnx", "b:x_from_tf"]
 
 
+def coarse(name: str, precision: str) -> str:
+    return (
+        "from navcore import Format, Precision, converter\n"
+        f"X = Format('{name}-x', precision={precision})\n@converter('onnx', X)\ndef route(job): ...\n"
+    )
+
+
+def test_one_precision_with_two_meanings_is_refused_and_with_one_meaning_is_shared(place: Place) -> None:
+    place.install("nav-c", coarse("c", "Precision('coarse', 0.3, 0.2)"))
+    place.install("nav-b", coarse("b", "Precision('coarse', 0.2, 0.2)"))
+    place.install("nav-a", coarse("a", "Precision('coarse', 0.2, 0.2)"))
+    assert place.problem("nav-c") == (
+        "it declares the precision 'coarse' differently from nav-a 1.0; "
+        "import that plugin's precision, or choose another name"
+    )
+    assert place.see("[f.name for f in registry.formats if f.precision == 'coarse']") == ["a-x", "b-x"]
+    assert place.see("registry.precision('coarse').bounds") == [0.2, 0.2]
+
+
+def test_the_bounds_of_a_known_precision_are_the_declared_ones_whoever_reports_it(place: Place) -> None:
+    place.install("nav-a", coarse("a", "Precision('coarse', 0.2, 0.2)"))
+    before = "from navcore import Precision"
+    assert place.see("registry.precision(Precision('coarse', 0.9, 0.9)).bounds", before=before) == [0.2, 0.2]
+    assert place.see("type(registry.precision(Precision('fp16', 0.9, 0.9))).__name__", before=before) == "str"
+    assert place.see("registry.precision(Precision('only-run', 0.1, 0.2)).bounds", before=before) == [0.1, 0.2]
+    assert place.see("[registry.precision(name) for name in ('posit8', 'fp16', None)]") == ["posit8", "fp16", None]
+
+
+def test_a_precision_that_nobody_gives_bounds_makes_a_plugin_unusable_and_says_why(place: Place) -> None:
+    place.install("nav-a", coarse("a", "'coarse'"))
+    assert "has the precision 'coarse', which is none of navcore's own: fp64, fp32," in place.problem("nav-a")
+
+
 def test_what_one_plugin_knows_of_a_shared_format_completes_the_other(place: Place) -> None:
     place.install(
         "nav-a", "from navcore import Format, converter\nX = Format('x')\n@converter('o', X)\ndef a(job): ..."

@@ -136,7 +136,10 @@ class Holder:
         ((1, (2, "x")), [1, [2, "x"]]),
         ({1: (2,)}, {"1": [2]}),
         (Path("a/b"), "a/b"),
-        (Made(notes=("n",)), {"calling": "named", "signature": None, "notes": ["n"], "facts": {}}),
+        (
+            Made(notes=("n",), assets=("a",)),
+            {"calling": "named", "signature": None, "notes": ["n"], "facts": {}, "assets": ["a"]},
+        ),
     ],
 )
 def test_whatever_a_field_holds_becomes_plain(value: Any, plain: Any) -> None:

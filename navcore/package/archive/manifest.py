@@ -122,7 +122,7 @@ def _entry_data(entry: FileEntry) -> dict[str, JSON]:
 
 
 def parse_manifest(data: bytes) -> Manifest:
-    """Read and check the bytes of a ``manifest.json``. Raises ``PackageError`` with the code of the failed check."""
+    """Read and check the bytes of a ``manifest.json``. Raises ``PackageError`` with the code of the broken rule."""
     document = _strict_json(data)
     fields = _fields(document, "the manifest", required={"format", "manifest_version", "meta", "files"})
     if fields["format"] != "nav":

@@ -12,7 +12,7 @@ from pathlib import Path
 import attrs
 
 from navcore.package.archive.atomic import atomic_folder, refuse_existing
-from navcore.package.archive.checked_copy import Sums, copy_and_digest, read_exactly
+from navcore.package.archive.digested_copy import Sums, copy_and_digest, read_exactly
 from navcore.package.archive.manifest import MANIFEST_NAME, FileEntry, Manifest, parse_manifest, refuse_oversize
 from navcore.package.archive.refusals import Refusal, about, refusal
 from navcore.package.archive.safe_names import refuse_unsafe_names
@@ -39,7 +39,7 @@ class _Package:
 def read_manifest(path: Path, *, limits: SizeLimits = DEFAULT_SIZE_LIMITS) -> Manifest:
     """Return the manifest of the package at ``path``; reads no content, so that size does not matter.
 
-    Raises ``PackageError`` with the code of the failed check (``Refusal``).
+    Raises ``PackageError`` with the code of the broken rule (``Refusal``).
     """
     with _opened(Path(path), limits) as package:
         return package.manifest
@@ -73,8 +73,8 @@ def _content(package: _Package, name: str, largest: int) -> bytes:
         raise refusal(Refusal.MEMBER_TOO_LARGE, what)
     member = package.member(entry)
     prove_local_header(package.descriptor, member)
-    checks = copy_and_digest(package.descriptor, member.data_offset, member.size, None)
-    _refuse_other_content(checks, entry, member)
+    sums = copy_and_digest(package.descriptor, member.data_offset, member.size, None)
+    _refuse_other_content(sums, entry, member)
     return read_exactly(package.descriptor, member.data_offset, member.size)
 
 
@@ -85,7 +85,7 @@ def extract_archive(path: Path, target: Path, *, limits: SizeLimits = DEFAULT_SI
     checked while they are copied into a private folder beside ``target``, which then takes its name. After a failure
     nothing of it remains.
 
-    Raises ``PackageExists`` if ``target`` exists, and ``PackageError`` with the code of the failed check (``Refusal``).
+    Raises ``PackageExists`` if ``target`` exists, and ``PackageError`` with the code of the broken rule (``Refusal``).
     """
     target = Path(target)
     refuse_existing(target, replace=False)
@@ -162,11 +162,11 @@ def _refuse_other_members(members: Sequence[ZipMember], stored: Sequence[FileEnt
             raise refusal(Refusal.SIZE_DIFFERS, what)
 
 
-def _refuse_other_content(checks: Sums, entry: FileEntry, member: ZipMember) -> None:
-    if checks.sha256 != entry.sha256:
+def _refuse_other_content(sums: Sums, entry: FileEntry, member: ZipMember) -> None:
+    if sums.sha256 != entry.sha256:
         what = f"the content of {entry.name!a} is damaged or was exchanged (its SHA-256 differs)."
         raise refusal(Refusal.DIGEST, what, hint="Copy or download the package again.")
-    if checks.crc32 != member.crc32:
+    if sums.crc32 != member.crc32:
         raise refusal(Refusal.CHECKSUM, f"{entry.name!a} has another checksum than the archive says.")
 
 
@@ -180,8 +180,8 @@ def _make_folders(folder: Path, manifest: Manifest) -> None:
 def _extract(package: _Package, entry: FileEntry, folder: Path) -> None:
     member = package.member(entry)
     with _created(folder / entry.place) as sink:
-        checks = copy_and_digest(package.descriptor, member.data_offset, member.size, sink)
-        _refuse_other_content(checks, entry, member)
+        sums = copy_and_digest(package.descriptor, member.data_offset, member.size, sink)
+        _refuse_other_content(sums, entry, member)
         os.fsync(sink)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import attrs
 
 from navcore.package.archive.atomic import atomic_file, refuse_existing
-from navcore.package.archive.checked_copy import copy_and_digest, read_exactly, write_fully
+from navcore.package.archive.digested_copy import copy_and_digest, read_exactly, write_fully
 from navcore.package.archive.manifest import (
     JSON,
     MANIFEST_NAME,
@@ -185,10 +185,10 @@ def _write(archive: int, plan: _Plan) -> None:
     written: list[ZipMember] = []
     for source, member in plan.members:
         with _opened(source.path) as descriptor:
-            checks = copy_and_digest(descriptor, 0, source.size, archive, member.data_offset)
+            sums = copy_and_digest(descriptor, 0, source.size, archive, member.data_offset)
             _refuse_changed(source, descriptor)
-        digests[source.name] = checks.sha256
-        written.append(attrs.evolve(member, crc32=checks.crc32))
+        digests[source.name] = sums.sha256
+        written.append(attrs.evolve(member, crc32=sums.crc32))
         write_fully(archive, local_header(written[-1]), member.offset)
     first, text = plan.manifest(digests)
     write_fully(archive, local_header(first) + text, 0)

@@ -14,7 +14,7 @@ import struct
 import attrs
 
 from navcore.errors import PackageError
-from navcore.package.archive.checked_copy import read_exactly
+from navcore.package.archive.digested_copy import read_exactly
 from navcore.package.archive.refusals import Refusal, refusal
 from navcore.package.archive.size_limits import SizeLimits
 from navcore.package.archive.zip_format import (

@@ -1,7 +1,7 @@
 """What a file that may be a stranger's can say, beyond what the types of its values hold already.
 
-Names, places and whole numbers are checked where they become values (:mod:`navcore.contract.names`). Left to be checked
-here is what settings say of formats, runtimes and tensors, how a model is called, and that nothing stands twice.
+Names, places and whole numbers are validated where they become values (:mod:`navcore.contract.names`). What is left for
+here: what settings say of formats, runtimes and tensors, how a model is called, and that nothing stands twice.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ class CastRules:
     max_magnitude: float | None = attrs.field(default=None, validator=_positive, metadata=harmless(1e-6, 3.4e38))
 
 
-def check_rules(rules: CastRules, model: ModelProto, nodes: Iterable[NodeProto]) -> None:
+def refuse_bad_rules(rules: CastRules, model: ModelProto, nodes: Iterable[NodeProto]) -> None:
     """Refuse names that nothing goes by. ``nodes`` are all nodes of the model, those in subgraphs included.
 
     Raises :class:`OptionError` naming the nearest name that exists. An operator that ONNX knows and this model does

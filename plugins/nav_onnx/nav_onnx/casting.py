@@ -15,7 +15,7 @@ import attrs
 
 from nav_onnx.cast_choice import Choice, Wiring, choose, kept_by_definition, wiring
 from nav_onnx.cast_graph import copy_without, names_in_use, rewrite
-from nav_onnx.cast_rules import BITS, TYPED_BY_HAND, CastRules, Low, check_rules
+from nav_onnx.cast_rules import BITS, TYPED_BY_HAND, CastRules, Low, refuse_bad_rules
 from nav_onnx.cast_source import (
     BFLOAT16_OPSET,
     complaint,
@@ -83,7 +83,7 @@ def cast_floats(model: ModelProto, low: Low, rules: CastRules | None = None) -> 
         raise OptionError(f"Models can be cast to float16 and to bfloat16, not to {low!r}.")
     rules = rules or CastRules()
     light, heavy = set_aside(model)
-    check_rules(rules, light, tensors_and_nodes(light)[1])
+    refuse_bad_rules(rules, light, tensors_and_nodes(light)[1])
     light, note = inlined(light, rules)
     attempt = _attempt(light, heavy, low, rules)
     notes = [note] if note else []
@@ -210,7 +210,7 @@ def write_cast(source: Path, output: Path, low: Low, rules: CastRules | None = N
     output.parent.mkdir(parents=True, exist_ok=True)
     try:
         _write(cast.model, output, data)
-        _check(source, output, low)
+        _refuse_invalid(source, output, low)
     except BaseException:
         output.unlink(missing_ok=True)
         data.unlink(missing_ok=True)
@@ -239,7 +239,7 @@ def _write(model: ModelProto, output: Path, data: Path) -> None:
     output.write_bytes(light.SerializeToString())
 
 
-def _check(source: Path, output: Path, low: Low) -> None:
+def _refuse_invalid(source: Path, output: Path, low: Low) -> None:
     from onnx import checker, shape_inference
 
     try:

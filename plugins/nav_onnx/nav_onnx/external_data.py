@@ -145,7 +145,7 @@ def _link_refusal(path: Path, location: str) -> InputError:
     )
 
 
-def checked_locations(model: ModelProto, path: Path) -> tuple[str, ...]:
+def safe_locations(model: ModelProto, path: Path) -> tuple[str, ...]:
     """The locations that the model refers to, once each, every reference checked against the real file."""
     sizes: dict[str, int] = {}
     for _tensor, reference in external_tensors(model, path):

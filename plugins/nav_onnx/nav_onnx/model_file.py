@@ -11,11 +11,11 @@ import attrs
 
 from nav_onnx.dtypes import numpy_name
 from nav_onnx.external_data import (
-    checked_locations,
     external_tensors,
     location_parts,
     open_location,
     read_reference,
+    safe_locations,
     tensors_and_nodes,
 )
 from navcore import Format, InputError
@@ -88,7 +88,7 @@ def load_model(path: Path) -> ModelProto:
     Raises :class:`InputError` for a file that is not ONNX or whose external data cannot be read safely.
     """
     model = read_proto(path)
-    checked_locations(model, path)
+    safe_locations(model, path)
     for tensor, reference in external_tensors(model, path):
         tensor.raw_data = read_reference(reference, path)
         tensor.ClearField("external_data")
@@ -109,7 +109,7 @@ def read_graph(path: Path) -> Graph:
         outputs=tuple(_graph_tensor(info) for info in model.graph.output),
         opset=max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=0),
         ir_version=model.ir_version,
-        external=checked_locations(model, path),
+        external=safe_locations(model, path),
     )
 
 
@@ -140,7 +140,7 @@ def element_types(path: Path) -> frozenset[str]:
     return frozenset(map(numpy_name, known))
 
 
-def check_model(path: Path) -> None:
+def refuse_dangerous(path: Path) -> None:
     """Refuse a file whose loading could read outside its folder or run native code that it brought along.
 
     Raises :class:`InputError`. A file with all its weights inside is searched for the two words that can do harm and
@@ -149,7 +149,7 @@ def check_model(path: Path) -> None:
     if not _mentions(path, _WORTH_READING):
         return
     model = read_proto(path)
-    checked_locations(model, path)
+    safe_locations(model, path)
     compiled = next((node for node in tensors_and_nodes(model)[1] if node.op_type == "EPContext"), None)
     if compiled is not None:
         raise InputError(
@@ -176,7 +176,7 @@ def model_files(source: Path) -> tuple[Path, ...]:
 
     Raises :class:`InputError` as :func:`read_graph` does.
     """
-    locations = checked_locations(read_proto(source), source)
+    locations = safe_locations(read_proto(source), source)
     return (source, *(source.parent.joinpath(*location_parts(location, source)) for location in locations))
 
 
@@ -187,7 +187,7 @@ def copy_model(source: Path, output: Path) -> None:
     the weights would land on ``output``; :class:`FileExistsError` when one of the files is there already.
     """
     model = read_proto(source)
-    locations = {location_parts(location, source): location for location in checked_locations(model, source)}
+    locations = {location_parts(location, source): location for location in safe_locations(model, source)}
     if (output.name,) in locations:
         raise InputError(
             f"The file keeps weights in {output.name!r}, the name that the model itself gets here.",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 
 from nav_onnx.complaints import refused_model
-from nav_onnx.model_file import check_model
+from nav_onnx.model_file import refuse_dangerous
 from navcore import OptionError, RuntimeProvider, Unavailable, harmless
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def open_session(
     ``low`` says that the graph computes in float16, ``dtypes`` are those of its inputs and outputs.
     A model that this ONNX Runtime does not load raises :class:`StepError`, a dangerous one :class:`InputError`.
     """
-    check_model(path)
+    refuse_dangerous(path)
     import onnxruntime
 
     if provider is not RuntimeProvider.CPU and hasattr(onnxruntime, "preload_dlls"):

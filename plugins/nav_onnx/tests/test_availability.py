@@ -140,10 +140,11 @@ def _dependencies(folder: Path) -> list[str]:
     """A folder with links to what the plugin needs at import, and nothing else of this environment."""
     import attr
     import attrs
+    import lazy_loader
 
     links = folder / "dependencies"
     links.mkdir()
-    for module in (attr, attrs):
+    for module in (attr, attrs, lazy_loader):
         assert module.__file__ is not None
         (links / module.__name__).symlink_to(Path(module.__file__).parent)
     return [str(links)]

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import nav_onnx
 from nav_onnx.external_data import tensors_and_nodes
-from nav_onnx.model_file import GraphTensor, check_model
+from nav_onnx.model_file import GraphTensor, refuse_dangerous
 from navcore import Format, InputError
 
 from .onnx_models import external, graph_model, identity, two_by_two
@@ -179,7 +179,7 @@ def test_hostile_references_are_refused_by_everything_that_reads(
     path = hostile_folder / "model.onnx"
     path.write_bytes(external(entries.pop("location"), **entries).SerializeToString())
 
-    for reads in (nav_onnx.read_graph, nav_onnx.load_model, nav_onnx.model_files, check_model):
+    for reads in (nav_onnx.read_graph, nav_onnx.load_model, nav_onnx.model_files, refuse_dangerous):
         with pytest.raises(InputError, match=reason):
             reads(path)
     with pytest.raises(InputError, match=reason):
@@ -222,7 +222,7 @@ def _everywhere() -> dict[str, onnx.ModelProto]:
 @pytest.mark.parametrize(("place", "model"), _everywhere().items(), ids=_everywhere())
 def test_a_tensor_is_found_wherever_it_hides(place: str, model: onnx.ModelProto, stored: Stored) -> None:
     with pytest.raises(InputError, match="leaves the model's folder"):
-        check_model(stored(model))
+        refuse_dangerous(stored(model))
 
 
 def test_every_node_is_visited_once() -> None:
@@ -238,7 +238,7 @@ def test_compiled_code_in_a_file_is_refused_unread(stored: Stored) -> None:
     model = identity(TensorProto.FLOAT)
     model.graph.node.append(helper.make_node("EPContext", ["x"], ["z"], name="engine", domain="com.microsoft"))
     with pytest.raises(InputError, match="'engine' \\(EPContext\\) holds code compiled for one device"):
-        check_model(stored(model))
+        refuse_dangerous(stored(model))
 
 
 def test_the_words_that_can_do_harm_are_found_across_chunks(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,7 +246,7 @@ def test_the_words_that_can_do_harm_are_found_across_chunks(stored: Stored, monk
     for size in range(1, 24):
         monkeypatch.setattr("nav_onnx.model_file._WINDOW", size)
         with pytest.raises(InputError, match="leaves the model's folder"):
-            check_model(path)
+            refuse_dangerous(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"this is no model", b"\x08\x0a", b"\x3a\xff\xff\xff\xff\x0f"])

@@ -19,7 +19,7 @@ def is_keras(model: object) -> bool:
     )
 
 
-def check_usable(model: Any) -> None:
+def refuse_unusable(model: Any) -> None:
     """Refuse a model that has no weights yet, or that cannot be called.
 
     Raises :class:`SourceError`.
@@ -107,7 +107,7 @@ def _packed(declared: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> An
     if isinstance(declared, Mapping) and len(wanted) > 1:
         raise _mismatch(names, "tensors without names", "Yield a dict with those keys: their order means nothing.")
     for symbolic, tensor in zip(wanted, given, strict=True):
-        _check_rank(symbolic, tensor)
+        _refuse_other_rank(symbolic, tensor)
     return _refilled(declared, iter(given))
 
 
@@ -116,17 +116,17 @@ def _packed_by_name(declared: Any, names: Sequence[str], given: Mapping[str, Any
         only = _leaves(declared)
         if len(only) == len(given) == 1 and not isinstance(declared, Mapping):
             tensor = next(iter(given.values()))  # one tensor, under whatever name the user likes better
-            _check_rank(only[0], tensor)
+            _refuse_other_rank(only[0], tensor)
             return _refilled(declared, iter([tensor]))
         raise _mismatch(names, ", ".join(given))
     if isinstance(declared, Mapping):
         for key, symbolic in declared.items():
             if hasattr(symbolic, "shape"):
-                _check_rank(symbolic, given[str(key)])
+                _refuse_other_rank(symbolic, given[str(key)])
         return {key: given[str(key)] for key in declared}
     by_name = {_name(symbolic): symbolic for symbolic in _leaves(declared)}
     for name, symbolic in by_name.items():
-        _check_rank(symbolic, given[name])
+        _refuse_other_rank(symbolic, given[name])
     return _refilled(declared, iter([given[name] for name in by_name]))
 
 
@@ -138,7 +138,7 @@ def _refilled(structure: Any, values: Any) -> Any:
     return next(values)
 
 
-def _check_rank(symbolic: Any, tensor: Any) -> None:
+def _refuse_other_rank(symbolic: Any, tensor: Any) -> None:
     shape = getattr(symbolic, "shape", None)
     rank = getattr(shape, "rank", None) if hasattr(shape, "rank") else (None if shape is None else len(shape))
     found = getattr(tensor, "shape", None)

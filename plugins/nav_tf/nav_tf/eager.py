@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from nav_tf.blame import cause_line
-from nav_tf.calls import call_model, check_usable, input_names, is_keras
+from nav_tf.calls import call_model, input_names, is_keras, refuse_unusable
 from nav_tf.formats import TENSORFLOW
 from nav_tf.installed import why_no_tensorflow
 from nav_tf.live import from_array, parts, to_array, variables
@@ -33,7 +33,7 @@ def run_tensorflow(job: RunnerJob[None]) -> Runner:
 def open_model(job: RunnerJob[None]) -> Runner:
     """The runner of a live model, the artifact's own. Raises :class:`SourceError` for one that cannot be called."""
     model = job.artifact.model
-    check_usable(model)
+    refuse_unusable(model)
 
     def call(feeds: Feeds) -> Mapping[str, np.ndarray]:
         args, kwargs = _arguments(job, model, feeds)

@@ -27,7 +27,7 @@ def expected_peak(weights: int) -> int:
     return _IDLE + weights * (_TIMES_LARGE if weights >= LARGE else _TIMES_SMALL)
 
 
-def check_memory(weights: int, available: int | None = None) -> None:
+def refuse_too_large(weights: int, available: int | None = None) -> None:
     """Refuse what cannot succeed.
 
     Raises :class:`ConversionError` for weights beyond one file, and :class:`Unavailable` when there is not enough

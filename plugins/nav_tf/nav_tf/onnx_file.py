@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from nav_tf.forecast import LARGE, check_memory, weight_bytes
+from nav_tf.forecast import LARGE, refuse_too_large, weight_bytes
 from nav_tf.formats import TF_SAVEDMODEL
 from nav_tf.installed import why_no_tensorflow
 from nav_tf.onnx_repair import (
     at_opset,
-    check,
     name_axes,
     order_tensors,
+    refuse_invalid,
     refuse_unknown_operators,
     rename_tensors,
     settled,
@@ -26,7 +26,7 @@ def onnx_from_tf_savedmodel(job: ConvertJob[OnnxOptions]) -> Made:
     """Convert with tf2onnx, name what it left unnamed, and refuse what is not valid ONNX."""
     opset = chosen_opset(job.options)
     weights = weight_bytes(job.source.file)
-    check_memory(weights)
+    refuse_too_large(weights)
     large = weights >= LARGE
     with surroundings(large=large), hushed():
         serving = open_serving(job.source.file, job.options.signature)
@@ -37,7 +37,7 @@ def onnx_from_tf_savedmodel(job: ConvertJob[OnnxOptions]) -> Made:
         name_axes(model, job.signature)
         del serving
         model = at_opset(model, opset)
-        check(model, opset)
+        refuse_invalid(model, opset)
         kept = settled(model, job.signature)
         job.output.write_bytes(model.SerializeToString())
     facts = {"opset": str(opset), "exporter": "tf2onnx"}

@@ -124,7 +124,7 @@ def at_opset(model: ModelProto, opset: int) -> ModelProto:
     return converted
 
 
-def check(model: ModelProto, opset: int) -> None:
+def refuse_invalid(model: ModelProto, opset: int) -> None:
     """Raise :class:`ConversionError` when the model is not valid ONNX, or of another opset than asked for."""
     import onnx
 

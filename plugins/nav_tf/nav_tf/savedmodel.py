@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nav_tf.blame import blamed
-from nav_tf.calls import check_usable
+from nav_tf.calls import refuse_unusable
 from nav_tf.formats import TENSORFLOW, TF_SAVEDMODEL
 from nav_tf.installed import why_no_tensorflow
 from nav_tf.placing import placed
@@ -25,7 +25,7 @@ def tf_savedmodel_from_tensorflow(job: ExportJob[None]) -> Made:
     import tensorflow as tf
 
     model = job.source.model
-    check_usable(model)
+    refuse_unusable(model)
     with ExitStack() as stack:
         for surroundings in (hushed(), untouched(model), placed(job.device)):
             stack.enter_context(surroundings)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nav_tf.calls import call_model, check_usable, fitted
+from nav_tf.calls import call_model, fitted, refuse_unusable
 from navcore import SourceError
 
 A = np.zeros((2, 3), np.float32)
@@ -130,12 +130,12 @@ def test_items_that_do_not_fit_get_one_sentence(
 
 def test_a_model_that_was_never_built_says_so() -> None:
     with pytest.raises(SourceError, match=r"was never built, so it has no weights yet. Call it once"):
-        check_usable(keras.Sequential([keras.layers.Dense(2)], name="raw"))
+        refuse_unusable(keras.Sequential([keras.layers.Dense(2)], name="raw"))
 
 
 def test_a_module_without_a_call_says_so() -> None:
     with pytest.raises(SourceError, match="has no __call__"):
-        check_usable(tf.Module())
+        refuse_unusable(tf.Module())
 
 
 @pytest.mark.parametrize("kind", ["RaggedTensor", "SparseTensor"])

@@ -9,8 +9,8 @@ import pytest
 from nav_tf.forecast import (
     LARGE,
     LIMIT,
-    check_memory,
     expected_peak,
+    refuse_too_large,
     weight_bytes,
 )
 from navcore import ConversionError, Unavailable
@@ -30,15 +30,15 @@ def test_a_large_model_takes_less_per_byte_than_a_small_one() -> None:
 
 
 def test_what_fits_passes() -> None:
-    check_memory(250_000_000, available=4_000_000_000)
+    refuse_too_large(250_000_000, available=4_000_000_000)
 
 
 @pytest.mark.parametrize(("weights", "available"), [(250_000_000, 2_000_000_000), (10, 500_000_000)])
 def test_too_little_memory_is_unavailable_because_it_may_be_there_later(weights: int, available: int) -> None:
     with pytest.raises(Unavailable, match=r"takes about \d+\.\d GB of memory, and \d\.\d GB are free"):
-        check_memory(weights, available)
+        refuse_too_large(weights, available)
 
 
 def test_beyond_two_gigabytes_is_refused_whatever_there_is() -> None:
     with pytest.raises(ConversionError, match=r"has 2\.0 GB of weights"):
-        check_memory(LIMIT + 10**8, available=10**12)
+        refuse_too_large(LIMIT + 10**8, available=10**12)

@@ -65,7 +65,7 @@ def read_back(path: Path, settled: Settled, *, opset: int, exporter: str, layout
             hint="Ask for the opset that it writes, or for none.",
         )
     signature = settled.signature
-    _check_outputs(signature, [value.name for value in model.graph.output], exporter)
+    _refuse_other_outputs(signature, [value.name for value in model.graph.output], exporter)
     weights = {tensor.name for tensor in model.graph.initializer}
     inputs = [value.name for value in model.graph.input if value.name not in weights]
     if not layout.weights:
@@ -82,7 +82,7 @@ def read_back(path: Path, settled: Settled, *, opset: int, exporter: str, layout
     )
 
 
-def _check_outputs(signature: Signature, found: Sequence[str], exporter: str) -> None:
+def _refuse_other_outputs(signature: Signature, found: Sequence[str], exporter: str) -> None:
     if signature.outputs and tuple(found) != signature.output_names:
         raise ExportError(
             f"The {exporter} exporter named the outputs {', '.join(found)} instead of"

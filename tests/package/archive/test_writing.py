@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from navcore.errors import PackageError, PackageExists
-from navcore.package.archive.checked_copy import Sums, copy_and_digest
+from navcore.package.archive.digested_copy import Sums, copy_and_digest
 from navcore.package.archive.reading import extract_archive, read_manifest
 from navcore.package.archive.writing import Member, write_archive
 

@@ -174,6 +174,7 @@ runtimes = complete(
     elsewhere=st.booleans(),
 )
 facts = st.dictionaries(text, text, max_size=2)
+assets = st.lists(st.from_regex(r"[a-z]{4,6}(/[a-z]{4}\.json)?", fullmatch=True), max_size=2, unique=True).map(tuple)
 
 
 def rows_at(path: st.SearchStrategy[str | None]) -> st.SearchStrategy[FormatResult]:
@@ -199,6 +200,7 @@ def _rows_of(format: Format, path: st.SearchStrategy[str | None]) -> st.SearchSt
         runtimes=st.lists(runtimes, max_size=2, unique_by=lambda row: row.runtime).map(tuple),
         notes=notes,
         facts=facts,
+        assets=assets,
         size=st.none() | counts,
         failure=st.none() | failures,
         elsewhere=st.booleans(),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def checked_shapes(tensors: Sequence[Named], origin: str) -> None:
+def refuse_bad_shapes(tensors: Sequence[Named], origin: str) -> None:
     """Raise :class:`InputError` for a tensor whose rank, fixed sizes or dtype are not the declared ones.
 
     ``origin`` says where the types come from.

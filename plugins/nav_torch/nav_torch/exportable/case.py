@@ -10,7 +10,7 @@ import attrs
 
 from nav_torch.exportable.axes import (
     axes_of,
-    checked_shapes,
+    refuse_bad_shapes,
     resized,
     sizes_of,
     specs_of,
@@ -213,7 +213,7 @@ def _checked(model: Any, named: list[Named], side: Any) -> list[Named]:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise InputError(f"{class_name(model)} has two tensors called {twice!r}.", hint="Declare different names.")
-    checked_shapes(named, f"{class_name(end_module(model, side))}.{side}_types")
+    refuse_bad_shapes(named, f"{class_name(end_module(model, side))}.{side}_types")
     return named
 
 

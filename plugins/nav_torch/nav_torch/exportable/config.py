@@ -136,7 +136,7 @@ def configured(model: Any, given: Mapping[str, Any] | None) -> Iterator[None]:
                 vars(part)[ATTRIBUTE] = own
 
 
-def check_config(model: Any, given: Any) -> None:
+def refuse_bad_config(model: Any, given: Any) -> None:
     """Raise :class:`InputError` for configs that cannot be used, before anything is changed.
 
     Options that an overridden ``set_export_config`` takes for itself are for that to judge.

@@ -44,7 +44,7 @@ def comparisons(case: Case, output_example: Any, further: Sequence[Any]) -> list
     for number, example in enumerate(further, 1):
         label = f"further example {number}"
         if isinstance(example, AtSizes):
-            feeds = resized(case.signature.inputs, case.example, _checked_sizes(case, example.sizes))
+            feeds = resized(case.signature.inputs, case.example, _usable_sizes(case, example.sizes))
         else:
             feeds = case.bound(example, f"The {label} of check_trace")
         found.append(_compared(case, label, feeds))
@@ -60,7 +60,7 @@ def _compared(case: Case, label: str, feeds: Feeds) -> Comparison:
     return Comparison(f"{label} of {told_sizes(sizes)}" if sizes else label, feeds, case.returned(feeds))
 
 
-def _checked_sizes(case: Case, sizes: Mapping[str, int]) -> Mapping[str, int]:
+def _usable_sizes(case: Case, sizes: Mapping[str, int]) -> Mapping[str, int]:
     for axis, size in sizes.items():
         if axis not in case.sizes:
             raise OptionError(

@@ -15,16 +15,16 @@ from typing import Any
 import attrs
 
 from nav_torch.exportable.case import Case, Wishes, case_of
-from nav_torch.exportable.checking import check, narrow_floats, right_on_its_example
 from nav_torch.exportable.config import configured
 from nav_torch.exportable.examples import comparisons, own_example
 from nav_torch.exportable.extensions import told_format
 from nav_torch.exportable.hooks import class_name, end_module, told_error
 from nav_torch.exportable.inputs import example_of
-from nav_torch.exportable.parts import Exported, check_chain, joined, part_named, part_path, parts_of
+from nav_torch.exportable.parts import Exported, compare_chain, joined, part_named, part_path, parts_of
 from nav_torch.exportable.preparing import prepared, stage
-from nav_torch.exportable.request import FIRST_DYNAMO_OPSET, Request, check_request, check_supported, unwritable
+from nav_torch.exportable.request import FIRST_DYNAMO_OPSET, Request, refuse_bad_request, refuse_unsupported, unwritable
 from nav_torch.exportable.result import CheckFailed, ExportResult
+from nav_torch.exportable.verifying import narrow_floats, right_on_its_example, verified
 from nav_torch.exportable.ways import begins_with_capture, left_out, options_of, told_route, variants
 from nav_torch.formats import TORCH
 from nav_torch.remembering import remembered
@@ -52,7 +52,7 @@ def export_model(model: Any, request: Request) -> ExportResult:
     """Do what ``Exportable.export`` promises; see there."""
     model = subject(model)
     with stage(model, "arguments"):
-        check_request(model, request)
+        refuse_bad_request(model, request)
     with stage(model, "prepare"):
         model = model if request.inplace else _copied(model)
     with stage(model, "arguments"):
@@ -67,10 +67,10 @@ def export_model(model: Any, request: Request) -> ExportResult:
             own = attrs.evolve(request, output=str(part_path(Path(request.output), part)),
                                input_example=None if done else request.input_example)  # fmt: skip
             with stage(module, "arguments"):
-                check_supported(module, own)
+                refuse_unsupported(module, own)
             done[part] = _exported(module, own, folder / files[part])
         with stage(model, "check of the parts in a row"):
-            notes = check_chain(model, done, request.check_tolerance) if request.checked else ()
+            notes = compare_chain(model, done, request.check_tolerance) if request.checked else ()
         return joined(done, notes)
 
 
@@ -172,7 +172,7 @@ class _Making:
         )
         with stage(case.model, f"export by {name}"):
             made: Made = self._registry.ask("export_model", job, step.route)
-        artifact = Artifact(step.target, made.signature or case.signature, self._file, None, made.calling, made.facts)
+        artifact = made.artifact(step.target, case.signature, self._file)
         with stage(case.model, f"check of {name}"):
             verification = self._verified(artifact)
         notes = (*case.notes, *made.notes, *(verification.notes if verification else ()))
@@ -180,7 +180,7 @@ class _Making:
 
     def _verified(self, artifact: Artifact) -> Verification | None:
         if self._compared:
-            return check(self._case, artifact, self._compared, self._request.check_tolerance)
+            return verified(self._case, artifact, self._compared, self._request.check_tolerance)
         if self._request.export_params:
             right_on_its_example(self._case, artifact, self._example, self._request.check_tolerance)
         return None

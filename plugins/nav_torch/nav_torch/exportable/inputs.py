@@ -102,7 +102,7 @@ def bind_example(model: Any, example: Any, origin: str, disabled: Collection[str
     held = {name: value for name, value in dropped.items() if signature.parameters[name].default is _P.empty}
     spread = [one for one in _spread(bound) if one[0] not in disabled]
     for name, value, _ in spread:
-        _check_value(value, name, origin)
+        _refuse_bad_value(value, name, origin)
     values = {name: value for name, value, _ in spread}
     found = {name: flatten_result(value, is_tensor) for name, value in values.items()}
     if not any(found.values()):
@@ -138,13 +138,13 @@ def _spread(bound: inspect.BoundArguments) -> Iterator[tuple[str, Any, bool]]:
             yield name, value, not (kind is _P.POSITIONAL_ONLY or (starred and kind is _P.POSITIONAL_OR_KEYWORD))
 
 
-def _check_value(value: Any, name: str, origin: str) -> None:
+def _refuse_bad_value(value: Any, name: str, origin: str) -> None:
     if is_tensor(value) or isinstance(value, str | int | float | bool | None):
         return
     if isinstance(value, Mapping | Sequence):
         parts = value.items() if isinstance(value, Mapping) else enumerate(value)
         for key, part in parts:
-            _check_value(part, f"{name}[{key!r}]", origin)
+            _refuse_bad_value(part, f"{name}[{key!r}]", origin)
         return
     hint = (
         "Use torch.from_numpy." if _kind(value) == "numpy.ndarray" else "Use tensors, and plain constants between them."

@@ -12,9 +12,9 @@ import attrs
 
 from nav_torch.exportable.axes import resized, sizes_of
 from nav_torch.exportable.case import Case
-from nav_torch.exportable.checking import called, opened, plain_types, refusal
 from nav_torch.exportable.hooks import blaming, class_name, has_hook, read_hook, read_names, told_kind
 from nav_torch.exportable.result import ExportResult
+from nav_torch.exportable.verifying import called, opened, plain_types, refusal
 from navcore import Artifact, Comparison, Feeds, InputError, NavcoreError, Status, verify
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _links(model: Any, done: Mapping[str, Exported]) -> dict[str, dict[str, tupl
     return links
 
 
-def check_chain(model: Any, done: Mapping[str, Exported], tolerance: float) -> tuple[str, ...]:
+def compare_chain(model: Any, done: Mapping[str, Exported], tolerance: float) -> tuple[str, ...]:
     """Run the files one after the other, each fed with what those before it returned, and compare with the modules.
 
     Returns notes. Raises :class:`CheckFailed` when a file of the chain returns something else than its module.

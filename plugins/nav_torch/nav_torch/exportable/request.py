@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import attrs
 
-from nav_torch.exportable.config import check_config
+from nav_torch.exportable.config import refuse_bad_config
 from nav_torch.exportable.extensions import TORCHSCRIPT_NAME, get_export_format
 from nav_torch.exportable.hooks import class_name, is_overridden, read_hook, told_kind
 from navcore import Format, InputError, OptionError
@@ -148,16 +148,16 @@ def _refuse(wrong: Iterable[tuple[bool, str, str]]) -> None:
             raise OptionError(what, hint=hint)
 
 
-def check_request(model: Any, request: Request) -> None:
+def refuse_bad_request(model: Any, request: Request) -> None:
     """Refuse what cannot be done, before anything is touched.
 
     Raises :class:`InputError` for a file that cannot be written or a format that the class does not support, and
     :class:`OptionError` for arguments that contradict each other.
     """
-    _check_module(model)
+    _refuse_bad_module(model)
     target = request.target
-    _check_file(request)
-    check_supported(model, request)
+    _refuse_bad_file(request)
+    refuse_unsupported(model, request)
     onnx = target.name == Format.ONNX.name
     wrong = [
         (
@@ -182,10 +182,10 @@ def check_request(model: Any, request: Request) -> None:
         ),
     ]
     _refuse(wrong)
-    check_config(model, request.export_config)
+    refuse_bad_config(model, request.export_config)
 
 
-def _check_module(model: Any) -> None:
+def _refuse_bad_module(model: Any) -> None:
     import torch
 
     name = class_name(model)
@@ -196,7 +196,7 @@ def _check_module(model: Any) -> None:
         raise InputError(f"{name}.__init__ did not call super().__init__().", hint="Call it in its first line.")
 
 
-def _check_file(request: Request) -> None:
+def _refuse_bad_file(request: Request) -> None:
     path, told = request.path, repr(request.output)
     try:
         is_folder, over_file = path.is_dir(), path.parent.exists() and not path.parent.is_dir()
@@ -230,7 +230,7 @@ def unwritable(output: str, error: OSError) -> InputError:
     )
 
 
-def check_supported(model: Any, request: Request) -> None:
+def refuse_unsupported(model: Any, request: Request) -> None:
     """``supported_export_formats`` lists formats, their names, or extensions. Raises :class:`InputError`."""
     name = "supported_export_formats"
     supported = read_hook(model, name) if is_overridden(model, name) else None

@@ -88,7 +88,7 @@ def hook_shapes(
     names = {one.name: reading.axes(one, given[one.name]) if one.name in given else _named_axes(one.type, only)
              for one in tensors}  # fmt: skip
     shapes = Shapes(names, reading.bounds)
-    _check_sizes(shapes, tensors, origin)
+    _refuse_bad_sizes(shapes, tensors, origin)
     return shapes
 
 
@@ -185,7 +185,7 @@ def _own_name(one: Named, axis: int) -> str:
     return one.type.named_axes.get(axis, f"{one.name}_dynamic_axes_{axis + 1}")
 
 
-def _check_sizes(shapes: Shapes, tensors: Sequence[Named], origin: str) -> None:
+def _refuse_bad_sizes(shapes: Shapes, tensors: Sequence[Named], origin: str) -> None:
     """Raise :class:`InputError` where the example, or what the model returns for it, does not have these sizes."""
     try:
         sizes = sizes_of(specs_of(tensors, shapes.names), {one.name: one.array for one in tensors})

@@ -34,7 +34,7 @@ class TensorType:
 
     def __init__(self, *axes: Dim, dtype: Any = None, optional: bool = False) -> None:
         for axis in axes:
-            _check_axis(axis)
+            _refuse_bad_axis(axis)
         self.__attrs_init__(axes, _dtype_name(dtype), bool(optional))
 
     def __str__(self) -> str:
@@ -51,7 +51,7 @@ def _told(axis: Dim) -> str:
     return "?" if axis is None else str(axis)
 
 
-def _check_axis(axis: Any) -> None:
+def _refuse_bad_axis(axis: Any) -> None:
     number = isinstance(axis, int) and not isinstance(axis, bool) and axis >= 0
     if axis is None or number or (isinstance(axis, str) and axis.isidentifier()):
         return

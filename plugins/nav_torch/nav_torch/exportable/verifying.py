@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def check(case: Case, artifact: Artifact, compared: Sequence[Comparison], tolerance: float) -> Verification | None:
+def verified(case: Case, artifact: Artifact, compared: Sequence[Comparison], tolerance: float) -> Verification | None:
     """The core's verdict, with numbers that agree when |file − model| ≤ tolerance · (1 + |model|).
 
     ``None``, after a warning, where no installed plugin runs the format here. Raises :class:`CheckFailed`.

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from navcore.errors import PackageError
-from navcore.package.archive.checked_copy import Sums, copy_and_digest, write_fully
+from navcore.package.archive.digested_copy import Sums, copy_and_digest, write_fully
 
 MIB = 1 << 20
 

@@ -42,19 +42,19 @@ class _RunningSums:
 
 
 def copy_and_digest(source: int, source_offset: int, size: int, sink: int | None, sink_offset: int = 0) -> Sums:
-    """Copy exactly ``size`` bytes from one descriptor to another (``None``: only check) and return their checks.
+    """Copy exactly ``size`` bytes from one descriptor to another (``None``: only check) and return their sums.
 
     SHA-256, CRC-32 and writing each have a core to themselves: Python lets go of its lock in all three.
     Raises ``PackageError`` if ``source`` ends early or cannot be read, ``OSError`` if ``sink`` cannot be written.
     """
-    checks = _RunningSums()
+    sums = _RunningSums()
     if size <= _CHUNK:
         data = memoryview(read_exactly(source, source_offset, size))
-        checks.feed_sha256(data)
-        checks.feed_crc32(data)
+        sums.feed_sha256(data)
+        sums.feed_crc32(data)
         if sink is not None:
             write_fully(sink, data, sink_offset)
-        return checks.finish()
+        return sums.finish()
     buffers = [memoryview(bytearray(_CHUNK)) for _ in range(_BUFFERS)]
     busy: deque[list[Future[None]]] = deque()
     with ThreadPoolExecutor(1) as digesting, ThreadPoolExecutor(1) as summing:
@@ -63,12 +63,12 @@ def copy_and_digest(source: int, source_offset: int, size: int, sink: int | None
                 _wait(busy.popleft())
             data = buffers[done // _CHUNK % _BUFFERS][: min(_CHUNK, size - done)]
             _read_into(source, data, source_offset + done)
-            busy.append([digesting.submit(checks.feed_sha256, data), summing.submit(checks.feed_crc32, data)])
+            busy.append([digesting.submit(sums.feed_sha256, data), summing.submit(sums.feed_crc32, data)])
             if sink is not None:
                 write_fully(sink, data, sink_offset + done)
         for futures in busy:
             _wait(futures)
-    return checks.finish()
+    return sums.finish()
 
 
 def _wait(futures: list[Future[None]]) -> None:

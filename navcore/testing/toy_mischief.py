@@ -1,0 +1,57 @@
+"""What can be asked of the toy framework to go wrong, and how it does."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import time
+from collections.abc import Callable, Mapping
+
+from navcore.errors import Unavailable
+
+MISCHIEFS = (
+    "raise", "hang", "segfault", "nothing", "exit", "empty", "hog", "unavailable", "numbers", "names", "fixed", "sizes",
+)  # fmt: skip
+"""What can be asked for: the step raises, hangs, dies of SIGSEGV, writes no file, exits 0 without a result, writes an
+empty file, uses too much memory, finds something missing; or the product computes other numbers, returns other names,
+accepts no batch but the example's, or computes other numbers at any other batch. A runner that does "nothing" or
+something "empty" returns no outputs, or empty ones; one that is "moody" computes other numbers than it did when samples
+were taken of it."""
+
+
+def _raise() -> None:
+    raise ValueError("mischief was asked for")
+
+
+def _hang() -> None:
+    time.sleep(600)
+
+
+def _segfault() -> None:
+    ctypes.string_at(0)
+
+
+def _exit() -> None:
+    os._exit(0)
+
+
+def _hog() -> None:
+    block = bytearray()
+    while True:
+        block += os.urandom(1) * (64 << 20)
+        time.sleep(0.05)
+
+
+def _unavailable() -> None:
+    raise Unavailable("the toy accelerator is not there")
+
+
+ACTS: Mapping[str, Callable[[], None]] = {
+    "raise": _raise,
+    "hang": _hang,
+    "segfault": _segfault,
+    "exit": _exit,
+    "hog": _hog,
+    "unavailable": _unavailable,
+}
+"""Those that end a step, by name."""
