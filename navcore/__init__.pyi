@@ -92,6 +92,7 @@ from .package import (
     SignedBy as SignedBy,
 )
 from .planning import (
+    Framework as Framework,
     Plan as Plan,
     SizedDataLoader as SizedDataLoader,
     Step as Step,
@@ -103,6 +104,7 @@ from .registry import (
     load_registry as load_registry,
 )
 from .workspace import (
+    LOGGER as LOGGER,
     Difference as Difference,
     Event as Event,
     Failure as Failure,

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from navcore.contract import Format, ProfilerConfig, resolve_batch_sizes
-from navcore.errors import OptionError, Unavailable, UnknownFormat
+from navcore.errors import InputError, OptionError, Unavailable, UnknownFormat
 from navcore.planning import (
+    Asked,
     Limits,
     Plan,
     PlanSettings,
     Source,
+    for_package,
     identify,
+    is_package,
     make_plan,
     own_data,
     settled,
@@ -27,7 +30,7 @@ from navcore.workspace import Settings, forgiving, shown
 
 if TYPE_CHECKING:
     from navcore.package import PackageDescriptor, SignedBy
-    from navcore.workspace import Observer, RunArguments
+    from navcore.workspace import Device, Names, Observer, RunArguments
 
 
 @takes_run_arguments
@@ -35,7 +38,8 @@ def run(model: Any, dataloader: Any = None, **arguments: Unpack[RunArguments]) -
     """Export ``model`` to every target, prove each result on ``dataloader``, measure each, and keep it all.
 
     Args:
-        model: a live model of an installed framework plugin, or the path of a model file.
+        model: a live model of an installed framework plugin, or the path of a model file. A ``.nav`` file is gone on
+            with as :func:`load` does, on its own samples and without trust, with the arguments that ``load`` takes too.
         dataloader: has ``len()`` and can be iterated several times, always in the same order. An item is a tensor, a
             sequence of tensors (positional arguments) or a mapping (keyword arguments), nested as the model wants it;
             arrays have the batch along ``batch_dim``. ``None`` asks the model for its own data, names and axes.
@@ -53,6 +57,13 @@ def run(model: Any, dataloader: Any = None, **arguments: Unpack[RunArguments]) -
     from navcore.package import PackageDescriptor
 
     settings, around = settled("run", arguments)
+    if is_package(model):
+        if dataloader is not None:
+            raise InputError(
+                f"{model} is a package, which brings its own samples: a dataloader cannot be given with it.",
+                hint="Load it without one; navcore.load(...).evaluate(metrics, dataset) runs metrics on other data.",
+            )
+        return load(model, **for_package(arguments))
     registry = load_registry()
     source = identify(model, registry)
     _validated_plan(settings, source, registry)
@@ -140,18 +151,27 @@ def load(
     profiler_config: ProfilerConfig | None = None,
     *,
     trust: bool | SignedBy = False,
+    targets: Names = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    runtimes: Mapping[str, Names] | None = None,
+    device: str | Device | None = None,
     timeout: float | None = None,
     memory_limit: int | None = None,
     executor: Executor | None = None,
     progress: Observer | None = None,
 ) -> PackageDescriptor:
-    """Load a ``.nav`` file into a workspace, and by default test again on this machine what it holds.
+    """Load a ``.nav`` file into a workspace, and by default go on with it on this machine.
+
+    Every target is planned again from the formats that the package holds, with the plugins that are installed here:
+    also what could not be made where the package comes from. What leads to a target only from the source model stays
+    as it was recorded.
 
     Args:
         path: the package.
         workdir: where its workspace goes, by default ``navigator_workdir`` in the current folder.
-        override_workdir: replace a workspace of the same model.
-        retest_conversions: rebuild converted formats from those that are kept, verify all again, and measure.
+        override_workdir: replace a workspace of the same model. Without it a package is loaded only where nothing
+            is, or into a workspace that holds exactly the same, such as the one it was just saved from.
+        retest_conversions: make every target again that the formats kept lead to, verify all again, and measure.
             ``False`` takes over what was recorded.
         run_profiling: ``None`` means: as ``retest_conversions``.
         profiler_config: another measurement than the recorded one.
@@ -160,6 +180,10 @@ def load(
             formats that are data work at once, the others say that they need it, and what was recorded is shown on its
             row; of options only numbers that a route declares harmless are used. :class:`SignedBy` trusts the holder
             of a key.
+        targets: formats or families to make here beyond those that were asked for where the package comes from.
+        options: options of routes, as for :func:`run`; each stands in place of the recorded one.
+        runtimes: limits a format to the named runtimes, as for :func:`run`, in place of what was recorded of it.
+        device: where runtimes that have a choice run; by default what was recorded, and without trust their own choice.
         timeout: seconds that one step may take; by default what was recorded, and without trust 300 and the time of the
             measurement.
         memory_limit: bytes of resident memory that one step may use; by default what was recorded, and without trust
@@ -169,26 +193,34 @@ def load(
 
     Raises:
         PackageError: the file is damaged, tampered with or hostile; nothing is written then.
-        OptionError: ``run_profiling=True`` with ``retest_conversions=False``, a limit that limits nothing, a key
-            that is none.
-        WorkspaceError: the target workspace exists and ``override_workdir`` was not given.
+        OptionError: ``run_profiling=True`` or ``targets`` with ``retest_conversions=False``, a limit that limits
+            nothing, a key that is none, an option or runtime that nobody installed here knows.
+        UnknownFormat: a target that no installed plugin knows.
+        WorkspaceExists: the workspace exists and holds something else; nothing in it was touched.
     """
     from navcore.package import SignedBy, load_package
 
     given = settled_for_package(
         path=path, workdir=workdir, override_workdir=override_workdir, retest_conversions=retest_conversions,
-        run_profiling=run_profiling, profiler_config=profiler_config, timeout=timeout, memory_limit=memory_limit,
-        executor=executor, progress=progress,
+        run_profiling=run_profiling, profiler_config=profiler_config, targets=targets, options=options,
+        runtimes=runtimes, device=device, timeout=timeout, memory_limit=memory_limit, executor=executor,
+        progress=progress,
     )  # fmt: skip
     trusted = trust if isinstance(trust, SignedBy) else settled_for_package(trust=trust)["trust"]
     retest, measure = given["retest_conversions"], given["run_profiling"]
     if measure and not retest:
         raise OptionError("run_profiling=True needs retest_conversions=True: only what was tested here is measured.")
+    if given["targets"] and not retest:
+        raise OptionError("targets needs retest_conversions=True: without it nothing is made.")
+    asked = Asked(
+        given["targets"] or (), given["options"], given["runtimes"], given["device"], profiler_config,
+        Limits(given["timeout"], given["memory_limit"]),
+    )  # fmt: skip
     with _observed_by(progress):
         return load_package(
             given["path"], workdir=given["workdir"], override=given["override_workdir"], retest_conversions=retest,
-            run_profiling=retest if measure is None else measure, profiler_config=profiler_config, trust=trusted,
-            limits=Limits(given["timeout"], given["memory_limit"]), executor=executor, observer=forgiving(progress),
+            run_profiling=retest if measure is None else measure, trust=trusted, asked=asked, executor=executor,
+            observer=forgiving(progress),
         )  # fmt: skip
 
 

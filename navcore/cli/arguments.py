@@ -192,6 +192,13 @@ def workspace_options(function: Function) -> Function:
     return _decorated(function, _WORKSPACE)
 
 
+def load_options(function: Function) -> Function:
+    """Decorate a command with the options of ``load``: what is asked for here beside what a package recorded."""
+    names = ("targets", "options", "runtimes", "device", "run_profiling", "profiler_config", "timeout", "memory_limit")
+    chosen = [option for name in names for option in _RUN[name]]
+    return _decorated(function, (*chosen, *_WORKSPACE))
+
+
 def limit_options(function: Function) -> Function:
     """Decorate a command with the limits of one step."""
     return _decorated(function, (*_RUN["timeout"], *_RUN["memory_limit"]))

@@ -13,18 +13,14 @@ import click
 from navcore.cli import COMMANDS
 from navcore.cli.answers import NOT_OK, Command, json_option, print_columns, print_json, print_results, shown, tell
 from navcore.cli.arguments import limit_options, measuring_options, profiler_config, workspace_options
+from navcore.cli.trusting import trust_option, trust_options, trusted
 
 if TYPE_CHECKING:
-    from navcore.package import FileEntry, PackageDescriptor, SignedBy
+    from navcore.package import FileEntry, PackageDescriptor
     from navcore.workspace import FormatResult, Record
 
 _where = click.argument("where", metavar="PACKAGE", type=click.Path(path_type=Path, exists=True))
 _file = click.argument("package", metavar="FILE", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-_trust = click.option(
-    "--trust",
-    is_flag=True,
-    help="Obey the package: allow formats whose loading can execute code, and what it recorded.",
-)
 _existing = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
@@ -95,14 +91,7 @@ def report(where: Path, as_json: bool) -> None:
 
 @click.command("verify", cls=Command, short_help=COMMANDS["verify"][1])
 @_file
-@_trust
-@click.option("--key", type=_existing, metavar="PEM", help="Trust it if the holder of this public key signed it.")
-@click.option(
-    "--certificate", type=_existing, metavar="PEM", help="Trust it if a signer that these authorities know signed it."
-)
-@click.option(
-    "--signature", type=_existing, metavar="FILE", help="The signature. Default: beside FILE, with .sig added."
-)
+@trust_options
 @limit_options
 @click.option(
     "--workdir",
@@ -137,7 +126,7 @@ def verify(
     worth_keeping = workdir is not None
     try:
         found = load(
-            package, folder, override_workdir, run_profiling=False, trust=_trusted(trust, key, certificate, signature),
+            package, folder, override_workdir, run_profiling=False, trust=trusted(trust, key, certificate, signature),
             timeout=timeout, memory_limit=memory_limit, progress=Console(),
         )  # fmt: skip
         tested, lost = _compared(recorded.results, found.results)
@@ -193,7 +182,7 @@ def sign(
 @click.command("profile", cls=Command, short_help=COMMANDS["profile"][1])
 @_where
 @measuring_options
-@_trust
+@trust_option
 @limit_options
 @workspace_options
 @json_option
@@ -243,16 +232,6 @@ def _opened(where: Path) -> tuple[Record, tuple[FileEntry, ...]]:
 
     record, manifest = read_record(where)
     return record, manifest.files
-
-
-def _trusted(trust: bool, key: Path | None, certificate: Path | None, signature: Path | None) -> bool | SignedBy:
-    from navcore.package import SignedBy
-
-    if key is None and certificate is None:
-        if signature is not None:
-            raise click.UsageError("--signature needs --key or --certificate, to know who may have signed.")
-        return trust
-    return SignedBy(key, certificate, signature)
 
 
 def _workspace_at(where: Path) -> Path:

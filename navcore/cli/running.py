@@ -13,6 +13,7 @@ import click
 from navcore.cli import COMMANDS
 from navcore.cli.answers import NOT_OK, WORDS, Command, json_option, print_columns, print_json, print_results, tell
 from navcore.cli.arguments import asked_options, given_arguments
+from navcore.cli.saving import refuse_existing, save_options, saved
 from navcore.errors import OptionError
 
 if TYPE_CHECKING:
@@ -22,10 +23,7 @@ if TYPE_CHECKING:
 @click.command("run", cls=Command, short_help=COMMANDS["run"][1])
 @click.argument("model", required=False)
 @asked_options
-@click.option(
-    "--save", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Pack the results into this file."
-)
-@click.option("--override", is_flag=True, help="Let --save replace an existing file.")
+@save_options
 @json_option
 def run(model: str | None, save: Path | None, override: bool, as_json: bool, **asked: Any) -> None:
     """Export MODEL to every format, verify each, measure each, keep it all.
@@ -38,8 +36,7 @@ def run(model: str | None, save: Path | None, override: bool, as_json: bool, **a
     from navcore import api
     from navcore.package import Console
 
-    if save is not None and save.exists() and not override:
-        raise OptionError(f"--save {save}: the file exists.", hint="Add --override to replace it.")
+    refuse_existing(save, override)
     if _needs_a_process(model, asked):
         _run_in_a_process(model, asked)
     with _standard_output_kept():
@@ -50,17 +47,12 @@ def run(model: str | None, save: Path | None, override: bool, as_json: bool, **a
         print_results(package.results)
     tell(f"Workspace: {package.workspace}")
     ok = is_ok(package.results, arguments.get("targets"))
-    if save is not None and any(package.get_formats_status().values()):
-        package.save(save, override=override)
-        tell(f"Package: {save}")
-    elif save is not None:
-        tell(f"Nothing is ok, so {save} was not written.")
-        save = None
+    save = saved(package, save, override)
     if as_json:
         from navcore.package import results_data
 
-        saved = None if save is None else str(save)
-        print_json({"workspace": str(package.workspace), "package": saved, "results": results_data(package.results)})
+        written = None if save is None else str(save)
+        print_json({"workspace": str(package.workspace), "package": written, "results": results_data(package.results)})
     if not ok:
         raise click.exceptions.Exit(NOT_OK)
 
@@ -94,6 +86,7 @@ def plan(model: str | None, as_json: bool, **asked: Any) -> None:
                 {"format": check.format.name, "runtime": check.runtime, "unavailable": check.reason or None}
                 for check in found.checks
             ],
+            "later": [{"target": one.target.name, "from": one.source.name, "reason": one.needs} for one in found.later],
             "missing": [{"target": missing.target.name, "reason": missing.reason} for missing in found.missing],
         }
     )

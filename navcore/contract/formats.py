@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from pathlib import Path
@@ -101,8 +101,15 @@ def _format_name(name: str) -> Name:
     return Name(name)
 
 
-@attrs.frozen(repr=False)
-class Format:
+class _KnownFormats(type):
+    """Makes ``for format in Format`` go over the families of the reference page, as its enumeration did."""
+
+    def __iter__(cls) -> Iterator[Format]:
+        return iter(REFERENCE_FORMATS)
+
+
+@attrs.frozen(repr=False, eq=False)
+class Format(metaclass=_KnownFormats):
     """One way to store a model, or to have it live; the set of formats is open.
 
     ``name`` is the identity, and the folder in the workspace. ``family`` is what variants share
@@ -112,23 +119,25 @@ class Format:
     ``recognises`` looks at a file or folder whose name says nothing (a SavedModel may have any).
     ``files`` lists a model file together with the files that it refers to, and ``copy`` copies them all; without them
     the file stands alone.
+    A format equals its name, and hashes like it: ``package.get_formats_status()["onnx"]``. Iterating over the class
+    goes over the six families of the reference page; others exist beside them.
     ``data_only`` says that loading such a file cannot execute code; without the promise a loaded package needs
     ``trust=True`` before it is used. ``suffixes`` are the file endings by which a source on disk is recognised.
     """
 
     name: Name = attrs.field(converter=_format_name)
-    family: Name = attrs.field(eq=False, converter=Name, default=attrs.Factory(lambda self: self.name, takes_self=True))
-    filename: Name = attrs.field(eq=False, converter=Name, default=Name("model"))
-    jit_type: JitType | None = attrs.field(eq=False, default=None)
-    precision: Name | None = attrs.field(eq=False, converter=name_or_none, default=None)
-    data_only: bool = attrs.field(eq=False, default=False)
-    suffixes: tuple[str, ...] = attrs.field(eq=False, default=())
-    summary: str = attrs.field(eq=False, default="")
-    live: Live | None = attrs.field(eq=False, default=None)
-    load: Callable[[Path], Any] | None = attrs.field(eq=False, default=None)
-    recognises: Callable[[Path], bool] | None = attrs.field(eq=False, default=None)
-    files: Callable[[Path], Sequence[Path]] | None = attrs.field(eq=False, default=None)
-    copy: Callable[[Path, Path], None] | None = attrs.field(eq=False, default=None)
+    family: Name = attrs.field(converter=Name, default=attrs.Factory(lambda self: self.name, takes_self=True))
+    filename: Name = attrs.field(converter=Name, default=Name("model"))
+    jit_type: JitType | None = attrs.field(default=None)
+    precision: Name | None = attrs.field(converter=name_or_none, default=None)
+    data_only: bool = attrs.field(default=False)
+    suffixes: tuple[str, ...] = attrs.field(default=())
+    summary: str = attrs.field(default="")
+    live: Live | None = attrs.field(default=None)
+    load: Callable[[Path], Any] | None = attrs.field(default=None)
+    recognises: Callable[[Path], bool] | None = attrs.field(default=None)
+    files: Callable[[Path], Sequence[Path]] | None = attrs.field(default=None)
+    copy: Callable[[Path, Path], None] | None = attrs.field(default=None)
 
     ONNX: ClassVar[Format]
     TORCHSCRIPT: ClassVar[Format]
@@ -136,6 +145,17 @@ class Format:
     TENSORRT: ClassVar[Format]
     TF_SAVEDMODEL: ClassVar[Format]
     TF_TRT: ClassVar[Format]
+
+    def __eq__(self, other: object) -> bool:
+        return self.name == (other.name if isinstance(other, Format) else other)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    @property
+    def value(self) -> str:
+        """The name, as an enumeration's member has it."""
+        return self.name
 
     def __str__(self) -> str:
         return self.name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -98,6 +98,23 @@ class ProfilerConfig:
             raise OptionError("Time windows have no measurement_interval.", hint="Give one, in milliseconds.")
         if self.measurement_mode is MeasurementMode.COUNT_WINDOWS and self.measurement_request_count is None:
             raise OptionError("Count windows have no measurement_request_count.", hint="Give a number of calls.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain data, as ``status.yaml`` has them."""
+        data = attrs.asdict(self)
+        sizes = None if self.batch_sizes is None else list(self.batch_sizes)
+        return {**data, "batch_sizes": sizes, "measurement_mode": str(self.measurement_mode)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ProfilerConfig:
+        """The configuration of what :meth:`to_dict` gave; what is absent has its default.
+
+        Raises :class:`OptionError` for a key that is no field, and for a value as the class does.
+        """
+        known = [field.name for field in attrs.fields(cls)]
+        if strange := [str(key) for key in data if key not in known]:
+            raise OptionError(f"A profiler config has no {', '.join(strange)}.", hint=f"Fields: {', '.join(known)}.")
+        return cls(**data)
 
     @property
     def seconds(self) -> float | None:

@@ -97,8 +97,8 @@ class Signature:
     """How a model is called: ordered inputs and outputs, the axes that move, and the structure of the call.
 
     ``outputs`` is empty until the source has run once. ``batch_dim`` is the axis along which samples are stacked, or
-    ``None`` for a model that does not batch; an input has a batch axis when its shape has the symbol
-    ``batch_symbol`` at ``batch_dim``.
+    ``None`` for a model that does not batch. A tensor has a batch axis where its shape has the symbol ``batch_symbol``:
+    at ``batch_dim``, or in a tensor of another layout (the state of an LSTM) at an axis of its own.
     """
 
     inputs: tuple[TensorSpec, ...]
@@ -125,11 +125,19 @@ class Signature:
                 return axis
         raise KeyError(symbol)
 
+    def batch_axis(self, spec: TensorSpec) -> int | None:
+        """The axis along which samples of this tensor are stacked, counted from the front; ``None`` without one."""
+        if self.batch_dim is None:
+            return None
+        rank = len(spec.shape)
+        usual = self.batch_dim % rank if -rank <= self.batch_dim < rank else None
+        if usual is not None and spec.shape[usual] == self.batch_symbol:
+            return usual
+        return next((axis for axis, size in enumerate(spec.shape) if size == self.batch_symbol), None)
+
     def has_batch(self, spec: TensorSpec) -> bool:
-        """Whether samples of this tensor are stacked along ``batch_dim``."""
-        if self.batch_dim is None or not -len(spec.shape) <= self.batch_dim < len(spec.shape):
-            return False
-        return spec.shape[self.batch_dim] == self.batch_symbol
+        """Whether samples of this tensor are stacked along one of its axes."""
+        return self.batch_axis(spec) is not None
 
     def bind(
         self, feeds: Mapping[str, Any], tensor: Callable[[Any], Any] = lambda array: array

@@ -31,13 +31,14 @@ def resemblance(
         if comparable and distance(array, found) <= ALIKE:
             return f"output {output!r} has the values of {other!r}"
     spec = next((spec for spec in signature.outputs if spec.name == output), None)
-    if spec is not None and signature.has_batch(spec) and _first_row_everywhere(signature, expected[output], found):
+    axis = None if spec is None else signature.batch_axis(spec)
+    if axis is not None and _first_row_everywhere(axis, expected[output], found):
         return f"every row of output {output!r} equals row 0"
     return ""
 
 
-def _first_row_everywhere(signature: Signature, expected: Array, found: Array) -> bool:
-    wanted, rows = (np.moveaxis(array, signature.batch_dim or 0, 0) for array in (expected, found))
+def _first_row_everywhere(batch_axis: int, expected: Array, found: Array) -> bool:
+    wanted, rows = (np.moveaxis(array, batch_axis, 0) for array in (expected, found))
     if len(rows) < 2 or distance(wanted[0], rows[0]) > ALIKE:
         return False
     return all(distance(rows[0], row) <= ALIKE for row in rows[1:])

@@ -105,6 +105,9 @@ def mean_of(answers: list[dict[str, Array]]) -> dict[str, Array]:
 
 def _batch_of(signature: Signature, feeds: Feeds) -> int | None:
     for spec in signature.inputs:
+        if (axis := signature.batch_axis(spec)) is not None:
+            return int(feeds[spec.name].shape[axis])
+    for spec in signature.inputs:
         # The signature is the export's own, which may have fixed its batch: the axis is where the batch is.
         if signature.batch_dim is not None and -len(spec.shape) <= signature.batch_dim < len(spec.shape):
             return int(feeds[spec.name].shape[signature.batch_dim])

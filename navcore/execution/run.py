@@ -40,6 +40,7 @@ from navcore.workspace import (
     describe_environment,
     describe_git,
     keep_verified,
+    log_reasons,
     logged,
     opened,
     publish,
@@ -95,6 +96,7 @@ def run_model(
             if row.path is None and not row.live:
                 discard_product(context, row.format)
         record = attrs.evolve(record, results=keep_verified(record, results, context.journal))
+        log_reasons(record.results)
         publish(workspace, record)
         return record, workspace
 

@@ -13,7 +13,7 @@ import attrs
 from navcore.contract import Artifact, Format, Route, Signature
 from navcore.execution.build_format import BuildResult
 from navcore.execution.run_context import StartingPoint
-from navcore.planning import Missing, Plan, PlanSettings, Step, make_plan
+from navcore.planning import Later, Missing, Plan, PlanSettings, Step, make_plan
 from navcore.workspace import Attempt, Failure, FormatResult, RuntimeResult, Status
 
 
@@ -126,11 +126,17 @@ def advance(state: ScheduleState, event: ScheduleEvent) -> ScheduleState:
 
 
 def finish(state: ScheduleState) -> ScheduleState:
-    """The end of a run in which nothing is ready any more: what was never reached has a row that says why."""
+    """The end of a run in which nothing is ready any more: what was never reached has a row that says why.
+
+    A target whose route was tried and failed has its row already.
+    """
     for step in state.plan.steps:  # its source was there, and failed before anything was made of it
         if step.target.name not in state.rows:
             origin = step.source.name
             state = _put(state, _left_out(state, step.target, origin, f"{origin} is not made: {_why(state, origin)}"))
+    for later in state.plan.later:
+        if later.target.name not in state.rows:
+            state = _put(state, _for_later(state, later))
     for missing in state.plan.missing:
         if missing.target.name not in state.rows:
             state = _put(state, _out_of_reach(state, missing))
@@ -224,6 +230,18 @@ def _put(state: ScheduleState, row: FormatResult) -> ScheduleState:
 
 def _built_on(state: ScheduleState, artifact: Artifact, key: str) -> ScheduleState:
     return attrs.evolve(state, foundations={**state.foundations, artifact.format.name: Foundation(artifact, key)})
+
+
+def _for_later(state: ScheduleState, later: Later) -> FormatResult:
+    """The row of a target that another machine makes; what was tried here to no avail is told with it."""
+    name = later.source.name
+    attempts = state.attempts.get(later.target.name, ())
+    failed = [one.outcome for one in attempts if one.outcome.status == Status.FAILED]
+    hint = f"It is made from {name}: navcore.load makes it on a machine that has what it needs."
+    failure = (failed[-1].failure if failed else None) or Failure(later.needs, "unavailable", hint=hint)
+    status = Status.FAILED if failed else Status.UNAVAILABLE
+    requested = _is_requested(state, later.target)
+    return FormatResult(later.target, status, made_from=name, requested=requested, attempts=attempts, failure=failure)
 
 
 def _out_of_reach(state: ScheduleState, missing: Missing) -> FormatResult:

@@ -14,13 +14,14 @@ from navcore.execution import assets_of
 from navcore.package.choosing import combination, refuse_unknown, row_meant, rows_meant, with_verified
 from navcore.package.input_errors import explaining
 from navcore.package.opening import Models
-from navcore.planning import Limits, Source, harmless_part, settled_for_package
+from navcore.planning import Asked, Limits, Source, harmless_part, settled_for_package
 from navcore.registry import Registry
 from navcore.workspace import (
     FormatResult,
     Record,
     Status,
     Workspace,
+    framework_word,
     opened,
     read_status,
     told_when_full,
@@ -40,22 +41,45 @@ class PackageDescriptor:
     """
 
     def __init__(
-        self, workspace: Workspace, record: Record, registry: Registry, source: Source | None, *, trust: bool = True
+        self,
+        workspace: Workspace,
+        record: Record,
+        registry: Registry,
+        source: Source | None,
+        *,
+        trust: bool = True,
+        asked: Asked | None = None,
     ) -> None:
         self._workspace = workspace
         self._record = record
         self._registry = registry
         self._source = source
         self._trust = trust
+        self._asked = asked or Asked()
 
     @property
     def _models(self) -> Models:
-        return Models(self._record, self._workspace, self._registry, self._source, self._trust)
+        return Models(self._record, self._workspace, self._registry, self._source, self._trust, self._asked)
 
     @property
     def workspace(self) -> Path:
         """The folder with everything the run left."""
         return self._workspace.root
+
+    @property
+    def workdir(self) -> Path:
+        """The same folder, under the name that the reference API has for it."""
+        return self.workspace
+
+    @property
+    def framework(self) -> str:
+        """The reference API's word for where the source comes from: a member of :class:`Framework`, as text."""
+        return framework_word(self._record.source)
+
+    @property
+    def navigator_status(self) -> Record:
+        """The same as :attr:`record`, under the name that the reference API has for it."""
+        return self._record
 
     @property
     def model_name(self) -> str:
@@ -101,6 +125,8 @@ class PackageDescriptor:
     ) -> bool:
         """Whether some recorded row that matches is ok; an omitted argument matches any.
 
+        A row that exists and is unavailable, or that nothing was made of, is not ok.
+
         Raises :class:`UnknownFormat` for a name that neither this package nor an installed plugin knows.
         """
         rows = rows_meant(self.results, format, jit_type, precision)
@@ -115,8 +141,10 @@ class PackageDescriptor:
     def get_model(self, format: Format | str, jit_type: str | None = None, precision: str | None = None) -> Any:
         """The stored model as its framework's users expect it, or its path where no such object exists (TensorRT).
 
-        Raises :class:`UnknownFormat` when nothing or several variants match, :class:`PackageIncomplete` when nothing
-        was made, :class:`TrustRequired` when loading it can execute code and the package is not trusted.
+        With a ``jit_type`` and no ``precision``, of variants that differ in nothing else the first of fp16 and fp32
+        that was made (the log names it). Raises :class:`UnknownFormat` when nothing or several variants match,
+        :class:`PackageIncomplete` with the row's reason when nothing was made, :class:`TrustRequired` when loading it
+        can execute code and the package is not trusted.
         """
         row = row_meant(self.results, format, jit_type, precision)
         if row.live:
@@ -191,7 +219,8 @@ class PackageDescriptor:
     ) -> None:
         """Record the user's word that this format in this runtime is right; on disk when this returns.
 
-        Raises :class:`UnknownFormat` listing the known combinations when there is no such row.
+        Raises :class:`UnknownFormat` listing the known combinations when there is no such row, and
+        :class:`PackageIncomplete` with the row's reason when nothing was made of it.
         """
         from navcore.workspace import Journal, word_key
 
@@ -210,10 +239,10 @@ class PackageDescriptor:
         jit_type: str | None = None,
         precision: str | None = None,
     ) -> bool | None:
-        """What :meth:`set_verified` said of this row, or ``None`` when there is no such row."""
+        """What :meth:`set_verified` said of this row, or ``None`` when there is no such row, or nothing in it."""
         try:
             return combination(self.results, format, runtime, jit_type, precision)[1].verified
-        except UnknownFormat:
+        except (UnknownFormat, PackageIncomplete):
             return None
 
     def best(self, strategy: Strategy | None = None) -> Choice | None:
@@ -302,7 +331,7 @@ class PackageDescriptor:
     def _keep(self, record: Record) -> None:
         from navcore.workspace import publish
 
-        asked = None if self._trust else harmless_part(record.settings, self._registry)
+        asked = None if self._trust else harmless_part(record.settings, self._registry, self._asked)
         publish(self._workspace, record, asked)
         self._record = record
 

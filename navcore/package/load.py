@@ -8,27 +8,27 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from navcore.contract import ProfilerConfig
-from navcore.errors import NavcoreError, WorkspaceExists
+from navcore.errors import NavcoreError
 from navcore.execution import tidied
-from navcore.package.archive import Manifest, Refusal, extract_archive, refusal
+from navcore.package.archive import Refusal, extract_archive, refusal
 from navcore.package.reading import Told, read_told
 from navcore.package.retest import retest
+from navcore.package.same_content import refuse_other_content
 from navcore.package.signing import settle_trust
 from navcore.package.trust import SignedBy
-from navcore.planning import Limits, harmless_part
-from navcore.registry import load_registry
+from navcore.planning import Asked, harmless_part, refuse_unknown, replaced_by, with_asked
+from navcore.registry import Registry, load_registry
 from navcore.workspace import (
     Journal,
-    Kind,
     Observer,
     Record,
+    Settings,
     Workspace,
     delete,
-    digest_of_bytes,
     is_ours,
     keep_verified,
     locked,
+    log_reasons,
     logged,
     publish,
     read_status,
@@ -50,9 +50,8 @@ def load_package(
     override: bool,
     retest_conversions: bool,
     run_profiling: bool,
-    profiler_config: ProfilerConfig | None,
     trust: bool | SignedBy,
-    limits: Limits,
+    asked: Asked,
     executor: Executor | None,
     observer: Observer | None,
 ) -> PackageDescriptor:
@@ -63,15 +62,14 @@ def load_package(
     trusted = settle_trust(path, told.manifest, trust)
     root = workspace_path(workdir, told.record.settings.model_name)
     refuse_foreign_place(root)
-    if is_ours(root) and not override and not _holds(root, told.manifest):
-        raise WorkspaceExists(
-            f"The workspace {root} exists and holds something else.",
-            hint="Give override_workdir=True to replace it, or another workdir.",
-        )
     registry = load_registry()
+    refuse_unknown(asked, registry)
     with told_when_full(root), locked(root):
-        said = _read_before(root) if not override else None
-        workspace = _extracted(path, told, root)
+        there = is_ours(root) and not override
+        if there:
+            refuse_other_content(root, told)
+        said = _read_before(root) if there else None
+        workspace = Workspace(root) if there else _extracted(path, told, root)
         record = told.record
         if said is not None:
             record = attrs.evolve(record, results=keep_verified(said, record.results, Journal(workspace.journal_file)))
@@ -81,13 +79,28 @@ def load_package(
                     settings = attrs.evolve(record.settings, run_profiling=run_profiling)
                     record = retest(
                         attrs.evolve(record, settings=settings), workspace, registry, told, trust=trusted,
-                        measurement=profiler_config, limits=limits, executor=executor, observer=observer,
+                        asked=asked, executor=executor, observer=observer,
                     )  # fmt: skip
-                publish(workspace, record, None if trusted else harmless_part(record.settings, registry))
+                log_reasons(record.results)
+                harmless = None if trusted else harmless_part(record.settings, registry, asked)
+                record = attrs.evolve(record, settings=_settings(record, asked, registry))
+                publish(workspace, record, harmless)
         except Exception:
-            delete(workspace)  # what cannot be loaded whole is not there; the package still is
+            if not there:
+                delete(workspace)  # what cannot be loaded whole is not there; the package still is
             raise
-    return PackageDescriptor(workspace, record, registry, None, trust=trusted)
+    return PackageDescriptor(workspace, record, registry, None, trust=trusted, asked=asked)
+
+
+def _settings(record: Record, asked: Asked, registry: Registry) -> Settings:
+    """What was recorded, and what was asked for here in place of it or beside it."""
+    settings = with_asked(replaced_by(asked, record.settings, registry.formats), asked)
+    if not asked.targets:
+        return settings
+    before = record.settings.targets
+    if before is None:
+        before = tuple(row.format.name for row in record.results if row.requested and not row.live)
+    return attrs.evolve(settings, targets=tuple(dict.fromkeys((*before, *asked.targets))))
 
 
 def _extracted(path: Path, told: Told, root: Path) -> Workspace:
@@ -102,22 +115,8 @@ def _extracted(path: Path, told: Told, root: Path) -> Workspace:
     return replace_whole(root, room / "content")
 
 
-def _holds(root: Path, manifest: Manifest) -> bool:
-    """Whether the workspace has every model and sample of the package, byte for byte: then loading it loses nothing.
-
-    That is the case right after saving, which is what the reference page's example does.
-    """
-    return all(
-        (root / entry.place).is_file()
-        and (root / entry.place).stat().st_size == entry.size
-        and digest_of_bytes(root / entry.place) == entry.sha256
-        for entry in manifest.files
-        if entry.kind is not Kind.RECORD
-    )
-
-
 def _read_before(root: Path) -> Record | None:
-    """What the workspace says of itself before it is replaced by its own package; the user's word must survive."""
+    """What the workspace says of itself before its own package is loaded into it; the user's word must survive."""
     try:
         return read_status(root / "status.yaml")
     except NavcoreError:

@@ -11,8 +11,8 @@ from navcore.contract import Artifact, Format, ProfilerConfig, Route, Runner, Ru
 from navcore.errors import PackageIncomplete, TrustRequired, Unavailable
 from navcore.evaluation import fastest_runtime
 from navcore.execution import artifact_of
-from navcore.package.choosing import row_meant
-from navcore.planning import Limits, Obeyed, Source, obeyed, settled_for_package
+from navcore.package.choosing import nothing_made, row_meant
+from navcore.planning import Asked, Limits, Obeyed, Source, obeyed, settled_for_package
 from navcore.registry import Registry
 from navcore.workspace import FormatResult, Record, Workspace
 
@@ -26,6 +26,7 @@ class Models:
     registry: Registry
     source: Source | None
     trust: bool
+    asked: Asked
 
     def live_model(self) -> Any:
         """The source, where it lives. Raises :class:`PackageIncomplete` for a package that was loaded."""
@@ -36,8 +37,7 @@ class Models:
     def file(self, row: FormatResult) -> Path:
         """Where the row's model lies. Raises :class:`PackageIncomplete` and :class:`TrustRequired`."""
         if row.path is None or not self.workspace.file(row.path).exists():
-            why = row.failure.cause if row.failure else "its file is not in the workspace"
-            raise PackageIncomplete(f"There is no {row.format.name} model: {why}")
+            raise nothing_made(row)
         if not (self.trust or self.registry.is_data(row.format)):
             raise TrustRequired(
                 f"Loading {row.format.name} can execute code, and this package was loaded without trust.",
@@ -94,11 +94,5 @@ class Models:
     def obeyed(self, measurement: ProfilerConfig | None, limits: Limits) -> Obeyed:
         """What of the record may be acted upon: all of it for a run's own package and for one that is trusted."""
         weights = sum(row.size or 0 for row in self.record.results if not row.live)
-        return obeyed(
-            self.record.settings,
-            self.registry,
-            trust=self.trust,
-            limits=limits,
-            weights=weights,
-            measurement=measurement,
-        )
+        asked = attrs.evolve(self.asked, measurement=measurement, limits=limits)
+        return obeyed(self.record.settings, self.registry, trust=self.trust, weights=weights, asked=asked)

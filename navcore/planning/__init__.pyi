@@ -3,11 +3,23 @@ from .arguments import (
     settled as settled,
     takes_run_arguments as takes_run_arguments,
 )
+from .asked import (
+    Asked as Asked,
+    Limits as Limits,
+    named_formats as named_formats,
+    refuse_unknown as refuse_unknown,
+    replaced_by as replaced_by,
+    with_asked as with_asked,
+)
+from .frameworks import Framework as Framework
 from .package_arguments import (
+    for_package as for_package,
+    is_package as is_package,
     settled_for_package as settled_for_package,
 )
 from .plan import (
     Check as Check,
+    Later as Later,
     Missing as Missing,
     Plan as Plan,
     PlanSettings as PlanSettings,
@@ -20,7 +32,6 @@ from .planner import (
 )
 from .recorded import (
     NOT_USED as NOT_USED,
-    Limits as Limits,
     Obeyed as Obeyed,
     bounded_batch as bounded_batch,
     harmless_part as harmless_part,

@@ -1,11 +1,13 @@
-"""The types of what ``save``, ``load`` and a package's methods take: those of a run's arguments where they agree."""
+"""What ``save``, ``load`` and a package's methods take: types, and which of a run's arguments go for a package too."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from navcore.errors import OptionError
 from navcore.workspace import Settle, measurement, or_none, path, refused, run_arguments, switch, text
 
 
@@ -42,3 +44,29 @@ def settled_for_package(**given: Any) -> Mapping[str, Any]:
         name: _OWN[name](name, value) if name in _OWN else shared[name].settle(name, value)
         for name, value in given.items()
     }
+
+
+_OF_LOAD = (
+    "workdir", "override_workdir", "targets", "options", "runtimes", "device", "run_profiling", "profiler_config",
+    "timeout", "memory_limit", "executor", "progress",
+)  # fmt: skip
+"""The arguments of a run that a load takes as well."""
+
+
+def is_package(model: object) -> bool:
+    """Whether what is handed over as a model is the path of a ``.nav`` file."""
+    return isinstance(model, str | os.PathLike) and os.fspath(model).endswith(".nav") and os.path.isfile(model)
+
+
+def for_package(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a run of a package, for :func:`navcore.load`.
+
+    Raises :class:`OptionError` for one that a package has settled.
+    """
+    strange = [name for name in arguments if name not in _OF_LOAD]
+    if strange:
+        raise OptionError(
+            f"{', '.join(strange)} cannot be changed for a package: it was settled where the package was made.",
+            hint=f"With a package, run takes {', '.join(_OF_LOAD)}.",
+        )
+    return dict(arguments)

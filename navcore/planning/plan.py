@@ -30,6 +30,18 @@ class Check:
 
 
 @attrs.frozen
+class Later:
+    """A target that this machine cannot make, and another can: ``source`` is kept, and it is made from that.
+
+    ``needs`` says what is not so here: the reasons of the routes that this machine cannot use.
+    """
+
+    target: Format
+    source: Format
+    needs: str
+
+
+@attrs.frozen
 class Missing:
     """A target that no plan reaches, and why."""
 
@@ -39,12 +51,17 @@ class Missing:
 
 @attrs.frozen
 class Plan:
-    """What will be made from ``source``, in which order, which runtimes will check it, and what is out of reach."""
+    """What will be made from ``source``, in which order, and which runtimes will check it.
+
+    Of what is not made here, ``later`` are the targets that another machine makes of what is kept, and ``missing``
+    those that are out of reach.
+    """
 
     source: Format
     steps: tuple[Step, ...] = ()
     checks: tuple[Check, ...] = ()
     missing: tuple[Missing, ...] = ()
+    later: tuple[Later, ...] = ()
 
     def checks_of(self, format: Format) -> tuple[Check, ...]:
         """The runtimes that will check this format, in the order in which they are called."""
@@ -59,6 +76,7 @@ class Plan:
             aside = "" if step.requested else ", on the way"
             lines.append(("make", step.target.name, f"from {step.source.name} by {how}{aside}"))
             lines.append(("", "", f"checked by {self._runtimes(step.target)}"))
+        lines += [("later", one.target.name, f"from {one.source.name}, elsewhere: {one.needs}") for one in self.later]
         return lines + [("not", missing.target.name, missing.reason) for missing in self.missing]
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from navcore.contract import REFERENCE_FORMATS, Format, Route, RuntimeProvider, matching, usual_variants
 from navcore.errors import OptionError, UnknownFormat
-from navcore.planning.plan import Check, Missing, Plan, PlanSettings, Step
+from navcore.planning.plan import Check, Later, Missing, Plan, PlanSettings, Step
 from navcore.registry import bringer_of
 
 
@@ -25,7 +25,8 @@ def make_plan(
     """The cheapest way to every target; alternatives are ordered by (cost, hops, route ids), never by install order.
 
     ``reasons`` maps the id of a route to why this machine cannot use it, ``failed`` the id of a route that was tried
-    to how it ended: both are left out, and named where they leave a target out of reach. ``kept`` are formats that
+    to how it ended: both are left out, and named where they leave a target out of reach. A target that only ``reasons``
+    keep from being made of a stored format is one for later, and that format is made for it. ``kept`` are formats that
     exist already (in a loaded package), from which a way may start as from the source. A route declared with
     ``default=False`` makes a format that ``request.targets`` asks for; a format that only such routes make is also
     made on the way to another target, where there is no other way.
@@ -38,8 +39,7 @@ def make_plan(
     edges = [route for route in routes if route.hook in ("export_model", "convert")]
     if not kept:
         _refuse_unknown_owners(edges, settings.prefer)
-        _refuse_unknown_keys(settings.runtimes, (*formats, *REFERENCE_FORMATS, source))
-        _refuse_unknown_runtimes(routes, settings.runtimes, (*formats, *REFERENCE_FORMATS, source))
+        refuse_unknown_runtimes(routes, settings.runtimes, (*formats, *REFERENCE_FORMATS, source))
     edges = _preferred(edges, settings.prefer)
     by_name: dict[str, Format] = {format.name: format for format in (*kept, source, *formats)}
     wanted = _wanted(edges, formats, source, settings.targets, kept)
@@ -47,26 +47,32 @@ def make_plan(
     edges, detours = _parted(edges, asked)
     starts = [source.name, *(format.name for format in kept)]
     blocks = {**failed, **reasons}
-    paths = {
-        **cheapest_paths(_usable((*edges, *detours), blocks), starts),
-        **cheapest_paths(_usable(edges, blocks), starts),
+    usual = cheapest_paths(_usable(edges, blocks), starts)
+    paths = {**cheapest_paths(_usable((*edges, *detours), blocks), starts), **usual}
+    onwards = [route for route in (*edges, *detours) if route.hook == "convert" and route.id not in failed]
+    elsewhere = {
+        # What nobody asked for is made there too, from what is kept anyway, where that is possible.
+        **cheapest_paths(onwards, _stored((*starts, *paths), by_name)),
+        **cheapest_paths(onwards, _stored((*starts, *usual), by_name)),
     }
     steps: dict[str, Step] = {}
-    missing = []
+    later, missing = [], []
     for target in wanted:
-        if target.name not in paths:
+        way = paths.get(target.name, ())
+        if not way and target.name in elsewhere:
+            beyond = elsewhere[target.name]
+            needs = dict.fromkeys(reasons[route.id] for route in beyond if route.id in reasons)
+            later.append(Later(target, by_name[beyond[0].source], "; ".join(needs)))
+            way = paths.get(beyond[0].source, ())
+        elif not way:
             missing.append(Missing(target, _why_missing((*edges, *detours), starts, target, blocks, paths)))
-        for route in paths.get(target.name, ()):
+        for route in way:
             requested = any(route.goal == one for one in wanted)
             step = Step(route, by_name[route.source], by_name[route.goal.name], requested)
             steps.setdefault(step.target.name, step)
     made = list(dict.fromkeys((source, *kept, *(step.target for step in steps.values()))))
-    return Plan(
-        source,
-        tuple(steps.values()),
-        _checks(routes, made, settings.runtimes, reasons, strict=not kept),
-        tuple(missing),
-    )
+    checks = _checks(routes, made, settings.runtimes, reasons, strict=not kept)
+    return Plan(source, tuple(steps.values()), checks, tuple(missing), tuple(later))
 
 
 def cheapest_paths(edges: Iterable[Route], starts: Sequence[str]) -> dict[str, tuple[Route, ...]]:
@@ -88,6 +94,11 @@ def cheapest_paths(edges: Iterable[Route], starts: Sequence[str]) -> dict[str, t
                 trails[longer] = (*trails[ids], route)
                 heapq.heappush(queue, (cost + route.cost, hops + 1, longer, route.goal.name))
     return {name: path for name, path in found.items() if path}
+
+
+def _stored(names: Iterable[str], by_name: Mapping[str, Format]) -> list[str]:
+    """Those that another machine has too: a live model does not get there."""
+    return [name for name in names if not by_name[name].live]
 
 
 def _refuse_unknown_owners(edges: Sequence[Route], prefer: Mapping[str, str]) -> None:
@@ -130,10 +141,14 @@ def _refuse_unknown_keys(runtimes: Mapping[str, tuple[str, ...]], formats: Seque
             raise OptionError(f"runtimes[{key!r}]: no installed plugin knows that format.", hint=hint)
 
 
-def _refuse_unknown_runtimes(
+def refuse_unknown_runtimes(
     routes: Sequence[Route], runtimes: Mapping[str, tuple[str, ...]], formats: Sequence[Format]
 ) -> None:
-    """Also for a format that this plan does not make: what is misspelt now would say nothing later."""
+    """Raise :class:`OptionError` for a format that is none of ``formats``, and for a runtime that nobody brings.
+
+    Also for a format that is not made: what is misspelt now would say nothing later.
+    """
+    _refuse_unknown_keys(runtimes, formats)
     for key, wanted in runtimes.items():
         meant = {format.name for format in matching(key, formats)}
         runners = (route for route in routes if route.hook == "make_runner")

@@ -11,6 +11,7 @@ import attrs
 from navcore.contract import Format, ProfilerConfig, Route, estimate_seconds, is_harmless
 from navcore.errors import OptionError
 from navcore.planning.arguments import settings_here
+from navcore.planning.asked import Asked, replaced_by, with_asked
 from navcore.registry import Registry, resolve_options
 from navcore.workspace import Settings
 
@@ -23,14 +24,6 @@ SECONDS = 300.0
 LARGEST_BATCH = 4096
 _MOST_BATCHES = 8
 _MOST_CALLS = 1000
-
-
-@attrs.frozen
-class Limits:
-    """What one step may take: ``seconds`` of wall time, ``memory`` in bytes; ``None``: as recorded, else no limit."""
-
-    seconds: float | None = None
-    memory: int | None = None
 
 
 @attrs.frozen
@@ -55,47 +48,41 @@ class Obeyed:
         return (f"{NOT_USED} {', '.join(told)}",) if told else ()
 
 
-def obeyed(
-    settings: Settings,
-    registry: Registry,
-    *,
-    trust: bool,
-    limits: Limits,
-    weights: int,
-    measurement: ProfilerConfig | None = None,
-) -> Obeyed:
+def obeyed(settings: Settings, registry: Registry, *, trust: bool, weights: int, asked: Asked | None = None) -> Obeyed:
     """What of recorded ``settings`` is gone by; ``weights`` are the bytes of the models that they are about.
 
-    ``measurement`` is the user's own, and stands in place of what was recorded of one.
+    ``asked`` is the user's own, and stands in place of what was recorded of the same things.
 
     With ``trust`` everything that can be had here. Without, numbers that the routes declare harmless, the choice among
     installed plugins and runtimes, and a measurement that asks for no more than navcore's own would; steps then have
-    limits of their own where ``limits`` gives none.
+    limits of their own where the user gives none.
     """
-    if trust:
-        here = settings_here(settings, registry)
-        here = attrs.evolve(
-            here,
-            timeout=here.timeout if limits.seconds is None else limits.seconds,
-            memory_limit=here.memory_limit if limits.memory is None else limits.memory,
-            profiler_config=measurement or here.profiler_config,
-        )
-        return Obeyed(here, resolve_options(here.options, registry.routes, registry.formats))
-    safe, told, left_out = _harmless_part(settings, registry)
-    if measurement is not None:
-        told = tuple(one for one in told if one.partition(" ")[0] not in attrs.fields_dict(ProfilerConfig))
-        safe = attrs.evolve(safe, profiler_config=measurement)
+    asked = asked or Asked()
+    settings = replaced_by(asked, settings, registry.formats)
+    told: tuple[str, ...] = ()
+    left_out: dict[str, tuple[str, ...]] = {}
+    limits = asked.limits
+    if not trust:
+        settings, told, left_out = _harmless_part(settings, registry)
+        if asked.measurement is not None:
+            told = tuple(one for one in told if one.partition(" ")[0] not in attrs.fields_dict(ProfilerConfig))
+    here = with_asked(settings_here(settings, registry), asked)
+    here = attrs.evolve(here, profiler_config=asked.measurement or here.profiler_config)
+    seconds, memory = here.timeout, here.memory_limit
+    if not trust:
+        seconds, memory = seconds_for(here.profiler_config), memory_for(weights)
     here = attrs.evolve(
-        settings_here(safe, registry),
-        timeout=seconds_for(safe.profiler_config) if limits.seconds is None else limits.seconds,
-        memory_limit=memory_for(weights) if limits.memory is None else limits.memory,
+        here,
+        timeout=seconds if limits.seconds is None else limits.seconds,
+        memory_limit=memory if limits.memory is None else limits.memory,
     )
     return Obeyed(here, resolve_options(here.options, registry.routes, registry.formats), told, left_out)
 
 
-def harmless_part(settings: Settings, registry: Registry) -> Settings:
-    """Recorded settings without what is not obeyed unless they are trusted."""
-    return _harmless_part(settings, registry)[0]
+def harmless_part(settings: Settings, registry: Registry, asked: Asked | None = None) -> Settings:
+    """Recorded settings without what is not obeyed unless they are trusted, and with what the user asked for."""
+    asked = asked or Asked()
+    return with_asked(_harmless_part(replaced_by(asked, settings, registry.formats), registry)[0], asked)
 
 
 def _harmless_part(

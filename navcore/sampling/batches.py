@@ -14,31 +14,34 @@ Array = np.ndarray[Any, Any]
 
 def without_batch(signature: Signature, spec: TensorSpec, array: Array, row: int = 0) -> Array:
     """One sample of a batch, without the batch axis; the array itself when it has none."""
-    if not signature.has_batch(spec):
+    axis = signature.batch_axis(spec)
+    if axis is None:
         return array
-    sample: Array = np.moveaxis(array, _dim(signature), 0)[row, ...]
+    sample: Array = np.moveaxis(array, axis, 0)[row, ...]
     return sample
 
 
 def with_batch(signature: Signature, spec: TensorSpec, array: Array) -> Array:
     """A sample as a batch of one; the array itself when it has no batch axis."""
-    return np.expand_dims(array, _dim(signature)) if signature.has_batch(spec) else array
+    axis = signature.batch_axis(spec)
+    return array if axis is None else np.expand_dims(array, axis)
 
 
 def picked(signature: Signature, feeds: Mapping[str, Array], numbers: Sequence[int]) -> dict[str, Array]:
     """The chosen samples of a batch as a smaller, or larger, batch."""
     return {
-        spec.name: np.take(feeds[spec.name], numbers, axis=_dim(signature))
-        if signature.has_batch(spec)
-        else feeds[spec.name]
+        spec.name: feeds[spec.name] if axis is None else np.take(feeds[spec.name], numbers, axis=axis)
         for spec in signature.inputs
+        for axis in (signature.batch_axis(spec),)
     }
 
 
 def batch_of(signature: Signature, feeds: Mapping[str, Array]) -> int:
     """How many samples ``feeds`` holds; 1 for a model that does not batch."""
-    sizes = [feeds[spec.name].shape[_dim(signature)] for spec in signature.inputs if signature.has_batch(spec)]
-    return sizes[0] if sizes else 1
+    for spec in signature.inputs:
+        if (axis := signature.batch_axis(spec)) is not None:
+            return int(feeds[spec.name].shape[axis])
+    return 1
 
 
 def repeated(signature: Signature, feeds: Mapping[str, Array], batch_size: int) -> dict[str, Array]:
@@ -52,10 +55,11 @@ def repeated(signature: Signature, feeds: Mapping[str, Array], batch_size: int) 
 def stacked(signature: Signature, samples: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
     """Batches of equal shape as one; inputs without a batch axis are those of the first."""
     return {
-        spec.name: np.concatenate([feeds[spec.name] for feeds in samples], axis=_dim(signature))
-        if signature.has_batch(spec)
-        else samples[0][spec.name]
+        spec.name: samples[0][spec.name]
+        if axis is None
+        else np.concatenate([feeds[spec.name] for feeds in samples], axis=axis)
         for spec in signature.inputs
+        for axis in (signature.batch_axis(spec),)
     }
 
 
@@ -65,9 +69,3 @@ def stacking_key(signature: Signature, feeds: Mapping[str, Array]) -> tuple[tupl
         (feeds[spec.name].shape, b"" if signature.has_batch(spec) else feeds[spec.name].tobytes())
         for spec in signature.inputs
     )
-
-
-def _dim(signature: Signature) -> int:
-    if signature.batch_dim is None:
-        raise ValueError("A model that does not batch has no batch axis.")
-    return signature.batch_dim

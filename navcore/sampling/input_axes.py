@@ -41,14 +41,16 @@ def infer_inputs(observation: Observation, settings: SamplingSettings) -> InputA
     """The signature of the inputs, with ``outputs`` still empty.
 
     An input has a batch axis when its size along ``batch_dim`` is, in every item, that of the first input which has
-    such an axis. Any other axis is dynamic when its size varies over the items, or when the user says so; axes whose
-    sizes vary and always agree share one symbol. Its range is (minimum, median, maximum) of the sizes; an axis that is
-    declared but does not vary in the data gets half its size as minimum, so that it can be tested at another size.
-    The range of the batch axis is (1, median, maximum), the maximum being at least 2 and ``largest_batch``.
+    such an axis; one whose samples are stacked along another axis has it where ``dynamic_axes`` calls an axis of it
+    by the batch axis' name. Any other axis is dynamic when its size varies over the items, or when the user says so;
+    axes whose sizes vary and always agree share one symbol. Its range is (minimum, median, maximum) of the sizes; an
+    axis that is declared but does not vary in the data gets half its size as minimum, so that it can be tested at
+    another size. The range of the batch axis is (1, median, maximum), the maximum being at least 2 and
+    ``largest_batch``.
 
     Raises :class:`OptionError` when ``batch_dim``, ``dynamic_axes`` or ``axis_ranges`` contradict the data.
     """
-    batches = _batch_places(observation, settings.batch_dim)
+    batches = _batch_places(observation, settings)
     wishes = _wishes(observation, settings, batches)
     batch_symbol, notes = _batch_symbol(batches, wishes)
     places = {place: wish for place, wish in wishes.items() if place not in batches}
@@ -96,11 +98,14 @@ def moving_symbols(signature: Signature) -> tuple[str, ...]:
     return tuple(axis.symbol for axis in signature.axes if not (batched and axis.symbol == signature.batch_symbol))
 
 
-def _batch_places(observation: Observation, batch_dim: int | None) -> tuple[Place, ...]:
+def _batch_places(observation: Observation, settings: SamplingSettings) -> tuple[Place, ...]:
+    batch_dim = settings.batch_dim
     if batch_dim is None:
         return ()
     ranks = {name: observation.rank(name) for name in observation.names}
-    able = [(name, batch_dim % rank) for name, rank in ranks.items() if -rank <= batch_dim < rank]
+    usual = {name: batch_dim % rank for name, rank in ranks.items() if -rank <= batch_dim < rank}
+    declared = _declared_batches(ranks, usual, settings)
+    able = [(name, axis) for name in ranks if (axis := declared.get(name, usual.get(name))) is not None]
     if not able:
         told = ", ".join(f"{name!r} has {rank} axes" for name, rank in ranks.items())
         raise OptionError(
@@ -115,7 +120,34 @@ def _batch_places(observation: Observation, batch_dim: int | None) -> tuple[Plac
             f"{able[0][1]}.",
             hint="Leave empty batches out, or pass another batch_dim.",
         )
+    for name, axis in declared.items():
+        if observation.sizes(name, axis) != sizes:
+            raise OptionError(
+                f"dynamic_axes calls axis {axis} of {name!r} the batch axis, and it has sizes "
+                f"{_told(observation.sizes(name, axis))} where axis {able[0][1]} of {able[0][0]!r} has {_told(sizes)}.",
+                hint="Equal names mean equal sizes; give them different names.",
+            )
     return tuple(place for place in able if observation.sizes(*place) == sizes)
+
+
+def _told(sizes: Sequence[int]) -> str:
+    shown = ", ".join(map(str, sizes[:4]))
+    return shown if len(sizes) <= 4 else f"{shown} …"
+
+
+def _declared_batches(ranks: Mapping[str, int], usual: Mapping[str, int], settings: SamplingSettings) -> dict[str, int]:
+    """The axes other than ``batch_dim`` that the user calls by the batch axis' name, one of an input at most.
+
+    An input of which ``batch_dim`` is so called itself has its batch there.
+    """
+    asked = {name: settings.axis_names(name, rank) or {} for name, rank in ranks.items()}
+    symbol = next((names[usual[name]] for name, names in asked.items() if names.get(usual.get(name, -1))), BATCH)
+    found: dict[str, int] = {}
+    for name, names in asked.items():
+        if names.get(usual.get(name, -1)) is None:
+            axes = [axis for axis, called in names.items() if called == symbol]
+            found.update({name: axes[0]} if axes else {})
+    return found
 
 
 def _wishes(observation: Observation, settings: SamplingSettings, batches: Sequence[Place]) -> dict[Place, _Wish]:

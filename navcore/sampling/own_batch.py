@@ -12,7 +12,9 @@ from navcore.sampling.source_model import OtherOutputs, SourceCall, run_source_o
 
 
 class NotBatching(SourceError):
-    """The source takes the items of the dataloader as they are, and no other batch."""
+    """The source takes the items of the dataloader as they are, ``takes`` samples each, and no other batch."""
+
+    takes: int = 1
 
 
 @contextmanager
@@ -37,7 +39,9 @@ def refusals_understood(
         except SourceError:
             raise error from error.__cause__
         taken = f"a batch of {batch_size}" if batch_size > 1 else "a single sample"
-        raise NotBatching(
+        refusal = NotBatching(
             error.what,
             hint=f"It takes {taken}, as the dataloader gives it: if the model does not batch, pass batch_dim=None.",
-        ) from error.__cause__
+        )
+        refusal.takes = batch_size
+        raise refusal from error.__cause__

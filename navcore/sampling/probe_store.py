@@ -131,9 +131,9 @@ def _refuse_other_stack(signature: Signature, probe: Probe, number: int) -> None
     if probe.kind != "stack":
         return
     for spec in signature.outputs:
-        if signature.has_batch(spec):
+        if (axis := signature.batch_axis(spec)) is not None:
             shape = probe.expected[spec.name].shape
-            if len(shape) != len(spec.shape) or shape[signature.batch_dim or 0] != probe.size:
+            if len(shape) != len(spec.shape) or shape[axis] != probe.size:
                 raise WorkspaceError(
                     f"{PROBES}/{number}.npz is no stack of {probe.size} samples.", hint="Take samples again."
                 )

@@ -73,8 +73,10 @@ def select(observation: Observation, signature: Signature, settings: SamplingSet
 
 def item_batches(observation: Observation, signature: Signature) -> tuple[int, ...]:
     """The size of the batch of every item; of 1 for a model that does not batch."""
-    places = [(spec.name, signature.batch_dim or 0) for spec in signature.inputs if signature.has_batch(spec)]
-    return observation.sizes(*places[0]) if places else (1,) * len(observation)
+    for spec in signature.inputs:
+        if (axis := signature.batch_axis(spec)) is not None:
+            return observation.sizes(spec.name, axis)
+    return (1,) * len(observation)
 
 
 def _whole(
@@ -97,8 +99,8 @@ def _elements(observation: Observation, signature: Signature, item: int) -> int:
     total = 0
     for spec, shape in zip(signature.inputs, observation.shapes[item], strict=True):
         sizes = list(shape)
-        if signature.has_batch(spec):
-            del sizes[signature.batch_dim or 0]
+        if (axis := signature.batch_axis(spec)) is not None:
+            del sizes[axis]
         total += math.prod(sizes)
     return total
 

@@ -51,7 +51,10 @@ def take_samples(
             store,
             twice,
         )
-        note = f"The source model takes no other batch, and is taken as one that does not batch. {error.what}"
+        note = (
+            f"The source model takes a batch of {error.takes} and no other, and is taken as one that does not batch "
+            f"(batch_dim=None). When navcore tried another: {error.what}"
+        )
         return attrs.evolve(samples, notes=(note, *samples.notes))
 
 

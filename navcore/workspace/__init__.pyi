@@ -89,6 +89,8 @@ from .kinds import (
     kind_of as kind_of,
 )
 from .logfile import (
+    LOGGER as LOGGER,
+    log_reasons as log_reasons,
     logged as logged,
 )
 from .plain_data import (
@@ -123,6 +125,7 @@ from .samples import (
     Samples as Samples,
 )
 from .settings import (
+    Device as Device,
     Names as Names,
     RunArguments as RunArguments,
     Settings as Settings,
@@ -134,6 +137,7 @@ from .settings import (
 from .status import (
     Record as Record,
     VariantConfig as VariantConfig,
+    framework_word as framework_word,
     read_config as read_config,
     read_status as read_status,
 )

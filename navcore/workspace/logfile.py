@@ -5,9 +5,30 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from pathlib import Path
+
+from navcore.workspace.results import Failure, FormatResult, Status
+
+LOGGER = logging.getLogger("navcore")
+"""The logger of navcore: its levels and handlers are the program's own business."""
+
+
+def log_reasons(results: Sequence[FormatResult]) -> None:
+    """Log a line for every row that is not ok, with its reason."""
+    for row in results:
+        if row.status != Status.OK:
+            LOGGER.info("row %s %s: %s", row.format.name, row.status, _reason(row.failure))
+        for one in row.runtimes:
+            if one.status != Status.OK:
+                LOGGER.info("row %s in %s %s: %s", row.format.name, one.runtime, one.status, _reason(one.failure))
+
+
+def _reason(failure: Failure | None) -> str:
+    if failure is None:
+        return "no runtime here could check it"
+    return f"{failure.cause} {failure.hint}".strip()
 
 
 class _Onward(logging.Handler):
@@ -40,7 +61,7 @@ class _Shared:
         self._undo = contextlib.ExitStack()
 
     def add(self, handler: logging.Handler) -> None:
-        logger = logging.getLogger("navcore")
+        logger = LOGGER
         with self._lock:
             if not self._files:
                 self._change(logger)
@@ -49,7 +70,7 @@ class _Shared:
 
     def remove(self, handler: logging.Handler) -> None:
         with self._lock:
-            logging.getLogger("navcore").removeHandler(handler)
+            LOGGER.removeHandler(handler)
             self._files -= 1
             if not self._files:
                 self._undo.close()

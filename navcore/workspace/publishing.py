@@ -14,7 +14,9 @@ from navcore.workspace.status import Record, write_config, write_status
 
 
 def publish(workspace: Workspace, record: Record, asked: Settings | None = None) -> None:
-    """Write the record to status.yaml, and a config.yaml beside every variant with an ok runtime.
+    """Write the record to status.yaml, and a config.yaml beside every variant that did not fail.
+
+    One that was made and not run anywhere yet is described as well: another machine may run it.
 
     ``asked`` are the settings that each config.yaml states, where those of the record are to be shown and not obeyed.
     """
@@ -24,7 +26,7 @@ def publish(workspace: Workspace, record: Record, asked: Settings | None = None)
         config = workspace.format_folder(row.format.name) / "config.yaml"
         if row.path is None or row.live:
             continue
-        if any(one.status == Status.OK for one in row.runtimes):
+        if row.status in (Status.OK, Status.UNVERIFIED) or any(one.status == Status.OK for one in row.runtimes):
             write_config(config, configured, row)
         else:
             config.unlink(missing_ok=True)

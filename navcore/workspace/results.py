@@ -163,9 +163,10 @@ class FormatResult:
     """One format: the route that made it, every attempt, and a row per runtime.
 
     ``path`` is relative to the workspace, ``None`` when nothing was produced. ``made_from`` is the format that the
-    route started from. ``requested`` is false for a format that was only needed on the way to another. ``signature``
-    is the variant's own where it differs from the source's. ``assets`` are the names of the further files that its
-    maker declared.
+    route started from; of what was not made here it is the one that another machine makes it from, and ``""`` where
+    nothing that is kept leads to it. ``requested`` is false for a format that was only needed on the way to another.
+    ``signature`` is the variant's own where it differs from the source's. ``assets`` are the names of the further files
+    that its maker declared.
     ``elsewhere`` marks a row that was recorded on another machine and could not be redone here.
     """
 

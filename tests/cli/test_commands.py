@@ -461,6 +461,19 @@ def test_verify_fails_where_the_runtime_computes_something_else(
     assert "The logs are in" in done.stderr
 
 
+def test_load_goes_on_with_a_package_and_packs_what_came_of_it(packed: Shell) -> None:
+    words = ("load", "model.nav", "--workdir", "served", "--no-profiling", "--target", "toy-beta")
+    done = packed.navcore(*words, "--option", "toy-beta.scale=1.0", "--save", "optimised.nav")
+    assert done.stdout.startswith("format ")
+    assert "Package: optimised.nav" in done.stderr
+    assert packed.data("report", "optimised.nav")[0]["format"] == "toy-live"
+    assert "the file exists" in packed.navcore(*words, "--save", "optimised.nav", expect=2).stderr
+    missing = packed.navcore(*words[:2], "--workdir", "other", "--target", "toy-zeta", expect=2)
+    assert "No installed plugin knows the target 'toy-zeta'" in missing.stderr
+    answer = packed.data(*words, "--override-workdir", "--target", "toy-gamma", "--trust")
+    assert {row["format"]: row["status"] for row in answer["results"]}["toy-gamma"] == "ok"
+
+
 def test_profile_measures_at_the_sizes_asked_for(packed: Shell) -> None:
     words = ("profile", "model.nav", "--workdir", "measured", "--override-workdir", *QUICK, "--batch-size", "3")
     alpha = next(row for row in packed.data(*words, "--trust") if row["format"] == "toy-alpha")

@@ -37,6 +37,18 @@ def test_a_format_is_its_name() -> None:
     assert repr(OPENVINO) == "<Format openvino>"
 
 
+def test_a_format_is_found_by_its_name() -> None:
+    assert {Format.ONNX: True}["onnx"]  # type: ignore[index]
+    assert Format.ONNX == "onnx"
+    assert "onnx" in (Format.TORCHSCRIPT, Format.ONNX)
+    assert Format.ONNX != "torchscript"
+    assert Format.ONNX != 5
+
+
+def test_the_formats_of_the_reference_page_can_be_gone_through() -> None:
+    assert [one.value for one in Format] == ["onnx", "torchscript", "torch-trt", "trt", "tf-savedmodel", "tf-trt"]
+
+
 def test_the_description_tells_two_plugins_apart_that_share_a_name() -> None:
     assert Format("openvino", filename="other.xml").description() != OPENVINO.description()
     assert Format("openvino", filename="model.xml", summary="words").description() == OPENVINO.description()

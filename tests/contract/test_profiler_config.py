@@ -28,6 +28,17 @@ def test_fields_order_and_defaults_are_those_of_the_reference_page() -> None:
     assert [field.name for field in attrs.fields(ProfilerConfig)][:2] == ["batch_sizes", "measurement_mode"]
 
 
+def test_a_configuration_is_plain_data_and_back() -> None:
+    config = ProfilerConfig((1, 8), "count_windows", measurement_request_count=5)
+    data = config.to_dict()
+    assert data["batch_sizes"] == [1, 8]
+    assert type(data["measurement_mode"]) is str
+    assert ProfilerConfig.from_dict(data) == config
+    assert ProfilerConfig.from_dict({}) == ProfilerConfig()
+    with pytest.raises(OptionError, match="has no batches"):
+        ProfilerConfig.from_dict({"batches": [1]})
+
+
 def test_a_mode_may_be_given_as_text_and_sizes_as_any_sequence() -> None:
     config = ProfilerConfig([8, 1, 8], "count_windows", measurement_request_count=50)
     assert config.measurement_mode is COUNT

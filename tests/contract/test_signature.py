@@ -53,7 +53,7 @@ def test_dimensions_are_minus_one_where_an_axis_moves() -> None:
     ("shape", "batch_dim", "batched"),
     [
         (("batch", 3), 0, True),
-        ((3, "batch"), 0, False),
+        ((3, "batch"), 0, True),
         ((3, "batch"), 1, True),
         ((3, "batch"), -1, True),
         (("seq", 3), 0, False),
@@ -63,11 +63,23 @@ def test_dimensions_are_minus_one_where_an_axis_moves() -> None:
         (("batch", 3), None, False),
     ],
 )
-def test_a_batch_axis_is_the_batch_symbol_at_batch_dim(
+def test_a_batch_axis_is_the_one_that_has_the_batch_symbol(
     shape: tuple[int | str, ...], batch_dim: int | None, batched: bool
 ) -> None:
     spec = TensorSpec("x", "float32", shape)
     assert Signature(inputs=(spec,), batch_dim=batch_dim).has_batch(spec) is batched
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis"),
+    [(("batch", 3), 0), ((2, "batch", 5), 1), (("batch", "batch"), 0), ((2, 3), None), ((), None), ((4, "seq"), None)],
+)
+def test_the_batch_axis_is_at_batch_dim_or_where_else_its_symbol_is(
+    shape: tuple[int | str, ...], axis: int | None
+) -> None:
+    spec = TensorSpec("x", "float32", shape)
+    assert Signature(inputs=(spec,)).batch_axis(spec) == axis
+    assert Signature(inputs=(spec,), batch_dim=None).batch_axis(spec) is None
 
 
 def test_an_axis_is_found_by_its_symbol() -> None:

@@ -160,3 +160,58 @@ def test_the_page_runs_as_it_is_written(toy: Any, tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "export.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert re.search(r"toy-gamma +toy-runtime +ok", done.stdout)
+
+
+GO_ON = '''
+"""What a worker is given to do with a package: go on with it as far as its machine reaches."""
+
+import navcore
+
+
+def go_on(package, workdir, save):
+    found = navcore.load(package, workdir=workdir, run_profiling=False)
+    found.save(save)
+    return {row.format.name: str(row.status) for row in found.results}
+'''
+
+
+def test_a_package_goes_through_workers_of_different_abilities(
+    run_toy: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """One worker has a device and the other has not: each makes what it can, and keeps for the next what it cannot."""
+    plugins = Path(__file__).parents[1] / "package"
+    (tmp_path / "going_on.py").write_text(GO_ON)
+    for place in (plugins, tmp_path):
+        monkeypatch.syspath_prepend(place)
+    plain = {
+        "NAVCORE_EXTRA_PLUGINS": "toy=navcore.testing.toy,device=here_or_there",
+        "NAVCORE_DISABLE_PLUGINS": "torch,onnx,tensorflow,openvino,trace,trt",
+    }
+    for name, value in plain.items():
+        monkeypatch.setenv(name, value)
+    run_toy(targets=["toy-beta", "device-engine"], run_profiling=False).save(tmp_path / "0.nav")
+    workers = {
+        name: {"cls": distributed.Nanny, "options": {"nthreads": 1, "env": {**plain, "DEVICE": device}}}
+        for name, device in (("without", "no"), ("with", "yes"))
+    }
+    scheduler = {"cls": distributed.Scheduler, "options": {"dashboard_address": "127.0.0.1:0"}}
+    with (
+        distributed.SpecCluster(workers=workers, scheduler=scheduler) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        client.wait_for_workers(2)
+        import going_on  # type: ignore[import-not-found]
+
+        def at(name: str, package: str, saved: str) -> dict[str, str]:
+            task = client.submit(
+                going_on.go_on, str(tmp_path / package), str(tmp_path / name), str(tmp_path / saved), workers=[name]
+            )
+            found: dict[str, str] = task.result(timeout=120)
+            return found
+
+        first = at("without", "0.nav", "1.nav")
+        assert first["toy-beta"] == "ok"
+        assert first["device-engine"] == "unavailable"
+        second = at("with", "1.nav", "2.nav")
+        assert second["toy-beta"] == "ok"
+        assert second["device-engine"] == "ok"

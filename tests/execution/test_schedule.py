@@ -129,6 +129,19 @@ def test_what_does_not_depend_on_each_other_is_ready_together() -> None:
     assert [step.target for step in ready(state)] == [A, B]
 
 
+def test_what_another_machine_makes_has_a_row_that_says_from_what() -> None:
+    routes = (way(LIVE, A), way(A, B))
+    world = attrs.evolve(basis(*routes, targets=("b",)), reasons={routes[1].id: "no device"})
+    state, _ = run(world, {})
+    assert statuses(state) == {"live": Status.OK, "a": Status.OK, "b": Status.UNAVAILABLE}
+    row = state.rows["b"]
+    assert (row.made_from, row.requested) == ("a", True)
+    assert row.failure is not None
+    assert row.failure.cause == "no device"
+    assert "navcore.load makes it" in row.failure.hint
+    assert not state.rows["a"].requested
+
+
 def test_rows_are_in_the_order_in_which_they_were_done() -> None:
     state, tried = run(LADDER, {})
     assert list(state.rows) == ["live", "a", "b", "c"]

@@ -92,6 +92,49 @@ def test_a_model_that_was_not_made_says_why(run_toy: Run, toy: Any) -> None:
         package.save(package.workspace.parent / "x.nav")
 
 
+def test_a_row_that_is_there_and_was_not_made_gives_one_answer(run_toy: Run, toy: Any) -> None:
+    package = run_toy(toy.ToyModel(mischief={"alpha": "unavailable"}), targets="toy-alpha", run_profiling=False)
+    assert package.get_status("toy-alpha") is False
+    assert package.get_status("toy-alpha", "toy-runtime") is False
+    assert package.get_verified_status("toy-alpha", "toy-runtime") is None
+    for ask in (
+        lambda: package.get_model("toy-alpha"),
+        lambda: package.get_runner("toy-alpha"),
+        lambda: package.set_verified("toy-alpha", "toy-runtime"),
+    ):
+        with pytest.raises(
+            nav.PackageIncomplete, match=r"There is no toy-alpha model: .*the toy accelerator is not there"
+        ):
+            ask()
+    assert "row toy-alpha unavailable: " in (package.workspace / "navigator.log").read_text()
+
+
+def test_the_names_of_the_reference_api(finished: Any) -> None:
+    assert finished.workdir == finished.workspace
+    assert finished.navigator_status == finished.record
+    assert finished.framework == "toy-live"
+    assert finished.get_formats_status()["toy-alpha"]
+    assert nav.Framework.ONNX == "onnx"
+    assert nav.LOGGER.name == "navcore"
+
+
+def test_without_a_precision_fp16_is_meant_before_fp32(finished: Any) -> None:
+    def engine(precision: str, made: bool) -> FormatResult:
+        format = nav.Format(f"e-script-{precision}", family="e", jit_type=nav.JitType.SCRIPT, precision=precision)
+        return FormatResult(format, Status.OK if made else Status.UNAVAILABLE, "toy-alpha/model.toy" if made else None)
+
+    def chosen(*rows: FormatResult) -> str:
+        record = attrs.evolve(finished.record, results=(*finished.results, *rows))
+        package = PackageDescriptor(finished._workspace, record, finished._registry, finished._source)
+        return package._row("e", "script", None).format.name
+
+    assert chosen(engine("fp32", True), engine("fp16", True)) == "e-script-fp16"
+    assert chosen(engine("fp32", True), engine("fp16", False)) == "e-script-fp32"
+    assert chosen(engine("fp16", False), engine("fp32", False)) == "e-script-fp16"
+    with pytest.raises(nav.UnknownFormat, match="fits several variants"):
+        chosen(engine("bf16", True), engine("int8", True))
+
+
 def test_the_runners_compute_what_the_source_computes(finished: Any, toy: Any) -> None:
     x = np.arange(6, dtype=np.float32).reshape(2, 3)
     for name in ("toy-alpha", toy.BETA, "toy-gamma", "toy-live"):

@@ -98,6 +98,46 @@ def test_an_existing_workspace_is_replaced_only_when_asked(run_toy: Run, packed:
     }  # fmt: skip
 
 
+def test_a_package_goes_into_the_workspace_it_was_saved_from_as_that_stands(
+    finished: Any, packed: Path, journalled: Any
+) -> None:
+    finished.set_verified("toy-alpha", "toy-runtime")
+    before = journalled(finished)
+    package = nav.load(packed, workdir=finished.workspace.parent, retest_conversions=False)
+    assert package.workspace == finished.workspace
+    assert package.get_verified_status("toy-alpha", "toy-runtime") is True
+    assert journalled(package) == before, "what was learnt there is not forgotten"
+
+
+def test_a_load_removes_nothing_that_the_package_does_not_hold(finished: Any, packed: Path, tmp_path: Path) -> None:
+    workdir = finished.workspace.parent
+    finished.save(tmp_path / "bare.nav", save_data=False)
+    with pytest.raises(nav.WorkspaceExists, match=r"holds model_input/.*npz, which the package does not"):
+        nav.load(tmp_path / "bare.nav", workdir=workdir)
+    mine = finished.workspace / "mine.txt"
+    mine.write_text("x")
+    with pytest.raises(nav.WorkspaceExists, match=r"holds mine.txt, which the package does not"):
+        nav.load(packed, workdir=workdir)
+    mine.rename(tmp_path / "mine.txt")
+    finished.profile(nav.ProfilerConfig((1,), "count_windows", measurement_request_count=3))
+    with pytest.raises(nav.WorkspaceExists, match="has other results than the package"):
+        nav.load(packed, workdir=workdir)
+    (finished.workspace / "toy-alpha" / "model.toy").unlink()
+    with pytest.raises(nav.WorkspaceExists, match=r"does not hold toy-alpha/model.toy as the package does"):
+        nav.load(packed, workdir=workdir)
+    assert (finished.workspace / "model_input").is_dir()
+
+
+def test_a_load_that_breaks_off_leaves_a_workspace_that_was_there(finished: Any, packed: Path) -> None:
+    class Refusing(ThreadPoolExecutor):
+        def submit(self, *_: object, **__: object) -> Any:
+            raise RuntimeError("no workers")
+
+    with Refusing() as executor, pytest.raises(nav.StepError):
+        nav.load(packed, workdir=finished.workspace.parent, executor=executor)
+    assert finished.get_model("toy-alpha").exists()
+
+
 def test_a_folder_that_is_not_ours_is_not_replaced(packed: Path, workdir: Path) -> None:
     mine = workdir / "navigator_model.nav.workspace" / "mine.txt"
     mine.parent.mkdir(parents=True)

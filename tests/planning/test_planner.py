@@ -21,7 +21,8 @@ ONNX = Format("onnx")
 SCRIPT = Format("ts-script", family="ts")
 TRACE = Format("ts-trace", family="ts")
 ENGINE = Format("engine")
-FORMATS = (ENGINE, LIVE, ONNX, SCRIPT, TRACE)
+TINY = Format("tiny")
+FORMATS = (ENGINE, LIVE, ONNX, SCRIPT, TINY, TRACE)
 
 
 def way(
@@ -66,6 +67,10 @@ def planned(
 
 def ways(plan: Plan) -> list[str]:
     return [step.route.name for step in plan.steps]
+
+
+def later_in(plan: Plan) -> dict[str, tuple[str, str]]:
+    return {one.target.name: (one.source.name, one.needs) for one in plan.later}
 
 
 def reasons_in(plan: Plan) -> dict[str, str]:
@@ -138,9 +143,18 @@ class TestOptIn:
 
     def test_it_is_not_made_for_a_target_that_is_out_of_reach(self) -> None:
         build = way(TRACE, ENGINE)
-        plan = planned(routes=(self.OPT_IN, build), reasons={build.id: "no CUDA device"})
+        plan = planned(routes=(self.OPT_IN, build), failed={build.id: "it broke"})
         assert plan.steps == ()
-        assert reasons_in(plan) == {"engine": "no CUDA device"}
+        assert reasons_in(plan) == {"engine": "it broke"}
+
+    def test_it_is_made_for_another_machine_only_where_that_could_not_make_it_itself(self) -> None:
+        build = way(TRACE, ENGINE)
+        plan = planned("engine", routes=(self.OPT_IN, build), reasons={build.id: "no CUDA device"})
+        assert ways(plan) == ["ts_trace_from_live"]
+        there = way(ONNX, TRACE, default=False)
+        plan = planned("engine", routes=(EXPORT, there, build), reasons={build.id: "no CUDA device"})
+        assert ways(plan) == ["onnx_from_live"]
+        assert later_in(plan) == {"engine": ("onnx", "no CUDA device")}
 
     def test_an_alternative_that_is_opt_in_does_not_replace_a_failed_default(self) -> None:
         other = way(LIVE, ONNX, "other", default=False)
@@ -162,8 +176,9 @@ class TestAlternatives:
         plan = planned("onnx", failed={EXPORT.id: "it broke", LADDER.id: "it broke too"})
         assert reasons_in(plan) == {"onnx": "it broke; it broke too"}
 
-    def test_what_this_machine_lacks_is_left_out_with_its_reason(self) -> None:
-        plan = planned("engine", reasons={BUILD.id: "no CUDA device"})
+    def test_without_a_stored_format_what_this_machine_lacks_is_lost(self) -> None:
+        direct = way(LIVE, ENGINE)
+        plan = planned("engine", routes=(direct, TRACED), reasons={direct.id: "no CUDA device"})
         assert plan.steps == ()
         assert reasons_in(plan) == {"engine": "no CUDA device"}
 
@@ -174,10 +189,10 @@ class TestAlternatives:
     def test_what_is_made_another_way_is_not_what_is_missing(self) -> None:
         plan = planned("engine", "onnx", failed={EXPORT.id: "it broke"}, reasons={BUILD.id: "no CUDA device"})
         assert ways(plan) == ["onnx_by_another_way"]
-        assert reasons_in(plan) == {"engine": "no CUDA device"}
+        assert later_in(plan) == {"engine": ("onnx", "no CUDA device")}
 
     def test_by_default_too_what_is_out_of_reach_is_named(self) -> None:
-        assert reasons_in(planned(reasons={BUILD.id: "no CUDA device"})) == {"engine": "no CUDA device"}
+        assert reasons_in(planned(failed={BUILD.id: "it broke"})) == {"engine": "it broke"}
 
     def test_nobody_makes_it_or_nobody_makes_what_it_is_made_from(self) -> None:
         assert reasons_in(planned("ts-trace", routes=(EXPORT,))) == {"ts-trace": "no installed plugin makes it"}
@@ -192,6 +207,35 @@ class TestAlternatives:
     def test_at_one_cost_fewer_steps_win(self) -> None:
         direct = way(LIVE, ENGINE, "z", cost=2.0)
         assert ways(planned("engine", routes=(*ROUTES, direct))) == ["engine_from_live"]
+
+
+class TestLater:
+    """What only this machine keeps from being made: another makes it of what is kept."""
+
+    def test_what_it_is_made_from_is_made_though_nobody_asked_for_it(self) -> None:
+        plan = planned("engine", reasons={BUILD.id: "no CUDA device"})
+        assert ways(plan) == ["onnx_from_live"]
+        assert [step.requested for step in plan.steps] == [False]
+        assert later_in(plan) == {"engine": ("onnx", "no CUDA device")}
+        assert plan.missing == ()
+
+    def test_a_file_is_kept_itself(self) -> None:
+        plan = planned("engine", source=ONNX, reasons={BUILD.id: "no CUDA device"})
+        assert plan.steps == ()
+        assert later_in(plan) == {"engine": ("onnx", "no CUDA device")}
+
+    def test_it_starts_at_what_comes_nearest_and_tells_all_that_is_not_so_here(self) -> None:
+        trace, build = way(ONNX, TRACE), way(TRACE, ENGINE)
+        blocked = {trace.id: "no compiler", build.id: "no CUDA device"}
+        plan = planned("engine", routes=(EXPORT, trace, build), reasons={build.id: "no CUDA device"})
+        assert later_in(plan) == {"engine": ("ts-trace", "no CUDA device")}
+        plan = planned("engine", routes=(EXPORT, trace, build), reasons=blocked)
+        assert later_in(plan) == {"engine": ("onnx", "no compiler; no CUDA device")}
+
+    def test_what_failed_here_is_not_put_off(self) -> None:
+        plan = planned("engine", failed={EXPORT.id: "it broke", LADDER.id: "it broke too"}, reasons={BUILD.id: "none"})
+        assert plan.later == ()
+        assert reasons_in(plan) == {"engine": "onnx is not made: it broke; none"}
 
 
 class TestPrefer:
@@ -292,7 +336,7 @@ class TestUnknownTargets:
             ("ts-scrip", "Did you mean 'ts-script'?"),
             ("openvino", "Install the plugin that brings it: pip install nav-openvino"),
             ("trt-fp16", "Install the plugin that brings it: pip install nav-trt"),
-            ("qqq", "Known: engine, live, onnx, ts, ts-script, ts-trace. See 'navcore plugins'"),
+            ("qqq", "Known: engine, live, onnx, tiny, ts, ts-script, ts-trace. See 'navcore plugins'"),
         ],
     )
     def test_the_error_helps(self, target: str, hint: str) -> None:
@@ -321,9 +365,11 @@ def test_a_plan_prints_itself() -> None:
     routes = (
         EXPORT, BUILD, TRACED, runs(LIVE, "eager"), runs(ONNX, "cpu", "ort"), runs(ONNX, "gpu", "ort-gpu", cost=2.0),
     )  # fmt: skip
+    tiny = way(ONNX, TINY)
     plan = planned(
-        "engine", "ts-trace", "ts-script", routes=routes, reasons={runs(ONNX, "gpu", "ort-gpu").id: "no device"}
-    )
+        "engine", "ts-trace", "ts-script", "tiny", routes=(*routes, tiny),
+        reasons={runs(ONNX, "gpu", "ort-gpu").id: "no device", tiny.id: "no compiler"},
+    )  # fmt: skip
     assert str(plan) == dedent("""\
         source  live (live)  run by eager
         make    onnx         from live by onnx_from_live (nav-p 1.0), on the way
@@ -332,6 +378,7 @@ def test_a_plan_prints_itself() -> None:
                              checked by no installed runtime
         make    ts-trace     from live by ts_trace_from_live (nav-p 1.0)
                              checked by no installed runtime
+        later   tiny         from onnx, elsewhere: no compiler
         not     ts-script    no installed plugin makes it""")
 
 

@@ -8,7 +8,8 @@ import attrs
 import pytest
 
 from navcore.contract import Format, ProfilerConfig
-from navcore.planning.recorded import LARGEST_BATCH, NOT_USED, SECONDS, Limits, harmless_part, memory_for, obeyed
+from navcore.planning.asked import Asked, Limits
+from navcore.planning.recorded import LARGEST_BATCH, NOT_USED, SECONDS, harmless_part, memory_for, obeyed
 from navcore.registry import load_registry
 from navcore.workspace import Settings
 
@@ -33,7 +34,7 @@ def registry(toy: Any) -> Any:
 
 
 def without_trust(settings: Settings, registry: Any, **more: Any) -> Any:
-    return obeyed(settings, registry, **{"trust": False, "limits": Limits(), "weights": 0, **more})
+    return obeyed(settings, registry, **{"trust": False, "weights": 0, **more})
 
 
 def test_of_options_only_harmless_numbers_are_used_and_the_row_names_the_others(registry: Any) -> None:
@@ -77,15 +78,15 @@ def test_a_measurement_asks_for_no_more_than_navcore_s_own(registry: Any) -> Non
 
 def test_what_the_user_asks_for_is_obeyed(registry: Any) -> None:
     asked = ProfilerConfig((8,), measurement_interval=60_000)
-    here = without_trust(RECORDED, registry, limits=Limits(7.0, 1 << 20), measurement=asked)
+    here = without_trust(RECORDED, registry, asked=Asked(measurement=asked, limits=Limits(7.0, 1 << 20)))
     assert (here.settings.timeout, here.settings.memory_limit) == (7.0, 1 << 20)
     assert here.settings.profiler_config == asked
     assert "measurement_interval" not in here.notes(ALPHA)[0]
-    assert without_trust(RECORDED, registry, measurement=asked).settings.timeout > 600
+    assert without_trust(RECORDED, registry, asked=Asked(measurement=asked)).settings.timeout > 600
 
 
 def test_with_trust_all_of_it_is_used(registry: Any) -> None:
-    here = obeyed(RECORDED, registry, trust=True, limits=Limits(), weights=0)
+    here = obeyed(RECORDED, registry, trust=True, weights=0)
     assert here.options["toy:alpha_from_toy"].mischief == "segfault"
     assert (here.settings.device, here.settings.profiler) == ("cuda:0", "toy")
     assert here.settings.profiler_config == RECORDED.profiler_config

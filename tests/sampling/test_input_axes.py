@@ -63,6 +63,29 @@ def test_a_scalar_may_be_the_first_input() -> None:
     assert shapes(infer([{"scale": (), "x": (4, 3)}])) == {"scale": (), "x": ("batch", 3)}
 
 
+def test_the_batch_of_one_input_may_lie_along_an_axis_of_its_own() -> None:
+    items = [{"x": (n, 5), "state": (2, n, 8)} for n in (2, 4)]
+    found = infer(items, dynamic_axes={"x": {0: "batch"}, "state": {1: "batch"}})
+    assert shapes(found) == {"x": ("batch", 5), "state": (2, "batch", 8)}
+    found = infer(items, dynamic_axes={"state": {1: "batch"}})
+    assert shapes(found) == {"x": ("batch", 5), "state": (2, "batch", 8)}
+    found = infer(items, dynamic_axes={"x": {0: "n"}, "state": {1: "n"}})
+    assert shapes(found) == {"x": ("n", 5), "state": (2, "n", 8)}
+
+
+def test_an_axis_that_is_called_the_batch_has_its_size() -> None:
+    with pytest.raises(
+        OptionError, match=r"axis 1 of 'state' the batch axis, and it has sizes 3, 3 where axis 0 of 'x'"
+    ):
+        infer([{"x": (n, 5), "state": (2, 3)} for n in (2, 4)], dynamic_axes={"state": {1: "batch"}})
+
+
+def test_a_cache_may_be_empty() -> None:
+    found = infer([{"x": (2, 3), "past": (2, n)} for n in (0, 4)])
+    assert shapes(found)["past"] == ("batch", "past_dim1")
+    assert found.signature.axis("past_dim1") == Axis("past_dim1", 0, 2, 4)
+
+
 def test_a_batch_dim_that_no_input_has_is_refused() -> None:
     with pytest.raises(OptionError, match=r"batch_dim is 2, an axis that no input has \('x' has 2 axes\)\."):
         infer([{"x": (4, 3)}], batch_dim=2)

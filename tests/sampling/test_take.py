@@ -110,8 +110,30 @@ def test_a_stored_source_with_a_fixed_batch_is_taken_as_one_that_does_not_batch(
     samples = take([drawn(2, 3)], rigid, stored=True)
     assert samples.signature.batch_dim is None
     assert samples.notes[0].startswith(
-        "The source model takes no other batch, and is taken as one that does not batch."
+        "The source model takes a batch of 2 and no other, and is taken as one that does not batch (batch_dim=None)."
     )
+    assert "When navcore tried another: " in samples.notes[0]
+
+
+def test_states_whose_batch_lies_along_another_axis_are_cut_and_stacked_there(take: Take, store: SampleStore) -> None:
+    def step(x: Array, state: Array) -> dict[str, Array]:
+        return {"y": x + state.sum(axis=0), "next": state * 2}
+
+    items = [{"x": drawn(n, 3, seed=n), "state": drawn(2, n, 3, seed=9 + n)} for n in (2, 3)]
+    samples = take(items, step, dynamic_axes={"state": {1: "batch"}})
+    assert [spec.shape for spec in samples.signature.outputs] == [("batch", 3), (2, "batch", 3)]
+    assert store.inputs(samples.signature, "correctness", 0)["state"].shape == (2, 1, 3)
+    assert samples.rows_independent
+    stack = by_label(store, samples)["a stack of 2 samples"]
+    assert stack.expected["next"].shape == (2, 2, 3)
+
+
+def test_a_cache_of_length_zero_is_a_sample_like_any_other(take: Take, store: SampleStore) -> None:
+    def grow(x: Array, past: Array) -> dict[str, Array]:
+        return {"now": np.concatenate([past, x], axis=1)}
+
+    samples = take([{"x": drawn(2, 3, seed=n), "past": np.zeros((2, 0), "float32")} for n in range(2)], grow)
+    assert store.inputs(samples.signature, "correctness", 0)["past"].shape == (1, 0)
 
 
 def test_a_scalar_input_stays_an_array_when_an_axis_is_cut(take: Take, store: SampleStore) -> None:

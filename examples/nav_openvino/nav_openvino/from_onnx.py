@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 
 from nav_openvino.formats import OPENVINO, Options
-from nav_openvino.silence import openvino
+from nav_openvino.silence import openvino, why_no_openvino
 from navcore import ConvertJob, converter
 
 
-@converter("onnx", OPENVINO, options=Options)
+@converter("onnx", OPENVINO, options=Options, available=why_no_openvino)
 def openvino_from_onnx(job: ConvertJob[Options]) -> None:
     """Read the graph and write it as IR; names and dynamic axes stay what they are."""
     ov = openvino()

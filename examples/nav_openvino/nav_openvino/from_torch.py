@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from nav_openvino.formats import OPENVINO, Options
-from nav_openvino.silence import openvino
+from nav_openvino.silence import openvino, why_no_openvino
 from navcore import ExportJob, Format, Signature, exporter
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 TORCH = Format("torch")
 
 
-@exporter(TORCH, OPENVINO, options=Options, cost=4.0, isolation="fork")
+@exporter(TORCH, OPENVINO, options=Options, cost=4.0, isolation="fork", available=why_no_openvino)
 def openvino_from_torch(job: ExportJob[Options]) -> None:
     """Capture the module with torch.export and translate the graph; the way over ONNX is the cheaper one."""
     import torch

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nav_openvino.formats import OPENVINO, RuntimeOptions
-from nav_openvino.silence import openvino
+from nav_openvino.silence import openvino, why_no_openvino
 from navcore import Runner, RunnerJob, StepError, Unavailable, runner
 
 if TYPE_CHECKING:
@@ -21,7 +21,9 @@ _SHORT = {"f32": "fp32", "bf16": "bf16", "f16": "fp16"}
 
 
 def why_no_bf16() -> str | None:
-    """``None`` where the processor computes in bfloat16, else the reason why not."""
+    """``None`` where OpenVINO can compute in bfloat16 on this processor, else the reason why not."""
+    if missing := why_no_openvino():
+        return missing
     if platform.machine() not in ("x86_64", "AMD64"):
         return f"OpenVINO computes in bfloat16 on x86 processors, not on {platform.machine()}"
     try:
@@ -33,7 +35,7 @@ def why_no_bf16() -> str | None:
     return "this processor has no bfloat16 instructions (avx512_bf16 or amx_bf16)"
 
 
-@runner(OPENVINO, runtime="openvino-cpu", options=RuntimeOptions)
+@runner(OPENVINO, runtime="openvino-cpu", options=RuntimeOptions, available=why_no_openvino)
 def run_in_f32(job: RunnerJob[RuntimeOptions]) -> Runner:
     """OpenVINO on the CPU in float32: left to itself it computes in bfloat16 where the processor can."""
     return _open(job, "f32")

@@ -1,7 +1,8 @@
-"""Import OpenVINO without its usage statistics."""
+"""Import OpenVINO without its usage statistics, or say why it cannot be imported."""
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from types import ModuleType
 
@@ -27,3 +28,12 @@ def openvino() -> ModuleType:
             del sys.modules[_STATISTICS]
     module: ModuleType = ov
     return module
+
+
+def why_no_openvino() -> str | None:
+    """``None`` where OpenVINO is installed, else the reason why nothing can be made or run with it. Imports nothing."""
+    try:
+        found = importlib.util.find_spec("openvino") is not None
+    except ValueError:  # something else goes by its name
+        found = False
+    return None if found else "OpenVINO is not installed: pip install openvino"

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -111,3 +112,33 @@ def test_importing_openvino_for_a_step_leaves_no_statistics(tmp_path: Path) -> N
     environment = {name: value for name, value in os.environ.items() if name != "CI"}
     subprocess.run([sys.executable, "-c", code], env={**environment, "HOME": str(tmp_path)}, check=True)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_openvino_was_missing_for_is_made_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as training_machine:
+        training_machine.setitem(sys.modules, "openvino", ModuleType("openvino"))  # installed is something else
+        package = exported(tmp_path / "training")
+    (later,) = (row for row in package.results if row.format.name == "openvino")
+    assert later.failure is not None
+    assert (later.status, later.made_from, later.failure.cause) == (
+        "unavailable", "onnx", "OpenVINO is not installed: pip install openvino"
+    )  # fmt: skip
+    assert package.get_status("onnx"), "what it is made from is made, though nobody asked for it"
+    package.save(tmp_path / "model.nav")
+
+    served = nav.load(tmp_path / "model.nav", workdir=tmp_path / "serving", run_profiling=False)
+
+    assert rows(served)[F32].status == "ok"
+    assert served.get_status("openvino")
+
+
+def test_a_plugin_that_only_the_serving_machine_has_is_asked_for_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as training_machine:
+        training_machine.setenv("NAVCORE_DISABLE_PLUGINS", "openvino")
+        nav.run(
+            model(), DATA, targets=["onnx"], workdir=tmp_path / "training", run_profiling=False, git_info=False
+        ).save(tmp_path / "model.nav")
+    served = nav.load(tmp_path / "model.nav", workdir=tmp_path / "s", targets="openvino", run_profiling=False)
+    assert rows(served)[F32].status == "ok"

@@ -44,8 +44,8 @@ def batches_of_one_and_three(ground: Ground, route: Route) -> None:
             f"{spec.name!r} with shape {shapes[spec.name]}"
             for spec in signature.outputs
             if spec.name in shapes
-            and signature.has_batch(spec)
-            and not _has(shapes[spec.name], signature.batch_dim, size)
+            and (axis := signature.batch_axis(spec)) is not None
+            and not _has(shapes[spec.name], axis, size)
         ]
         if wrong:
             raise NotMet(f"a batch of {size} came back as {', '.join(wrong)}")

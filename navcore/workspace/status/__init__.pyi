@@ -1,3 +1,4 @@
+from .export_config import framework_word as framework_word
 from .file import (
     read_status as read_status,
     write_status as write_status,

@@ -13,10 +13,16 @@ from navcore.workspace.settings import Settings
 from navcore.workspace.status.yaml_text import spelled, unspelled
 
 if TYPE_CHECKING:
-    from navcore.contract import Signature
+    from navcore.contract import Format, Signature
 
 FRAMEWORKS: Mapping[str, str] = MappingProxyType({"torch": "pytorch", "tensorflow": "tensorflow2", "onnx": "onnx"})
 """The reference's word for the format of a source; any other source goes by its format's own name."""
+
+
+def framework_word(source: Format) -> str:
+    """The reference's word for the framework of a source of that format."""
+    return FRAMEWORKS.get(source.name, source.name)
+
 
 SEED = 0
 _TWINS = MappingProxyType({one.reference: name for name, one in arguments_of(Settings).items() if one.reference})

@@ -154,7 +154,7 @@ def _config_to_data(settings: Settings, row: FormatResult, path: str, signature:
         "model_version": MODEL_VERSION,
         "inputs": {spec.name: _tensor(spec) for spec in signature.inputs},
         "outputs": {spec.name: _tensor(spec) for spec in signature.outputs},
-        "target_formats": [row.format.name],
+        "target_formats": [row.format.family],
         "onnx_opsets": None if opset is None else [opset],
         "tensorrt_precisions": None if row.format.precision is None else [row.format.precision],
         **{key: used(option) for key, option in _TENSORRT_OPTIONS.items()},
@@ -187,7 +187,7 @@ def _config_from_data(data: Mapping[str, Any]) -> VariantConfig:
         },
         VariantConfig,
     )
-    config = attrs.evolve(config, asked=settings_from_data({**asked, "targets": data["target_formats"]}))
+    config = attrs.evolve(config, asked=settings_from_data({**asked, "targets": [config.variant.name]}))
     refuse_settings(config.asked)
     refuse_signature(config.signature)
     return config

@@ -58,6 +58,12 @@ def fitted(model: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[
     return _by_parameters(_parameters(model), args, kwargs)
 
 
+def input_names(model: Any) -> list[str]:
+    """The names by which the model takes its inputs: those it declares, else those of its parameters."""
+    declared = _declared(model) if is_keras(model) else None
+    return [one.name for one in _parameters(model)] if declared is None else _names(declared)
+
+
 def _declared(model: Any) -> Any:
     """The structure of symbolic inputs that a functional or sequential model declares; ``None`` for any other."""
     kinds = {kind.__name__ for kind in type(model).__mro__}

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from nav_tf.blame import cause_line
-from nav_tf.calls import call_model, is_keras, refuse_unusable
+from nav_tf.calls import call_model, input_names, is_keras, refuse_unusable
 from nav_tf.formats import TENSORFLOW
 from nav_tf.installed import why_no_tensorflow
 from nav_tf.live import from_array, parts, to_array, variables
@@ -27,11 +27,16 @@ def run_tensorflow(job: RunnerJob[None]) -> Runner:
 
     The number of threads belongs to the whole process and is left alone.
     """
+    return open_model(job)
+
+
+def open_model(job: RunnerJob[None]) -> Runner:
+    """The runner of a live model, the artifact's own. Raises :class:`SourceError` for one that cannot be called."""
     model = job.artifact.model
     refuse_unusable(model)
 
     def call(feeds: Feeds) -> Mapping[str, np.ndarray]:
-        args, kwargs = job.signature.bind(feeds, lambda array: from_array(array, job.device))
+        args, kwargs = _arguments(job, model, feeds)
         try:
             with placed(job.device):
                 result = call_model(model, args, kwargs)
@@ -54,6 +59,19 @@ def run_tensorflow(job: RunnerJob[None]) -> Runner:
             provider=_provider(held, job.device),
             precision=computed_precision(model, held),
         )
+
+
+def _arguments(job: RunnerJob[None], model: Any, feeds: Feeds) -> tuple[list[Any], dict[str, Any]]:
+    """How the model is called: as the items say; a file that is the source of a run by its names, else in order."""
+
+    def tensor(array: np.ndarray) -> Any:
+        return from_array(array, job.device)
+
+    if job.signature.inputs:
+        return job.signature.bind(feeds, tensor)
+    tensors = {name: tensor(array) for name, array in feeds.items()}
+    by_name = set(tensors) <= set(input_names(model))
+    return ([], tensors) if by_name else (list(tensors.values()), {})
 
 
 def _provider(held: list[Any], device: str | None) -> str:

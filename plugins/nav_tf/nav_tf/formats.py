@@ -63,6 +63,10 @@ TF_SAVEDMODEL = attrs.evolve(
     recognises=is_savedmodel,
     files=savedmodel_files,
 )
+KERAS = Format("keras", filename="model.keras", suffixes=(".keras",), summary="a model in Keras's own file format")
+KERAS_H5 = Format(
+    "keras-h5", filename="model.h5", suffixes=(".h5", ".hdf5"), summary="a model in Keras's older format, HDF5"
+)
 TF_TRT_FP32 = Format(
     "tf-trt-fp32",
     family=Format.TF_TRT.family,

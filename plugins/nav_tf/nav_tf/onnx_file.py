@@ -29,7 +29,7 @@ def onnx_from_tf_savedmodel(job: ConvertJob[OnnxOptions]) -> Made:
     refuse_too_large(weights)
     large = weights >= LARGE
     with surroundings(large=large), hushed():
-        serving = open_serving(job.source.file)
+        serving = open_serving(job.source.file, job.options.signature)
         model = convert(freeze(serving, large=large), opset=min(opset, CONVERTED), large=large)
         refuse_unknown_operators(model)
         rename_tensors(model, _names(serving, job.signature))

@@ -22,9 +22,14 @@ _SUPPORTED_BY_RUNTIME = (((1, 12), 15), ((1, 13), 17), ((1, 14), 18))
 
 @attrs.frozen
 class OnnxOptions:
-    """``opset`` is the ONNX opset to write, 9 to 23; ``None`` takes 18, or what the installed ONNX Runtime supports."""
+    """``opset`` is the ONNX opset to write, 9 to 23; ``None`` takes 18, or what the installed ONNX Runtime supports.
+
+    ``signature`` is the one of a SavedModel's signatures that is converted; ``None``: ``serving_default``, or the only
+    one.
+    """
 
     opset: int | None = attrs.field(default=None, metadata=harmless(OLDEST, NEWEST))
+    signature: str | None = None
 
     def __attrs_post_init__(self) -> None:
         if self.opset is not None and not OLDEST <= self.opset <= NEWEST:

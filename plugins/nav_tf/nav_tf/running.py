@@ -11,17 +11,17 @@ from nav_tf.formats import TF_SAVEDMODEL, TF_TRT_FP16, TF_TRT_FP32
 from nav_tf.installed import why_no_tensorflow, why_no_tensorrt
 from nav_tf.placing import is_fresh, place_of, placed, prepare_process
 from nav_tf.quiet import hushed, import_quietly
-from nav_tf.serving import Serving, keys_of, open_serving
+from nav_tf.serving import Serving, ServingOptions, keys_of, open_serving
 from navcore import Feeds, InputError, Runner, RunnerJob, RuntimeProvider, StepError, runner
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-@runner(TF_SAVEDMODEL, runtime=RuntimeProvider.TF, available=why_no_tensorflow)
-def run_savedmodel(job: RunnerJob[None]) -> Runner:
+@runner(TF_SAVEDMODEL, runtime=RuntimeProvider.TF, options=ServingOptions, available=why_no_tensorflow)
+def run_savedmodel(job: RunnerJob[ServingOptions]) -> Runner:
     """Load the folder and call its signature by name."""
-    return _open(job)
+    return _open(job, job.options.signature)
 
 
 @runner(TF_TRT_FP32, TF_TRT_FP16, runtime=RuntimeProvider.TF, available=why_no_tensorrt)
@@ -30,13 +30,13 @@ def run_tf_trt(job: RunnerJob[None]) -> Runner:
     return _open(job)
 
 
-def _open(job: RunnerJob[Any]) -> Runner:
+def _open(job: RunnerJob[Any], signature: str | None = None) -> Runner:
     fresh = is_fresh()
     import_quietly()
     # In the user's own process the threads are the user's.
     threads = prepare_process(job.device, job.threads) if fresh else None
     with hushed(), placed(job.device):
-        serving = open_serving(job.artifact.file)
+        serving = open_serving(job.artifact.file, signature)
     held = list(serving.function.variables)
     return Runner(
         _caller(job, serving),

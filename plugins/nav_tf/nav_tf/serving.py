@@ -25,8 +25,18 @@ class Serving:
     outputs: tuple[str, ...]
 
 
-def open_serving(path: Path) -> Serving:
-    """Load a SavedModel and choose its signature: ``serving_default``, else the only one.
+@attrs.frozen
+class ServingOptions:
+    """``signature`` is the one of a SavedModel's signatures that is run.
+
+    ``None`` means ``serving_default``, or the only one.
+    """
+
+    signature: str | None = None
+
+
+def open_serving(path: Path, wanted: str | None = None) -> Serving:
+    """Load a SavedModel and choose its signature: ``wanted``, else ``serving_default``, else the only one.
 
     Raises :class:`InputError` for a folder that is none, or that has no such signature.
     """
@@ -41,13 +51,7 @@ def open_serving(path: Path) -> Serving:
     except (OSError, ValueError) as error:
         raise InputError(f"TensorFlow does not read this SavedModel: {str(error).splitlines()[0]}") from error
     names = [name for name in getattr(loaded, "signatures", {}) if not name.startswith("_")]
-    if SERVING not in names and len(names) != 1:
-        told = f"several signatures ({', '.join(sorted(names))})" if names else "no signature"
-        raise InputError(
-            f"The SavedModel has {told}, and none is called {SERVING!r}.",
-            hint=f"Save it with signatures={{{SERVING!r}: function}}.",
-        )
-    function = loaded.signatures[SERVING if SERVING in names else names[0]]
+    function = loaded.signatures[_chosen(names, wanted)]
     takes = function.structured_input_signature[1]
     texts = [key for key, spec in takes.items() if spec.dtype == tf.string]
     if texts:
@@ -57,6 +61,26 @@ def open_serving(path: Path) -> Serving:
         )
     # Sorted, because the file keeps no order: TensorFlow's own differs from one load to the next.
     return Serving(function, loaded, tuple(sorted(takes)), tuple(sorted(function.structured_outputs)))
+
+
+def _chosen(names: Sequence[str], wanted: str | None) -> str:
+    told = ", ".join(sorted(names))
+    if wanted is not None:
+        if wanted not in names:
+            raise InputError(f"The SavedModel has no signature {wanted!r}.", hint=f"It has: {told or 'none'}.")
+        return wanted
+    if SERVING in names or len(names) == 1:
+        return SERVING if SERVING in names else names[0]
+    if not names:
+        raise InputError(
+            f"The SavedModel has no signature, and none is called {SERVING!r}.",
+            hint=f"Save it with signatures={{{SERVING!r}: function}}.",
+        )
+    raise InputError(
+        f"The SavedModel has several signatures ({told}), and none is called {SERVING!r}.",
+        hint='Name one for each route that reads it: options={"tf-savedmodel/TensorFlowExecutionProvider": '
+        '{"signature": NAME}, "onnx": {"signature": NAME}}.',
+    )
 
 
 def keys_of(names: Sequence[str], keys: Sequence[str], what: str) -> Mapping[str, str]:

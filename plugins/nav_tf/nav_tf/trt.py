@@ -22,11 +22,12 @@ class TrtOptions:
     """What TF-TRT may be asked for.
 
     ``minimum_segment_size`` is the smallest number of operators worth an engine, ``max_workspace_size`` the bytes that
-    a builder may use.
+    a builder may use, ``signature`` the one of the SavedModel's signatures that is taken.
     """
 
     minimum_segment_size: int = attrs.field(default=3, metadata=harmless(1, 1000))
     max_workspace_size: int = attrs.field(default=8 * 2**30, metadata=harmless(1, 8 * 2**30))
+    signature: str | None = None
 
     def __attrs_post_init__(self) -> None:
         for name in ("minimum_segment_size", "max_workspace_size"):
@@ -54,6 +55,7 @@ def _convert(job: ConvertJob[TrtOptions], precision: str) -> Made:
     with hushed(), blamed(ConversionError, "TF-TRT"):
         made = trt.TrtGraphConverterV2(
             input_saved_model_dir=str(job.source.file),
+            input_saved_model_signature_key=job.options.signature,
             precision_mode=precision,
             max_workspace_size_bytes=job.options.max_workspace_size,
             minimum_segment_size=job.options.minimum_segment_size,

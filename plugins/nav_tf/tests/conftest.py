@@ -20,6 +20,7 @@ from nav_tf import TENSORFLOW, TF_SAVEDMODEL, onnx_from_tf_savedmodel, run_saved
 from nav_tf.calls import call_model
 from nav_tf.live import from_array, is_tensor, to_array
 from nav_tf.opset import OnnxOptions
+from nav_tf.serving import ServingOptions
 from navcore import (
     Artifact,
     Axis,
@@ -165,7 +166,7 @@ def open_saved() -> Callable[[Result], Runner]:
 
     def go(saved: Result, **job: Any) -> Runner:
         artifact = Artifact(TF_SAVEDMODEL, saved.signature, saved.path)
-        opened = run_savedmodel(RunnerJob(artifact, "TensorFlowExecutionProvider", None, **job))
+        opened = run_savedmodel(RunnerJob(artifact, "TensorFlowExecutionProvider", ServingOptions(), **job))
         assert isinstance(opened, Runner)
         return opened
 

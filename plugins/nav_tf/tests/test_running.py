@@ -12,13 +12,14 @@ import tensorflow as tf
 
 from nav_tf import TF_SAVEDMODEL, run_savedmodel
 from nav_tf.formats import is_savedmodel, load_savedmodel, savedmodel_files
+from nav_tf.serving import ServingOptions
 from navcore import Artifact, InputError, OptionError, Runner, RunnerJob, Signature, StepError, TensorSpec
 
 
-def opened(path: Path, *names: str, **job: Any) -> Runner:
+def opened(path: Path, *names: str, options: ServingOptions = ServingOptions(), **job: Any) -> Runner:  # noqa: B008
     signature = Signature(tuple(TensorSpec(name, "float32", ("batch", 3)) for name in names))
     artifact = Artifact(TF_SAVEDMODEL, signature, path)
-    return run_savedmodel(RunnerJob(artifact, "TensorFlowExecutionProvider", None, **job))
+    return run_savedmodel(RunnerJob(artifact, "TensorFlowExecutionProvider", options, **job))
 
 
 @pytest.fixture
@@ -113,6 +114,14 @@ def test_a_wrong_dtype_is_one_sentence(of_keras: Path) -> None:
 def test_of_several_signatures_one_has_to_be_the_default(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"several signatures \(first, second\), and none is called 'serving_default'"):
         opened(saved(tmp_path / "several", first="subtract", second="length"))
+
+
+def test_a_signature_can_be_named(tmp_path: Path) -> None:
+    several = saved(tmp_path / "several", first="subtract", second="length")
+    runner = opened(several, options=ServingOptions("first"))
+    assert list(runner({"a": np.ones((1, 3), np.float32), "b": np.ones((1, 3), np.float32)}))
+    with pytest.raises(InputError, match=r"has no signature 'third'. It has: first, second"):
+        opened(several, options=ServingOptions("third"))
 
 
 def test_a_model_without_a_signature_says_so(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import warnings
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 
 from nav_torch.live import from_array, state, to_array
 from nav_torch.own_data import own_data
-from navcore import Format, JitType, Live
+from navcore import Format, InputError, JitType, Live
 
 
 def load_torchscript(path: Path, device: str | None = None) -> Any:
@@ -21,6 +23,18 @@ def load_torchscript(path: Path, device: str | None = None) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         return torch.jit.load(str(path), map_location=place)  # type: ignore[no-untyped-call]
+
+
+def copy_torchscript(source: Path, target: Path) -> None:
+    """Copy a TorchScript file. Raises :class:`InputError` for another kind of file that PyTorch writes."""
+    names = zipfile.ZipFile(source).namelist() if zipfile.is_zipfile(source) else []
+    if not any("/code/" in name or name.endswith("/constants.pkl") for name in names):
+        raise InputError(
+            f"{source.name} is no TorchScript file: it holds weights, or a pickled module, whose loading can execute "
+            "code.",
+            hint="Load it yourself, if you trust it, and hand over the live module.",
+        )
+    shutil.copyfile(source, target)
 
 
 def load_exported(path: Path) -> Any:
@@ -57,7 +71,10 @@ TORCHSCRIPT_SCRIPT = Format(
     filename=Format.TORCHSCRIPT.filename,
     jit_type=JitType.SCRIPT,
     summary="TorchScript, compiled from the model's source",
+    # A file does not say how it came about; one that was traced is run the same way.
+    suffixes=(".pt", ".ts", ".jit"),
     load=load_torchscript,
+    copy=copy_torchscript,
 )
 TORCHSCRIPT_TRACE = Format(
     "torchscript-trace",

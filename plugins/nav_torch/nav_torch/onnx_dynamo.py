@@ -61,8 +61,8 @@ def _at_batch(signature: Signature, spec: TensorSpec, array: np.ndarray, size: i
     """The example's samples, over and over, up to a batch of that size."""
     import numpy as np
 
-    axis = signature.batch_dim
-    if axis is None or not signature.has_batch(spec):
+    axis = signature.batch_axis(spec)
+    if axis is None:
         return array
     return np.take(array, [row % array.shape[axis] for row in range(size)], axis=axis)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+import navcore as nav
 from nav_torch import (
     TORCH,
     exportedprogram_from_torch,
@@ -159,3 +161,18 @@ def test_the_live_runner_leaves_the_buffers_as_they_were(case: Any) -> None:
         runner(subject.example)
 
     assert float(model.calls) == 0
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.trace:DeprecationWarning")
+@pytest.mark.parametrize("name", ["model.pt", "model.ts", "model.jit"])
+def test_a_file_of_torchscript_is_a_source(name: str, tmp_path: Path) -> None:
+    torch.jit.trace(nn.Linear(3, 2).eval(), torch.zeros(2, 3)).save(tmp_path / name)  # type: ignore[no-untyped-call]
+    package = nav.run(tmp_path / name, [torch.ones(2, 3)], targets=[], workdir=tmp_path, run_profiling=False)
+    assert [(row.format.family, str(row.status)) for row in package.results] == [("torchscript", "ok")]
+
+
+@pytest.mark.parametrize("kept", [nn.Linear(3, 2), nn.Linear(3, 2).state_dict()])
+def test_a_pickle_is_not_loaded_and_said_to_be_one(kept: Any, tmp_path: Path) -> None:
+    torch.save(kept, tmp_path / "model.pt")
+    with pytest.raises(nav.InputError, match=r"no TorchScript file: it holds weights, or a pickled module"):
+        nav.run(tmp_path / "model.pt", [torch.ones(2, 3)], workdir=tmp_path, run_profiling=False)

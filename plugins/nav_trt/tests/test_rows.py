@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -146,3 +148,25 @@ def test_the_faces_words_for_engines_reach_the_builder(
     assert [engines[name].facts["tf32"] for name in ("trt-rtx-fp32", "trt-rtx-tf32")] == ["off", "on"]
     recorded = json.dumps(package.record.settings.options, default=str)
     assert str(1 << 30) in recorded
+
+
+def test_an_engine_that_could_not_be_built_at_home_is_built_where_the_builder_is(
+    picture_file: Path, images: list[np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as training_machine:
+        training_machine.setitem(sys.modules, "tensorrt_rtx", ModuleType("tensorrt_rtx"))  # installed is something else
+        package = nav.run(
+            picture_file, images, targets="trt-rtx-fp32", workdir=tmp_path / "training", run_profiling=False
+        )
+    later = row(package, "trt-rtx-fp32")
+    assert later.failure is not None
+    assert (later.status, later.made_from) == (Status.UNAVAILABLE, "onnx")
+    assert "TensorRT-RTX is not installed" in later.failure.cause
+    package.save(tmp_path / "model.nav")
+
+    served = nav.load(tmp_path / "model.nav", workdir=tmp_path / "serving", run_profiling=False, memory_limit=8 << 30)
+
+    built = row(served, "trt-rtx-fp32")
+    assert (built.status, built.elsewhere) == (Status.UNVERIFIED, False)
+    assert built.path is not None
+    assert built.facts["flavour"] == "tensorrt-rtx"

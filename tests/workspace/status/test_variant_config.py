@@ -100,7 +100,7 @@ def test_the_reference_keys_say_what_was_used(tmp_path: Path) -> None:
     assert (data["model_format"], data["model_version"]) == ("trt", "1")
     assert data["inputs"] == {"ids": {"name": "ids", "shape": [-1, -1], "dtype": "int64", "optional": False}}
     assert data["outputs"] == {"logits": {"name": "logits", "shape": [-1, 2], "dtype": "float32", "optional": False}}
-    assert data["target_formats"] == ["trt-fp16"]
+    assert data["target_formats"] == ["trt"], "the family, as the reference's command line reads it"
     assert data["tensorrt_precisions"] == ["fp16"]
     assert data["tensorrt_precisions_mode"] == "single"
     assert data["tensorrt_max_workspace_size"] == 2**33

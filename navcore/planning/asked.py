@@ -1,0 +1,102 @@
+"""What the caller of a load asks for beside the package: the user's own word, which comes before what was recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from navcore.contract import Format, ProfilerConfig, matching, usual_variants
+from navcore.planning.planner import refuse_unknown_runtimes, unknown_target
+from navcore.registry import Registry, resolve_options
+from navcore.workspace import Settings
+
+
+@attrs.frozen
+class Limits:
+    """What one step may take: ``seconds`` of wall time, ``memory`` in bytes; ``None``: as recorded, else no limit."""
+
+    seconds: float | None = None
+    memory: int | None = None
+
+
+@attrs.frozen
+class Asked:
+    """What is asked for here. Whatever is empty or ``None`` is as it was recorded.
+
+    ``targets`` are made beyond the recorded ones. Each of ``options`` and ``runtimes`` stands in place of what was
+    recorded about the same format, ``measurement`` in place of the recorded one.
+    """
+
+    targets: tuple[str, ...] = ()
+    options: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
+    runtimes: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+    device: str | None = None
+    measurement: ProfilerConfig | None = None
+    limits: Limits = attrs.field(factory=Limits)
+
+
+def refuse_unknown(asked: Asked, registry: Registry) -> None:
+    """Raise :class:`UnknownFormat` or :class:`OptionError` for what nobody installed here can do."""
+    resolve_options(asked.options, registry.routes, registry.formats)
+    refuse_unknown_runtimes(registry.routes, asked.runtimes, registry.formats)
+    for target in asked.targets:
+        named_formats(target, registry)
+
+
+def named_formats(target: str, registry: Registry) -> tuple[Format, ...]:
+    """The formats that a target means here: the one of that name, else the usual ones of that family.
+
+    Raises :class:`UnknownFormat`, naming a plugin that is installed and broken where that may be the reason.
+    """
+    formats = registry.formats
+    found = matching(target, formats)
+    if not found:
+        error = unknown_target(target, [name for one in formats for name in (one.name, one.family)])
+        error.hint = " ".join((error.hint, *registry.broken_bringers([target])))
+        raise error
+    exact = any(format.name == target for format in found)
+    return found if exact else usual_variants(found, registry.routes)
+
+
+def replaced_by(asked: Asked, settings: Settings, formats: Sequence[Format]) -> Settings:
+    """Recorded settings without what the user says otherwise."""
+    options = {}
+    for key, values in settings.options.items():
+        rest = {name: value for name, value in values.items() if not _says(asked.options, key, name, formats)}
+        if rest:
+            options[key] = rest
+    runtimes = {
+        key: names
+        for key, names in settings.runtimes.items()
+        if not any(_overlap(key, mine, formats) for mine in asked.runtimes)
+    }
+    device = settings.device if asked.device is None else None
+    return attrs.evolve(settings, options=options, runtimes=runtimes, device=device)
+
+
+def with_asked(settings: Settings, asked: Asked) -> Settings:
+    """Those settings with the user's own in them; ``settings`` are what :func:`replaced_by` left."""
+    options = {key: dict(values) for key, values in settings.options.items()}
+    for key, values in asked.options.items():
+        options[key] = {**options.get(key, {}), **values}
+    return attrs.evolve(
+        settings,
+        options=options,
+        runtimes={**settings.runtimes, **asked.runtimes},
+        device=settings.device if asked.device is None else asked.device,
+    )
+
+
+def _says(options: Mapping[str, Mapping[str, Any]], key: str, name: str, formats: Sequence[Format]) -> bool:
+    return any(name in values and _overlap(key, mine, formats) for mine, values in options.items())
+
+
+def _overlap(one: str, other: str, formats: Sequence[Format]) -> bool:
+    """Whether two keys, each a format or family and perhaps ``/runtime``, speak of the same thing."""
+    (target, _, runtime), (target_2, _, runtime_2) = one.partition("/"), other.partition("/")
+    if runtime != runtime_2:
+        return False
+    meant = {target, *(format.name for format in matching(target, formats))}
+    return bool(meant & {target_2, *(format.name for format in matching(target_2, formats))})
