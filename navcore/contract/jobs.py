@@ -160,10 +160,11 @@ class Runner:
 
     ``provider`` and ``precision`` are what the runtime really uses, read back from it, not what was asked for;
     ``notes`` are sentences for the user; ``inputs`` are the names that the stored model itself gives its inputs, where
-    it knows them. Returned arrays are the caller's to keep.
+    it knows them, and ``shapes`` the sizes that it fixes, by these names: ``None`` for an axis that may move. An input
+    of which it says nothing is left out. Returned arrays are the caller's to keep.
     """
 
-    __slots__ = ("_call", "_close", "inputs", "notes", "precision", "provider", "threads")
+    __slots__ = ("_call", "_close", "inputs", "notes", "precision", "provider", "shapes", "threads")
 
     def __init__(
         self,
@@ -175,6 +176,7 @@ class Runner:
         threads: int | None = None,
         notes: tuple[str, ...] = (),
         inputs: tuple[str, ...] = (),
+        shapes: Mapping[str, tuple[int | None, ...]] | None = None,
     ) -> None:
         self._call = call
         self._close = close
@@ -183,6 +185,7 @@ class Runner:
         self.threads = threads
         self.notes = notes
         self.inputs = inputs
+        self.shapes = dict(shapes or {})
 
     def __call__(self, feeds: Feeds) -> Mapping[str, np.ndarray]:
         """Call the model once: arrays by input name in, arrays by output name out."""

@@ -13,7 +13,6 @@ from typing import Any
 import attrs
 
 from navcore import __version__
-from navcore.contract import resolve_batch_sizes
 from navcore.errors import NavcoreError, OptionError
 from navcore.execution.batch_memory import refuse_batch_beyond_memory
 from navcore.execution.build_format import discard_product
@@ -76,7 +75,7 @@ def run_model(
     ):
         journal = Journal(workspace.journal_file)
         samples = _sample(source, dataloader, settings, registry, workspace, journal, observer)
-        settings = attrs.evolve(settings, batch_dim=samples.signature.batch_dim)
+        settings = _for_samples(settings, samples)
         if settings.run_profiling:
             refuse_batch_beyond_memory(settings.profiler_config, samples.signature, available_memory())
         context = new_context(
@@ -143,17 +142,18 @@ def _sample(
     observer: Observer | None,
 ) -> Samples:
     announce(observer, Event(Stage.SAMPLING, source.format.name, "reading the dataloader and running the source"))
-    with source_call(source, settings, registry, workspace, journal) as (call, own_names, twice):
+    with source_call(source, settings, registry, workspace, journal) as (call, own, twice):
         request = SamplingSettings(
             sample_count=settings.sample_count,
             batch_dim=settings.batch_dim,
             input_names=settings.input_names,
-            positional_names=own_names,
+            positional_names=own.names,
             output_names=settings.output_names,
             dynamic_axes=settings.dynamic_axes,
             axis_ranges=settings.axis_ranges,
-            largest_batch=_largest_batch(settings),
+            batch_sizes=None if settings.batch_dim is None else settings.profiler_config.batch_sizes,
             stored=not source.is_live,
+            stored_shapes=own.shapes,
         )
         samples = take_samples(
             dataloader,
@@ -170,7 +170,9 @@ def _sample(
     return samples
 
 
-def _largest_batch(settings: Settings) -> int | None:
-    if settings.batch_dim is None:
-        return None
-    return max(resolve_batch_sizes(settings.profiler_config, batch_dim=settings.batch_dim, dataloader_batch=1))
+def _for_samples(settings: Settings, samples: Samples) -> Settings:
+    """The settings of the run from here on: a model with a batch of its own turned out not to batch."""
+    if samples.signature.batch_dim is not None or settings.batch_dim is None:
+        return settings
+    config = attrs.evolve(settings.profiler_config, batch_sizes=None)  # the sizes asked for were that one batch
+    return attrs.evolve(settings, batch_dim=None, profiler_config=config)

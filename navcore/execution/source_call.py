@@ -14,7 +14,7 @@ from navcore.execution.artifacts import live_artifact
 from navcore.execution.build_format import announce_placing
 from navcore.execution.repeated_call import answers_in_a_row
 from navcore.execution.resources import processors
-from navcore.execution.source_server import Call, served
+from navcore.execution.source_server import Call, OwnInputs, served
 from navcore.execution.step import RouteCall, StepLimits, StepPlace
 from navcore.planning import Source
 from navcore.registry import Registry, resolve_options
@@ -31,11 +31,11 @@ Twice = Callable[[Signature, Mapping[str, "np.ndarray"]], tuple[Any, Any]]
 @contextlib.contextmanager
 def source_call(
     source: Source, settings: Settings, registry: Registry, workspace: Workspace, journal: Journal
-) -> Iterator[tuple[Call, tuple[str, ...], Twice | None]]:
+) -> Iterator[tuple[Call, OwnInputs, Twice | None]]:
     """How the source is run on host arrays: a live model where it lives, a file in a child that keeps it loaded.
 
-    Beside the function come the names that a stored model itself gives its inputs, and for a live model a function that
-    runs it twice in a row.
+    Beside the function comes what a stored model itself says of its inputs, and for a live model a function that runs
+    it twice in a row.
     """
     route = source_route(source.format, settings, registry)
     options = resolve_options(settings.options, registry.routes, registry.formats)[route.id]
@@ -55,7 +55,7 @@ def source_call(
             with opened(signature) as runner:
                 return answers_in_a_row(runner, live, signature, feeds)
 
-        yield call, (), twice
+        yield call, OwnInputs(), twice
         return
     path = _copy_source(source, workspace, journal)
     artifact = Artifact(source.format, Signature(()), path)

@@ -12,6 +12,8 @@ from multiprocessing.connection import Client, Listener
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from navcore.contract import Signature
 from navcore.errors import SourceError, StepError
 from navcore.execution.isolation import kill_children
@@ -24,16 +26,24 @@ if TYPE_CHECKING:
     import numpy as np
 
 _SOCKET = "socket"
+
+
+@attrs.frozen
+class OwnInputs:
+    """What a stored model says of its inputs: their names in order, and by name the sizes that it fixes."""
+
+    names: tuple[str, ...] = ()
+    shapes: Mapping[str, tuple[int | None, ...]] = attrs.field(factory=dict)
+
+
 Call = Callable[[Signature, Mapping[str, "np.ndarray"]], Mapping[str, "np.ndarray"]]
 
 
 @contextlib.contextmanager
-def served(
-    loading: RouteCall, place: StepPlace, *, patience: float | None = None
-) -> Iterator[tuple[Call, tuple[str, ...]]]:
+def served(loading: RouteCall, place: StepPlace, *, patience: float | None = None) -> Iterator[tuple[Call, OwnInputs]]:
     """Start the child that loads the source.
 
-    Yields a function that calls it, and the names that the stored model gives its own inputs (where it has names).
+    Yields a function that calls it, and what the stored model says of its own inputs.
     ``patience`` is how many seconds loading, or one call, may take.
 
     Messages travel over a Unix socket in the step's private folder, under a key that only the two processes know.
@@ -88,7 +98,7 @@ class _Line:
 
     def __enter__(self) -> _Line:
         try:
-            self.inputs: tuple[str, ...] = self._receive("Loading it")
+            self.inputs = OwnInputs(*self._receive("Loading it"))
         except BaseException:
             self._connection.close()
             raise
@@ -153,7 +163,7 @@ def serve(step: ServeStep, registry: Registry) -> int:
             registry.ask("make_runner", runner_job(step.call, registry), route) as runner,
             contextlib.suppress(EOFError, ConnectionResetError),
         ):
-            connection.send(runner.inputs)
+            connection.send((runner.inputs, runner.shapes))
             while True:
                 signature, feeds = connection.recv()
                 try:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import attrs
 
 from navcore.contract import Format, matching, the_one
-from navcore.errors import PackageIncomplete, UnknownFormat
+from navcore.errors import PackageIncomplete, Unavailable, UnknownFormat
 from navcore.planning import settled_for_package, unknown_target
 from navcore.registry import Registry
-from navcore.workspace import LOGGER, FormatResult, Record, RuntimeResult
+from navcore.workspace import LOGGER, FormatResult, Record, RuntimeResult, Status
 
 _USUAL_PRECISIONS = ("fp16", "fp32")
 
@@ -77,6 +77,17 @@ def combination(
     known = "; ".join(f"{row.format.name} in {one.runtime}" for row in results for one in row.runtimes)
     what = "fits several rows" if pairs else "is not a row of this package"
     raise UnknownFormat(f"{format} in {runtime} {what}.", hint=f"Known: {known}.")
+
+
+def refuse_never_run(row: FormatResult, one: RuntimeResult) -> None:
+    """Raises :class:`Unavailable`, with the row's reason, where the format never gave a result in that runtime."""
+    if one.status in (Status.OK, Status.UNVERIFIED) or one.verification is not None:
+        return
+    failure = one.failure
+    why = f"it is {one.status}" if failure is None else failure.cause
+    raise Unavailable(
+        f"{row.format.name} gave no result in {one.runtime}: {why}", hint="" if failure is None else failure.hint
+    )
 
 
 def refuse_unknown(results: Sequence[FormatResult], format: Format | str, registry: Registry) -> None:

@@ -11,7 +11,7 @@ from navcore.contract import Format, ProfilerConfig, Runner
 from navcore.errors import InputError, PackageIncomplete, Unavailable, UnknownFormat
 from navcore.evaluation import Choice, MinLatency, Strategy, candidates_of, is_measured, median_latency
 from navcore.execution import assets_of
-from navcore.package.choosing import combination, refuse_unknown, row_meant, rows_meant, with_verified
+from navcore.package.choosing import combination, refuse_never_run, refuse_unknown, row_meant, rows_meant, with_verified
 from navcore.package.input_errors import explaining
 from navcore.package.opening import Models
 from navcore.planning import Asked, Limits, Source, harmless_part, settled_for_package
@@ -219,12 +219,14 @@ class PackageDescriptor:
     ) -> None:
         """Record the user's word that this format in this runtime is right; on disk when this returns.
 
-        Raises :class:`UnknownFormat` listing the known combinations when there is no such row, and
-        :class:`PackageIncomplete` with the row's reason when nothing was made of it.
+        A row whose numbers failed takes it too: navcore does not know the user's own metric; the status stays. Raises
+        :class:`UnknownFormat` listing the known combinations when there is no such row, and with the row's reason
+        :class:`PackageIncomplete` when nothing was made, :class:`Unavailable` when it never gave a result there.
         """
         from navcore.workspace import Journal, word_key
 
         row, one = combination(self.results, format, runtime, jit_type, precision)
+        refuse_never_run(row, one)
         self._current()  # a workspace that is gone is not made again
         root = self._workspace.root
         with told_when_full(root), opened(root):

@@ -46,7 +46,7 @@ def infer_inputs(observation: Observation, settings: SamplingSettings) -> InputA
     axes whose sizes vary and always agree share one symbol. Its range is (minimum, median, maximum) of the sizes; an
     axis that is declared but does not vary in the data gets half its size as minimum, so that it can be tested at
     another size. The range of the batch axis is (1, median, maximum), the maximum being at least 2 and
-    ``largest_batch``.
+    the largest of ``batch_sizes``.
 
     Raises :class:`OptionError` when ``batch_dim``, ``dynamic_axes`` or ``axis_ranges`` contradict the data.
     """
@@ -249,7 +249,7 @@ def _batch_axis(
     column = observation.sizes(*batches[0])
     largest = max(column)
     # Exports are made, and stacks are checked, with a batch of two.
-    most = max(largest, settings.largest_batch or 1, 2)
+    most = max(largest, *(settings.batch_sizes or ()), 2)
     asked = _asked_range(observation, settings, symbol, batches)
     seen = (1, int(np.median(column)), most)
     taken, notes = (seen, ()) if asked is None else _widened(symbol, asked, 1, most)

@@ -35,8 +35,9 @@ class SamplingSettings:
     maximum)``, or an input to ``{axis: (minimum, typical, maximum)}``, which declares that axis too.
     ``stored`` says that the source is a stored model, which nobody can change: one that takes the items' own batch and
     no other is then taken for one that does not batch. Fewer ``output_names`` than a live model returns choose among
-    its outputs by their derived names. ``largest_batch`` is a batch that will be asked for later and has to lie in the
-    range of the batch axis.
+    its outputs by their derived names. ``batch_sizes`` are batches that will be asked for later and have to lie in
+    the range of the batch axis. ``stored_shapes`` are the sizes that a stored model fixes, by its own names for its
+    inputs, ``None`` for an axis that may move.
 
     Raises :class:`OptionError` for a count below one, names that repeat, or a range that is not three rising sizes.
     """
@@ -48,15 +49,16 @@ class SamplingSettings:
     positional_names: tuple[str, ...] = ()
     dynamic_axes: Mapping[str, Mapping[int, str] | Sequence[int]] | None = None
     axis_ranges: Mapping[str, Any] | None = None
-    largest_batch: int | None = None
+    batch_sizes: tuple[int, ...] | None = None
     stored: bool = False
+    stored_shapes: Mapping[str, tuple[int | None, ...]] = attrs.field(factory=dict)
     seed: int = 0
 
     def __attrs_post_init__(self) -> None:
         if self.sample_count < 1:
             raise OptionError(f"sample_count is {self.sample_count}.", hint="Ask for at least one sample.")
-        if self.largest_batch is not None and self.largest_batch < 1:
-            raise OptionError(f"The largest batch is {self.largest_batch}.", hint="A batch holds at least one sample.")
+        if self.batch_sizes is not None and min(self.batch_sizes, default=1) < 1:
+            raise OptionError(f"batch_sizes is {list(self.batch_sizes)}.", hint="A batch holds at least one sample.")
         for option, names in (("input_names", self.input_names), ("output_names", self.output_names)):
             if names is not None and len(set(names)) != len(names):
                 raise OptionError(f"{option} holds a name twice: {', '.join(names)}.", hint="Give each its own name.")

@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 
 from navcore.sampling.first_pass import Observation, ToArray, observe
+from navcore.sampling.fixed_batch import fixed_batch, refuse_other_batches, refuse_other_sizes, taken_whole
 from navcore.sampling.input_axes import infer_inputs
 from navcore.sampling.own_batch import NotBatching
 from navcore.sampling.sample_store import SampleStore
@@ -37,24 +38,19 @@ def take_samples(
     its docstring says.
     """
     observation = observe(dataloader, settings, to_array)
+    whole = attrs.evolve(settings, batch_dim=None, batch_sizes=None)
+    if (fixed := fixed_batch(observation, settings)) is not None:
+        refuse_other_batches(fixed, observation, settings)
+        samples = _take(dataloader, observation, whole, to_array, source, store, twice)
+        return attrs.evolve(samples, notes=(fixed.note, *samples.notes))
     try:
         return _take(dataloader, observation, settings, to_array, source, store, twice)
     except NotBatching as error:
-        if not settings.stored or settings.largest_batch not in (None, 1):
+        if not settings.stored:
             raise
-        samples = _take(
-            dataloader,
-            observation,
-            attrs.evolve(settings, batch_dim=None, largest_batch=None),
-            to_array,
-            source,
-            store,
-            twice,
-        )
-        note = (
-            f"The source model takes a batch of {error.takes} and no other, and is taken as one that does not batch "
-            f"(batch_dim=None). When navcore tried another: {error.what}"
-        )
+        refuse_other_sizes(error.takes, error.what, settings)
+        samples = _take(dataloader, observation, whole, to_array, source, store, twice)
+        note = f"{taken_whole(error.takes)} When navcore tried another: {error.what}"
         return attrs.evolve(samples, notes=(note, *samples.notes))
 
 

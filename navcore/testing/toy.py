@@ -250,7 +250,8 @@ def run_toy_file(job: RunnerJob[Options]) -> Runner:
         y = (x * factor * (2 if off else 1) + content["offset"]).astype(x.dtype)
         return {output: y[:0] if mischief == "empty" else y}
 
-    return Runner(call, provider="toy-runtime", precision=None, threads=job.threads, inputs=("x",))
+    shapes = {"x": (content["fixed"], None)} if content["fixed"] else {}
+    return Runner(call, provider="toy-runtime", precision=None, threads=job.threads, inputs=("x",), shapes=shapes)
 
 
 @runner(ALPHA, runtime="toy-accelerator", cost=2.0, available=lambda: "there is no toy accelerator in this machine")

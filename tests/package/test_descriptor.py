@@ -11,7 +11,7 @@ import pytest
 
 import navcore as nav
 from navcore.package.descriptor import PackageDescriptor
-from navcore.workspace.results import BatchPerformance, FormatResult, RuntimeResult, Status
+from navcore.workspace.results import BatchPerformance, Failure, FormatResult, Outcome, RuntimeResult, Status
 from navcore.workspace.status.file import read_status
 
 pytestmark = pytest.mark.processes
@@ -107,6 +107,31 @@ def test_a_row_that_is_there_and_was_not_made_gives_one_answer(run_toy: Run, toy
         ):
             ask()
     assert "row toy-alpha unavailable: " in (package.workspace / "navigator.log").read_text()
+
+
+def test_a_runtime_that_is_not_here_gives_one_answer(finished: Any) -> None:
+    here = {"runtime": "toy-accelerator"}
+    assert finished.get_status("toy-alpha", "toy-accelerator") is False
+    assert finished.get_verified_status("toy-alpha", **here) is False
+    for ask in (lambda: finished.get_runner("toy-alpha", **here), lambda: finished.set_verified("toy-alpha", **here)):
+        with pytest.raises(nav.Unavailable, match=r"toy-accelerator.*: there is no toy accelerator in this machine"):
+            ask()
+    assert finished.get_verified_status("toy-alpha", **here) is False
+
+
+def test_what_never_gave_a_result_takes_no_word_and_says_its_reason(changed: Changed) -> None:
+    crash = Outcome(Status.FAILED, failure=Failure("its process was killed by SIGSEGV", hint="See the log."))
+    crashed = changed("toy-beta", status=Status.FAILED, verification=None, outcome=crash)
+    with pytest.raises(nav.Unavailable, match=r"toy-beta gave no result in toy-runtime: its process .*\. See the log"):
+        crashed.set_verified("toy-beta", "toy-runtime")
+
+
+def test_a_row_whose_numbers_failed_takes_the_users_word_and_stays_failed(run_toy: Run, toy: Any) -> None:
+    package = run_toy(toy.ToyModel(mischief={"run toy-beta": "numbers"}), targets="toy-beta", run_profiling=False)
+    assert package.get_status("toy-beta", "toy-runtime") is False
+    package.set_verified("toy-beta", "toy-runtime")
+    assert package.get_verified_status("toy-beta", "toy-runtime") is True
+    assert package.get_status("toy-beta", "toy-runtime") is False
 
 
 def test_the_names_of_the_reference_api(finished: Any) -> None:

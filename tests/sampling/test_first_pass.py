@@ -161,7 +161,7 @@ def test_the_byte_order_of_an_array_does_not_show() -> None:
 
 
 @pytest.mark.parametrize(
-    "asked", [{"sample_count": 0}, {"largest_batch": 0}, {"input_names": ("a", "a")}, {"output_names": ("b", "b")}]
+    "asked", [{"sample_count": 0}, {"batch_sizes": (0,)}, {"input_names": ("a", "a")}, {"output_names": ("b", "b")}]
 )
 def test_a_request_that_means_nothing_is_refused(asked: dict[str, Any]) -> None:
     with pytest.raises(OptionError):

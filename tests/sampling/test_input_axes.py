@@ -103,7 +103,7 @@ def test_axes_of_one_input_that_agree_are_one_axis_and_told() -> None:
 
 
 def test_the_range_of_the_batch_holds_the_largest_batch_that_will_be_asked_for() -> None:
-    assert infer([{"x": (4, 3)}], largest_batch=32).signature.axis("batch") == Axis("batch", 1, 4, 32)
+    assert infer([{"x": (4, 3)}], batch_sizes=(1, 32)).signature.axis("batch") == Axis("batch", 1, 4, 32)
 
 
 def test_dynamic_axes_replace_those_of_the_data() -> None:

@@ -63,7 +63,17 @@ def _open(job: RunnerJob[RuntimeOptions], asked: str) -> Runner:
     inputs = tuple(port.any_name for port in compiled.inputs)
     call = _call(compiled.create_infer_request(), inputs, outputs)
     threads = int(compiled.get_property("INFERENCE_NUM_THREADS"))
-    return Runner(call, provider="CPU", precision=used, threads=threads, inputs=inputs)
+    shapes = {
+        name: _sizes(port)
+        for name, port in zip(inputs, compiled.inputs, strict=True)
+        if port.partial_shape.rank.is_static
+    }
+    return Runner(call, provider="CPU", precision=used, threads=threads, inputs=inputs, shapes=shapes)
+
+
+def _sizes(port: Any) -> tuple[int | None, ...]:
+    """The sizes that the file fixes; ``None`` for an axis that may move."""
+    return tuple(size.get_length() if size.is_static else None for size in port.partial_shape)
 
 
 def _precision(compiled: Any) -> str:

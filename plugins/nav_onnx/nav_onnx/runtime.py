@@ -51,4 +51,10 @@ def _open(job: RunnerJob[RuntimeOptions], provider: RuntimeProvider) -> Runner:
         threads=threads,
         notes=tuple(notes),
         inputs=tuple(node.name for node in binding.inputs),
+        shapes={node.name: tuple(map(_fixed, node.shape)) for node in binding.inputs if node.shape},
     )
+
+
+def _fixed(size: object) -> int | None:
+    """A size as the file gives it: a number, or a symbol for an axis that may move. Some write 0 for the latter."""
+    return size if isinstance(size, int) and size > 0 else None

@@ -44,12 +44,19 @@ def _open(job: RunnerJob[Any], signature: str | None = None) -> Runner:
         precision=None if job.artifact.format.precision else numeric_type(held),
         threads=threads,
         inputs=_own_names(serving),
+        shapes=_own_shapes(serving),
     )
 
 
 def _own_names(serving: Serving) -> tuple[str, ...]:
     """The input's name. A SavedModel keeps no order of several inputs, so positions cannot be matched with them."""
     return serving.inputs if len(serving.inputs) == 1 else ()
+
+
+def _own_shapes(serving: Serving) -> Mapping[str, tuple[int | None, ...]]:
+    """The sizes that the signature fixes, by the names of its inputs; those of unknown rank are left out."""
+    taken = serving.function.structured_input_signature[1]
+    return {name: tuple(taken[name].shape) for name in serving.inputs if taken[name].shape.rank is not None}
 
 
 def _caller(job: RunnerJob[Any], serving: Serving) -> Callable[[Feeds], Mapping[str, np.ndarray]]:

@@ -42,3 +42,28 @@ def test_the_rows_are_planned_and_say_why_not() -> None:
     missing = {one.target.name: one.reason for one in navcore.plan("tensorflow", targets=Format.TF_TRT).missing}
     assert set(missing) == {"tf-trt-fp16", "tf-trt-fp32"}
     assert all("use SavedModel → ONNX → TensorRT" in reason for reason in missing.values())
+
+
+def test_tf_trt_alone_leaves_a_verified_savedmodel_for_the_machine_that_makes_it(tmp_path: Path) -> None:
+    if tf_trt_fp16_from_tf_savedmodel.__navcore_routes__[0].available() is None:  # type: ignore[attr-defined]
+        pytest.skip("this TensorFlow has TensorRT")
+    keras = pytest.importorskip("keras")
+    taken = keras.Input((4,))
+    model = keras.Model(taken, keras.layers.Dense(3)(taken))
+    data = [np.random.default_rng(number).normal(size=(2, 4)).astype(np.float32) for number in range(3)]
+    told = str(navcore.plan(model, targets="tf-trt"))
+    assert "later   tf-trt-fp16        from tf-savedmodel, elsewhere: TensorFlow" in told
+    package = navcore.run(model, data, targets="tf-trt", workdir=tmp_path / "home", run_profiling=False, git_info=False)
+    rows = {row.format.name: row for row in package.results}
+    assert {name: str(row.status) for name, row in rows.items()} == {
+        "tensorflow": "ok", "tf-savedmodel": "ok", "tf-trt-fp16": "unavailable", "tf-trt-fp32": "unavailable",
+    }  # fmt: skip
+    assert rows["tf-savedmodel"].requested is False
+    assert rows["tf-trt-fp16"].made_from == "tf-savedmodel"
+    package.save(tmp_path / "x.nav")
+    there = navcore.load(tmp_path / "x.nav", workdir=tmp_path / "there", trust=True, run_profiling=False)
+    assert there.get_status("tf-savedmodel")
+    assert not there.get_status("tf-trt")
+    again = next(row for row in there.results if row.format == "tf-trt-fp16")
+    assert again.failure is not None
+    assert "TensorRT" in again.failure.cause
