@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+import sys
 import tempfile
 import tomllib
 from itertools import chain
@@ -254,6 +255,17 @@ def against_wheel(session: nox.Session) -> None:
             where = ("--rootdir", str(tree), "--config-file", str(tree / "pyproject.toml"))
             suite = str(tree / project / "tests")
             session.run("python", "-P", *PYTEST, *where, suite, *session.posargs)
+
+
+@nox.session(default=False, venv_backend="none")
+def gpu(session: nox.Session) -> None:
+    """Eight minutes on a machine with an NVIDIA card, without network; `-- --collect FOLDER` gets the wheels for it.
+
+    What it does is a script that a machine without nox runs as well. PyTorch is the machine's own, so here the session
+    borrows that of the session everything, if there is one, to get as far as a machine without a card can.
+    """
+    python = str(EVERYTHING / "python") if (EVERYTHING / "python").exists() else sys.executable
+    session.run(python, "tests/gpu/session.py", *session.posargs, external=True)
 
 
 @nox.session(default=False, requires=["everything"], venv_backend="none")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import navcore as nav
+from navcore.package.choosing import row_meant
 from navcore.package.descriptor import PackageDescriptor
 from navcore.workspace.results import BatchPerformance, Failure, FormatResult, Outcome, RuntimeResult, Status
 from navcore.workspace.status.file import read_status
@@ -149,9 +150,7 @@ def test_without_a_precision_fp16_is_meant_before_fp32(finished: Any) -> None:
         return FormatResult(format, Status.OK if made else Status.UNAVAILABLE, "toy-alpha/model.toy" if made else None)
 
     def chosen(*rows: FormatResult) -> str:
-        record = attrs.evolve(finished.record, results=(*finished.results, *rows))
-        package = PackageDescriptor(finished._workspace, record, finished._registry, finished._source)
-        return package._row("e", "script", None).format.name
+        return row_meant((*finished.results, *rows), "e", "script", None).format.name
 
     assert chosen(engine("fp32", True), engine("fp16", True)) == "e-script-fp16"
     assert chosen(engine("fp32", True), engine("fp16", False)) == "e-script-fp32"

@@ -65,7 +65,7 @@ def test_the_old_file_stays_when_packing_fails(finished: Any, tmp_path: Path, mo
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises((nav.PackageError, nav.WorkspaceError), match="No space left"):
+    with pytest.raises((nav.PackageError, nav.WorkspaceError), match="is full: "):
         finished.save(path, override=True)
     monkeypatch.undo()
     assert path.read_bytes() == before

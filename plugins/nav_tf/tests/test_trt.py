@@ -39,9 +39,9 @@ def test_options_are_checked(name: str) -> None:
 def test_the_rows_are_planned_and_say_why_not() -> None:
     if tf_trt_fp16_from_tf_savedmodel.__navcore_routes__[0].available() is None:  # type: ignore[attr-defined]
         pytest.skip("this TensorFlow has TensorRT")
-    missing = {one.target.name: one.reason for one in navcore.plan("tensorflow", targets=Format.TF_TRT).missing}
-    assert set(missing) == {"tf-trt-fp16", "tf-trt-fp32"}
-    assert all("use SavedModel → ONNX → TensorRT" in reason for reason in missing.values())
+    later = {one.target.name: one.needs for one in navcore.plan("tensorflow", targets=Format.TF_TRT).later}
+    assert set(later) == {"tf-trt-fp16", "tf-trt-fp32"}
+    assert all("use SavedModel → ONNX → TensorRT" in needs for needs in later.values())
 
 
 def test_tf_trt_alone_leaves_a_verified_savedmodel_for_the_machine_that_makes_it(tmp_path: Path) -> None:

@@ -542,10 +542,10 @@ def test_without_a_device_every_row_says_so() -> None:
     if why_no_torch_trt() != "no CUDA device":
         pytest.skip("this machine has a CUDA device")
     names = [format.name for format in TORCH_TRT_FORMATS]
-    missing = {one.target.name: one.reason for one in navcore.plan("torch", targets=names).missing}
-    assert set(missing) == set(names)
-    assert all("no CUDA device" in reason for reason in missing.values()), missing
-    by_default = {one.target.name for one in navcore.plan("torch").missing}
+    later = {one.target.name: one.needs for one in navcore.plan("torch", targets=names).later}
+    assert set(later) == set(names)
+    assert all("no CUDA device" in needs for needs in later.values()), later
+    by_default = {one.target.name for one in navcore.plan("torch").later}
     assert by_default & set(names) == {"torch-trt-exported-fp32", "torch-trt-exported-fp16"}
 
 
