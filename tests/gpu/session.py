@@ -33,8 +33,11 @@ TREE = Path(__file__).resolve().parents[2]
 PROJECTS = (".", "plugins/nav_torch", "plugins/nav_onnx", "plugins/nav_trt")
 OWN = ("navcore", "nav-torch", "nav-onnx", "nav-trt")
 TOOLS = ("pytest", "pytest-timeout", "hypothesis", "setuptools")
-THERE = ("torch",)
-"""What the machine has already: it would be gigabytes."""
+THERE = ("torch", "sympy", "mpmath")
+"""What the machine has already: PyTorch would be gigabytes, and brought the others along."""
+
+ALONE = "onnxruntime"
+"""The CPU build is brought unless ``onnxruntime-gpu``, which unpacks into the same folder, is in the folder of wheels."""
 
 UNSEEN = {
     "onnxruntime-gpu": "ONNX Runtime's CUDA and TensorRT providers (onnxruntime-gpu is 200 MB and more)",
@@ -86,11 +89,15 @@ def collect(folder: Path, python: str) -> int:
             pip = (sys.executable, "-m", "pip", "--quiet", "wheel", "--no-deps", "--wheel-dir", str(folder))
             subprocess.run([*pip, str(copy)], check=True)
     platforms = [f"--platform=manylinux{tag}_x86_64" for tag in ("_2_28", "_2_27", "_2_17", "2014")]
-    for names in (requirements(), TOOLS):
+    runtime = () if "onnxruntime-gpu" in brought(folder) else (ALONE,)
+    for names in (requirements(), (*TOOLS, *runtime)):
         pip = (sys.executable, "-m", "pip", "--quiet", "download", "--only-binary=:all:", "--dest", str(folder))
         where = (f"--python-version={python}", "--implementation=cp", *platforms, "--find-links", str(folder))
         constraints = ("--constraint", str(TREE / "constraints.txt"))
         subprocess.run([*pip, *where, *constraints, *names], check=True)
+    for name in THERE:
+        for file in folder.glob(f"{name}-*.whl"):
+            file.unlink()
     print(listing(folder))
     return 0
 
@@ -122,8 +129,12 @@ def listing(folder: Path) -> str:
 
 def unseen(folder: Path) -> list[str]:
     """What stays unseen, because its wheel is not in ``folder``."""
-    brought = {re.sub(r"[-_.]+", "-", file.name.split("-")[0]).lower() for file in folder.glob("*.whl")}
-    return [what for name, what in UNSEEN.items() if name.replace("_", "-") not in brought]
+    return [what for name, what in UNSEEN.items() if name.replace("_", "-") not in brought(folder)]
+
+
+def brought(folder: Path) -> set[str]:
+    """The distributions whose wheels are in ``folder``, by their names on an index."""
+    return {re.sub(r"[-_.]+", "-", file.name.split("-")[0]).lower() for file in folder.glob("*.whl")}
 
 
 def visit(wheels: Path, report: Path, minutes: float) -> int:
@@ -172,7 +183,8 @@ def environment(folder: Path, wheels: Path, ends: float) -> Path:
         found = [path for path in sys.path if path.endswith("site-packages") and path.startswith(sys.prefix)]
         (own / "beneath.pth").write_text("".join(f"import site; site.addsitedir({path!r})\n" for path in found))
     pip = (str(python), "-m", "pip", "install", "--quiet", "--no-index", "--find-links", str(wheels))
-    started([*pip, *OWN, *TOOLS], ends)
+    runtimes = {ALONE, *(name.replace("_", "-") for name in UNSEEN)} & brought(wheels)
+    started([*pip, *OWN, *TOOLS, *sorted(runtimes)], ends)
     started([*pip, "--no-deps", "--force-reinstall", *OWN], ends)
     return python
 
@@ -200,7 +212,18 @@ def marked() -> list[str]:
 def run_tests(python: Path, scratch: Path, ends: float, *, required: bool) -> list[Outcome]:
     """How every test that is marked ``gpu`` ended; one that could not even be collected is one of them."""
     answer = scratch / "junit.xml"
-    command = [str(python), "-m", "pytest", "-m", "gpu", "-q", "-p", "no:cacheprovider", f"--junitxml={answer}"]
+    command = [
+        str(python),
+        "-m",
+        "pytest",
+        "-m",
+        "gpu",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--continue-on-collection-errors",
+        f"--junitxml={answer}",
+    ]
     variables = {**os.environ, "NAVCORE_CI_REQUIRES": "gpu" if required else ""}
     variables.pop("PYTHONPATH", None)
     try:
