@@ -37,7 +37,7 @@ THERE = ("torch", "sympy", "mpmath")
 """What the machine has already: PyTorch would be gigabytes, and brought the others along."""
 
 ALONE = "onnxruntime"
-"""The CPU build is brought unless ``onnxruntime-gpu``, which unpacks into the same folder, is in the folder of wheels."""
+"""Brought unless ``onnxruntime-gpu``, which unpacks into the same place, is in the folder of wheels."""
 
 UNSEEN = {
     "onnxruntime-gpu": "ONNX Runtime's CUDA and TensorRT providers (onnxruntime-gpu is 200 MB and more)",
