@@ -117,11 +117,8 @@ def device(name: str, value: Any) -> str:
     return str(text(example="'cpu' or 'cuda:0'")(name, given))
 
 
-def names(*, example: str, without: str = "") -> Settle:
-    """One name or several, in any collection but a mapping; those of a set are sorted, since it has no order.
-
-    ``without`` says what to do in place of an empty collection, which is refused then.
-    """
+def names(*, example: str) -> Settle:
+    """One name or several, in any collection but a mapping; those of a set are sorted, since it has no order."""
 
     def settle(name: str, value: Any) -> tuple[str, ...]:
         instead = f"Write {name}={example}."
@@ -130,8 +127,6 @@ def names(*, example: str, without: str = "") -> Settle:
         if isinstance(value, Mapping | bytes | bytearray) or not isinstance(value, Iterable):
             raise refused(name, value, "has to be a name or a list of names", instead)
         given = _items(name, value, instead)
-        if without and not given:
-            raise refused(name, value, "names nothing", without)
         for one in given:
             if not isinstance(one, str | Format):
                 raise refused(name, given, f"holds {shown(one)}, which is no name", instead)

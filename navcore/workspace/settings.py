@@ -93,8 +93,9 @@ class Settings:
     )
     targets: tuple[str, ...] | None = argument(
         None,
-        or_none(names(example="['onnx', 'torchscript']", without="Name some, or leave it out for all.")),
-        "formats or families to reach, by value or name; by default all that the installed plugins reach.",
+        or_none(names(example="['onnx', 'torchscript']")),
+        "formats or families to reach, by value or name; by default all that the installed plugins reach. With an "
+        "empty list the source alone is checked.",
         option=CommandOption(
             Spelling.NAMES,
             "--target",
