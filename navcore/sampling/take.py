@@ -26,19 +26,21 @@ def take_samples(
     source: SourceCall,
     store: SampleStore,
     twice: SourceTwice | None = None,
+    seeded: SourceCall | None = None,
 ) -> Samples:
     """Go through the dataloader twice, store the chosen samples, and record what the source returns for them.
 
     ``to_array`` turns a framework tensor into a host array and returns ``None`` for any other value. One item is held
-    at a time. ``twice`` runs the source twice in a row, by which a source that remembers is found. Taking samples again
-    into the same store overwrites them, with the same digest for the same data.
+    at a time. ``twice`` runs the source twice in a row, by which a source that remembers is found. ``seeded`` runs it
+    while random numbers are held, by which an export that draws the same ones can be told from a wrong one. Taking
+    samples again into the same store overwrites them, with the same digest for the same data.
 
     Raises :class:`DataloaderError`, :class:`SourceError`, :class:`OptionError` or :class:`InputError`, each for what
     its docstring says.
     """
     observation = observe(dataloader, settings, to_array)
     try:
-        return _take(dataloader, observation, settings, to_array, source, store, twice)
+        return _take(dataloader, observation, settings, to_array, source, store, twice, seeded)
     except NotBatching as error:
         if not settings.stored or settings.largest_batch not in (None, 1):
             raise
@@ -50,6 +52,7 @@ def take_samples(
             source,
             store,
             twice,
+            seeded,
         )
         note = (
             f"The source model takes a batch of {error.takes} and no other, and is taken as one that does not batch "
@@ -66,12 +69,15 @@ def _take(
     source: SourceCall,
     store: SampleStore,
     twice: SourceTwice | None,
+    seeded: SourceCall | None,
 ) -> Samples:
     inputs = infer_inputs(observation, settings)
     selection = select(observation, inputs.signature, settings)
     store.begin()
     stackable = fetch(dataloader, observation, inputs.signature, selection, to_array, store)
-    source_run = run_source(inputs.signature, store, selection, stackable, inputs.batch_size, source, settings, twice)
+    source_run = run_source(
+        inputs.signature, store, selection, stackable, inputs.batch_size, source, settings, twice, seeded
+    )
     counts = {
         "conversion": len(selection.conversion),
         "correctness": len(selection.correctness),
