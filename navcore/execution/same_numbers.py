@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 _SEED = 0
 
 
-def same_numbers(live: Live | None) -> Callable[[], AbstractContextManager[None]]:
-    """What to enter for the time of a call: random numbers start from one seed, and go on afterwards as before.
+def same_numbers(live: Live | None, seed: int = _SEED) -> Callable[[], AbstractContextManager[None]]:
+    """What to enter for the time of a call: random numbers start from ``seed``, and go on afterwards as before.
 
     Those of Python and numpy, and of the framework where its ``live`` format knows how.
     """
 
     @contextmanager
     def held() -> Iterator[None]:
-        with _own_numbers(), live.seeded(_SEED) if live is not None and live.seeded else nullcontext():
+        with _own_numbers(seed), live.seeded(seed) if live is not None and live.seeded else nullcontext():
             yield
 
     return held
@@ -52,13 +52,13 @@ def answers_in_a_row(
 
 
 @contextmanager
-def _own_numbers() -> Iterator[None]:
+def _own_numbers(seed: int) -> Iterator[None]:
     """Python's and numpy's global random numbers from one seed; they go on afterwards as if nothing had been."""
     import numpy as np
 
     python, legacy = random.getstate(), np.random.get_state()
-    random.seed(_SEED)
-    np.random.seed(_SEED)
+    random.seed(seed)
+    np.random.seed(seed)
     try:
         yield
     finally:

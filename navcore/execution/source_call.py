@@ -6,6 +6,7 @@ import contextlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,8 +61,12 @@ def source_call(
             runner: Runner = registry.ask("make_runner", job, route)
             return runner
 
+        # A runner puts back whatever a call changed, the framework's random generators too: without another seed each
+        # time a source that draws would seem to repeat itself.
+        seeds = count(1)
+
         def call(signature: Signature, feeds: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-            with opened(signature) as runner:
+            with opened(signature) as runner, same_numbers(live, next(seeds))():
                 return runner(feeds)
 
         def seeded(signature: Signature, feeds: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
@@ -101,10 +106,10 @@ def _fresh_twice(
     """
     folder = place.folder.with_name(f"{place.folder.name}-fresh")
 
-    def answers(count: int) -> list[Mapping[str, np.ndarray]]:
+    def answers(number: int) -> list[Mapping[str, np.ndarray]]:
         again = attrs.evolve(place, folder=fresh_folder(folder))
         with served(loading, again, patience=settings.timeout) as line:
-            return [line.seeded(signature, feeds) for _ in range(count)]
+            return [line.seeded(signature, feeds) for _ in range(number)]
 
     (first, second), (other,) = answers(2), answers(1)
     remove(folder)
