@@ -94,4 +94,5 @@ def _take(
         digest=store.digest(source_run.signature),
         runs=source_run.runs,
         stateful=source_run.stateful,
+        usual_batch=inputs.usual_batch,
     )
