@@ -10,12 +10,15 @@ from navcore import ExportError
 
 _PARALLEL = ("DataParallel", "DistributedDataParallel")
 _SHARDED = ("FullyShardedDataParallel", "FSDPModule")
+_OBSERVING = ("ObserverBase", "UniformQuantizationObserverBase", "AffineQuantizedObserverBase")
+"""Classes, of torch.ao and torchao, that watch a model's values until it is quantised."""
 
 
 def subject(model: Any) -> Any:
     """The module behind ``torch.compile`` and the wrappers of ``torch.nn.parallel``; any other module as it is.
 
-    Raises :class:`ExportError` for one whose weights are spread over processes: none of them has the model.
+    Raises :class:`ExportError` for one whose weights are spread over processes, since none of them has the model, and for
+    one that is prepared for quantisation and not quantised yet.
     """
     while True:
         original = getattr(model, "_orig_mod", None)
@@ -30,7 +33,18 @@ def subject(model: Any) -> Any:
                 hint="Gather them into the plain module (a full state dict, load_state_dict), and pass that.",
             )
         else:
+            _refuse_prepared(model)
             return model
+
+
+def _refuse_prepared(model: Any) -> None:
+    for part in model.modules():
+        kinds = {kind.__name__ for kind in type(part).__mro__ if kind.__module__.startswith(("torch.ao.", "torchao."))}
+        if kinds & set(_OBSERVING):
+            raise ExportError(
+                "The model is prepared for quantisation: it still observes the ranges of its values.",
+                hint="Pass what convert_pt2e (or torch.ao.quantization.convert) makes of it after calibration.",
+            )
 
 
 @contextmanager
