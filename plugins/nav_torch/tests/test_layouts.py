@@ -108,6 +108,8 @@ def test_a_model_that_is_prepared_for_quantisation_is_refused_with_what_to_pass(
     with pytest.raises(ExportError, match="prepared for quantisation") as caught:
         subject(nn.Sequential(nn.Linear(3, 2), observer()))
     assert "convert_pt2e" in caught.value.hint
+    simulated = type("FakeQuantizeBase", (nn.Sequential,), {"__module__": "torchao.quantization.pt2e.fake_quantize"})
+    subject(nn.Sequential(simulated(observer())))  # it computes what it will be, and its observer is part of it
     users = type("ObserverBase", (nn.Module,), {"__module__": "a_users_own"})
     subject(nn.Sequential(nn.Linear(3, 2), users()))
 
