@@ -81,7 +81,7 @@ def test_a_signature_is_of_every_name_and_every_byte(change: str, keys: Path, tm
     elif change == "name":
         files["onnx/model.data"] = files.pop("onnx/model.onnx")
     elif change == "more":
-        files["onnx/assets/more"] = b""
+        files["onnx/more.data"] = b""
     else:
         del files["onnx/model.onnx"]
     path.write_bytes(told(files=files))
