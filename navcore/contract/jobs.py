@@ -76,8 +76,9 @@ class ExportJob(Generic[Options]):
     """Export the live ``model`` of ``source`` to ``output``.
 
     ``example`` are host arrays under the signature's input names, with a batch of at least two where the model
-    batches. Write only ``output`` and files beside it in its folder. ``forked`` says that this is a fork of the
-    caller's process, where only the forking thread lives: use ``threads`` (1 there) compute threads and no more.
+    batches; ``usual_batch`` is the batch that the dataloader gives most often, for an export that has to fix it. Write
+    only ``output`` and files beside it in its folder. ``forked`` says that this is a fork of the caller's process,
+    where only the forking thread lives: use ``threads`` (1 there) compute threads and no more.
     """
 
     source: Artifact
@@ -90,6 +91,7 @@ class ExportJob(Generic[Options]):
     threads: int = 1
     forked: bool = False
     log_dir: Path = Path()
+    usual_batch: int | None = None
 
     def asset(self, name: str) -> Path:
         """Where to write the further file ``name``, which ``Made(assets=(name,))`` declares; its folder is there.

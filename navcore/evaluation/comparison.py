@@ -17,7 +17,8 @@ class Comparison:
 
     ``label`` is how a message calls it ("correctness sample 3"). ``symbol`` is the one dynamic axis by which it
     differs from a comparison that stands before it, when it was made to find out whether that axis still moves;
-    ``size`` is the size of that axis here.
+    ``size`` is the size of that axis here. ``seeded`` is what a source that draws random numbers returned while they
+    were held; empty for any other.
     """
 
     label: str
@@ -25,3 +26,4 @@ class Comparison:
     expected: Mapping[str, np.ndarray]
     symbol: str | None = None
     size: int | None = None
+    seeded: Mapping[str, np.ndarray] = attrs.field(factory=dict)

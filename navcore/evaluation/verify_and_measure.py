@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
-from navcore.contract import ProfileJob, ProfilerConfig, Runner
+from navcore.contract import Feeds, ProfileJob, ProfilerConfig, Runner
+from navcore.evaluation.shared_numbers import Held, holding, shares_numbers, under_seed
 from navcore.evaluation.stable_windows import measure
 from navcore.evaluation.verification import verify
 from navcore.workspace import BatchPerformance, Failure, Verification, describe
@@ -30,6 +31,11 @@ class Samples(Protocol):
 
     def profiling_feeds(self, signature: Signature, batch_size: int) -> Mapping[str, np.ndarray]:
         """The profiling sample as a batch of that size (−1: unbatched)."""
+
+
+_FROM_ONE_SEED = (
+    "Source and export draw the same random numbers: both were run from one seed, and no bound was widened."
+)
 
 
 @attrs.frozen
@@ -87,36 +93,20 @@ def evaluate(
     measuring: MeasureSettings | None,
     log_dir: Path,
     on_progress: Callable[[Evaluation], None] = lambda _result: None,
+    held: Held | None = None,
 ) -> Evaluation:
     """Verify first; measure only what did not fail.
 
     ``signature`` is the artifact's own, ``reference`` the source's, by which the samples are read. ``log_dir`` is what
     the profiler is told. ``on_progress`` receives what is known before each batch size is measured, which may be the
-    end of the process. A batch size that cannot be measured does not keep the others from it.
+    end of the process. A batch size that cannot be measured does not keep the others from it. ``held`` holds the random
+    numbers of the process as the source's were held, where it draws.
     """
     result = Evaluation(
         provider=runner.provider, precision=runner.precision, threads=runner.threads, notes=runner.notes
     )
     if verifying is not None:
-        fixed = _FixedAxes(signature, reference)
-        verification = verify(
-            runner,
-            islice(fixed.among(store.comparisons(reference)), verifying.at_most),
-            signature=signature,
-            precision=registry.precision(runner.precision or verifying.precision),
-            noise=verifying.noise,
-            atol=verifying.atol,
-            rtol=verifying.rtol,
-            runs=verifying.runs,
-            stateful=verifying.stateful,
-            inputs=runner.inputs,
-            misfit=fixed.misfit,
-        )
-        verification = attrs.evolve(
-            verification,
-            notes=(*verification.notes, *fixed.notes()),
-            frozen_axes=tuple(dict.fromkeys((*verification.frozen_axes, *sorted(fixed.symbols)))),
-        )
+        verification = _verified(runner, signature, reference, store, registry, verifying, held)
         result = attrs.evolve(result, verification=verification)
         if verification.failure is not None:
             return result
@@ -133,6 +123,45 @@ def evaluate(
         else:
             result = attrs.evolve(result, performance=(*result.performance, performance))
     return result
+
+
+def _verified(
+    runner: Runner,
+    signature: Signature,
+    reference: Signature,
+    store: Samples,
+    registry: Registry,
+    verifying: VerifySettings,
+    held: Held | None,
+) -> Verification:
+    """The verdict: by the means of several runs of a source that draws, or exactly where both draw the same numbers."""
+    fixed = _FixedAxes(signature, reference)
+    model: Callable[[Feeds], Mapping[str, np.ndarray]] = runner
+    wanted: Iterable[Comparison] = islice(fixed.among(store.comparisons(reference)), verifying.at_most)
+    noise, runs, notes = verifying.noise, verifying.runs, tuple[str, ...]()
+    if held is not None and runs > 1:
+        fitting = (one for one in store.comparisons(reference) if not fixed.misfit(one.feeds))
+        if shares_numbers(holding(runner, held), islice(fitting, verifying.at_most)):
+            model, wanted, noise, runs = holding(runner, held), under_seed(wanted), {}, 1
+            notes = (_FROM_ONE_SEED,)
+    verification = verify(
+        model,
+        wanted,
+        signature=signature,
+        precision=registry.precision(runner.precision or verifying.precision),
+        noise=noise,
+        atol=verifying.atol,
+        rtol=verifying.rtol,
+        runs=runs,
+        stateful=verifying.stateful,
+        inputs=runner.inputs,
+        misfit=fixed.misfit,
+    )
+    return attrs.evolve(
+        verification,
+        notes=(*verification.notes, *notes, *fixed.notes()),
+        frozen_axes=tuple(dict.fromkeys((*verification.frozen_axes, *sorted(fixed.symbols)))),
+    )
 
 
 class _FixedAxes:

@@ -203,6 +203,7 @@ def _export_job(
         threads=threads,
         forked=forked,
         log_dir=folder,
+        usual_batch=context.samples.usual_batch,
     )
 
 

@@ -142,26 +142,27 @@ def _sample(
     observer: Observer | None,
 ) -> Samples:
     announce(observer, Event(Stage.SAMPLING, source.format.name, "reading the dataloader and running the source"))
-    with source_call(source, settings, registry, workspace, journal) as (call, own, twice):
+    with source_call(source, settings, registry, workspace, journal) as calls:
         request = SamplingSettings(
             sample_count=settings.sample_count,
             batch_dim=settings.batch_dim,
             input_names=settings.input_names,
-            positional_names=own.names,
+            positional_names=calls.inputs.names,
             output_names=settings.output_names,
             dynamic_axes=settings.dynamic_axes,
             axis_ranges=settings.axis_ranges,
             batch_sizes=None if settings.batch_dim is None else settings.profiler_config.batch_sizes,
             stored=not source.is_live,
-            stored_shapes=own.shapes,
+            stored_shapes=calls.inputs.shapes,
         )
         samples = take_samples(
             dataloader,
             request,
             to_array=registry.to_array,
-            source=call,
+            source=calls.plain,
             store=SampleStore(workspace.root),
-            twice=twice,
+            twice=calls.twice,
+            seeded=calls.seeded,
         )
     for note in samples.notes:
         announce(observer, Event(Stage.SAMPLING, source.format.name, note))

@@ -5,15 +5,19 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import attrs
 
 from navcore.contract import Artifact, Format, Name, Route, Runner, RunnerJob, Signature
 from navcore.errors import OptionError, StepError
 from navcore.execution.artifacts import live_artifact
 from navcore.execution.build_format import announce_placing
-from navcore.execution.repeated_call import answers_in_a_row
 from navcore.execution.resources import processors
+from navcore.execution.same_numbers import answers_in_a_row, same_numbers
 from navcore.execution.source_server import Call, OwnInputs, served
 from navcore.execution.step import RouteCall, StepLimits, StepPlace
 from navcore.planning import Source
@@ -28,15 +32,25 @@ Twice = Callable[[Signature, Mapping[str, "np.ndarray"]], tuple[Any, Any]]
 """Runs a source twice on the same inputs, nothing reset in between, and returns both answers."""
 
 
+@attrs.frozen
+class SourceCalls:
+    """The ways to run a source on host arrays.
+
+    ``plain`` calls it, ``seeded`` does while random numbers are held. ``twice`` runs it twice in a row from how it is
+    when it has just been loaded. ``inputs`` is what a stored model itself says of its inputs.
+    """
+
+    plain: Call
+    seeded: Call
+    twice: Twice
+    inputs: OwnInputs = attrs.field(factory=OwnInputs)
+
+
 @contextlib.contextmanager
 def source_call(
     source: Source, settings: Settings, registry: Registry, workspace: Workspace, journal: Journal
-) -> Iterator[tuple[Call, OwnInputs, Twice | None]]:
-    """How the source is run on host arrays: a live model where it lives, a file in a child that keeps it loaded.
-
-    Beside the function comes what a stored model itself says of its inputs, and for a live model a function that runs
-    it twice in a row.
-    """
+) -> Iterator[SourceCalls]:
+    """How the source is run on host arrays: a live model where it lives, a file in a child that keeps it loaded."""
     route = source_route(source.format, settings, registry)
     options = resolve_options(settings.options, registry.routes, registry.formats)[route.id]
     if (live := source.format.live) is not None and source.is_live:
@@ -47,15 +61,23 @@ def source_call(
             runner: Runner = registry.ask("make_runner", job, route)
             return runner
 
+        # A runner puts back whatever a call changed, the framework's random generators too: without another seed each
+        # time a source that draws would seem to repeat itself.
+        seeds = count(1)
+
         def call(signature: Signature, feeds: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-            with opened(signature) as runner:
+            with opened(signature) as runner, same_numbers(live, next(seeds))():
+                return runner(feeds)
+
+        def seeded(signature: Signature, feeds: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+            with opened(signature) as runner, same_numbers(live)():
                 return runner(feeds)
 
         def twice(signature: Signature, feeds: Mapping[str, np.ndarray]) -> tuple[Any, Any]:
             with opened(signature) as runner:
                 return answers_in_a_row(runner, live, signature, feeds)
 
-        yield call, OwnInputs(), twice
+        yield SourceCalls(call, seeded, twice)
         return
     path = _copy_source(source, workspace, journal)
     artifact = Artifact(source.format, Signature(()), path)
@@ -66,8 +88,36 @@ def source_call(
         StepLimits(memory_limit=settings.memory_limit),  # a run may call it for hours
     )
     call_of_file = RouteCall(route.id, artifact, options, settings.device, processors(), path.parent)
-    with served(call_of_file, place, patience=settings.timeout) as serve:
-        yield *serve, None
+    with served(call_of_file, place, patience=settings.timeout) as line:
+        yield SourceCalls(line.call, line.seeded, partial(_fresh_twice, call_of_file, place, settings), line.inputs)
+
+
+def _fresh_twice(
+    loading: RouteCall,
+    place: StepPlace,
+    settings: Settings,
+    signature: Signature,
+    feeds: Mapping[str, np.ndarray],
+) -> tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]:
+    """The first two answers of a stored model in a process of its own, the random numbers being the same in both.
+
+    Two first answers, in two processes, that differ all the same are drawn where no seed reaches: then what a model
+    remembers cannot be told from what it draws, and its second answer counts as the first.
+    """
+    folder = place.folder.with_name(f"{place.folder.name}-fresh")
+
+    def answers(number: int) -> list[Mapping[str, np.ndarray]]:
+        again = attrs.evolve(place, folder=fresh_folder(folder))
+        with served(loading, again, patience=settings.timeout) as line:
+            return [line.seeded(signature, feeds) for _ in range(number)]
+
+    (first, second), (other,) = answers(2), answers(1)
+    remove(folder)
+    return first, second if all(_same(first[name], other[name]) for name in first) else first
+
+
+def _same(one: np.ndarray, other: np.ndarray) -> bool:
+    return one.shape == other.shape and one.tobytes() == other.tobytes()
 
 
 def _copy_source(source: Source, workspace: Workspace, journal: Journal) -> Path:

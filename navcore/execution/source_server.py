@@ -17,6 +17,7 @@ import attrs
 from navcore.contract import Signature
 from navcore.errors import SourceError, StepError
 from navcore.execution.isolation import kill_children
+from navcore.execution.same_numbers import framework_of, same_numbers
 from navcore.execution.step import RouteCall, ServeStep, StepPlace, runner_job
 from navcore.execution.step_children import StepAnswer, run_step
 from navcore.registry import Registry
@@ -40,10 +41,9 @@ Call = Callable[[Signature, Mapping[str, "np.ndarray"]], Mapping[str, "np.ndarra
 
 
 @contextlib.contextmanager
-def served(loading: RouteCall, place: StepPlace, *, patience: float | None = None) -> Iterator[tuple[Call, OwnInputs]]:
-    """Start the child that loads the source.
+def served(loading: RouteCall, place: StepPlace, *, patience: float | None = None) -> Iterator[Line]:
+    """Start the child that loads the source, and yield the conversation with it.
 
-    Yields a function that calls it, and what the stored model says of its own inputs.
     ``patience`` is how many seconds loading, or one call, may take.
 
     Messages travel over a Unix socket in the step's private folder, under a key that only the two processes know.
@@ -64,8 +64,8 @@ def served(loading: RouteCall, place: StepPlace, *, patience: float | None = Non
         thread = threading.Thread(target=supervise, name="navcore source", daemon=True)
         thread.start()
         try:
-            with _Line(listener, place.who, patience, thread, ended) as line:
-                yield line.call, line.inputs
+            with Line(listener, place.who, patience, thread, ended) as line:
+                yield line
         except BaseException:
             while thread.is_alive():  # nobody waits for the rest of a call whose answer is not wanted any more
                 kill_children(place.folder)
@@ -74,8 +74,8 @@ def served(loading: RouteCall, place: StepPlace, *, patience: float | None = Non
         thread.join()
 
 
-class _Line:
-    """The caller's end of the conversation with the child."""
+class Line:
+    """The caller's end of the conversation with the child; ``inputs`` is what the model says of its own."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class _Line:
         finally:
             listener.close()  # or what is to wake this up, when the child has ended, would wait to be accepted itself
 
-    def __enter__(self) -> _Line:
+    def __enter__(self) -> Line:
         try:
             self.inputs = OwnInputs(*self._receive("Loading it"))
         except BaseException:
@@ -108,8 +108,16 @@ class _Line:
         self._connection.close()
 
     def call(self, signature: Signature, feeds: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        """What the source returns; raises :class:`SourceError` when it fails."""
+        return self._asked(signature, feeds, held=False)
+
+    def seeded(self, signature: Signature, feeds: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        """The same, the random numbers of the child being held for the time of the call."""
+        return self._asked(signature, feeds, held=True)
+
+    def _asked(self, signature: Signature, feeds: Mapping[str, np.ndarray], *, held: bool) -> Mapping[str, np.ndarray]:
         try:
-            self._connection.send((to_data(signature), dict(feeds)))
+            self._connection.send((to_data(signature), dict(feeds), held))
         except OSError:
             raise self._gone() from None
         outcome, value = self._receive("One call")
@@ -159,15 +167,18 @@ def serve(step: ServeStep, registry: Registry) -> int:
     ):
         calls = 0
         route = registry.route(step.call.route)
+        numbers = same_numbers(framework_of(route, registry))
         with (
             registry.ask("make_runner", runner_job(step.call, registry), route) as runner,
             contextlib.suppress(EOFError, ConnectionResetError),
         ):
             connection.send((runner.inputs, runner.shapes))
             while True:
-                signature, feeds = connection.recv()
+                signature, feeds, held = connection.recv()
                 try:
-                    connection.send(("ok", _renamed(runner(feeds), from_data(signature, Signature))))
+                    with numbers() if held else contextlib.nullcontext():
+                        answer = runner(feeds)
+                    connection.send(("ok", _renamed(answer, from_data(signature, Signature))))
                 except Exception as error:
                     connection.send(("failed", _blamed(describe(error).cause, route.who)))
                 calls += 1

@@ -88,6 +88,7 @@ class Workbench:
             example=self.store.example(source.signature),
             options=self._context.options.get(route.id),
             log_dir=folder,
+            usual_batch=self._context.samples.usual_batch,
         )
 
     def opening(self, route: Route, artifact: Artifact) -> Callable[[], Runner]:

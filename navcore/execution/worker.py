@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from navcore.contract import ConvertJob, Made
 from navcore.execution.isolation import enter_child, read_request, read_result, write_result
+from navcore.execution.same_numbers import framework_of, same_numbers
 from navcore.execution.step import CheckStep, ChildStep, ConvertStep, runner_job
 from navcore.execution.step_data import announced_in, failed_result, step_from
 from navcore.registry import Registry, load_registry
@@ -73,7 +74,8 @@ def check_artifact(step: CheckStep, registry: Registry, folder: Path) -> Evaluat
     def keep(result: Evaluation) -> None:
         write_result(folder, {"check": to_data(result)})
 
-    with registry.ask("make_runner", job, registry.route(step.call.route)) as runner:
+    route = registry.route(step.call.route)
+    with registry.ask("make_runner", job, route) as runner:
         return evaluate(
             runner,
             job.signature,
@@ -84,6 +86,7 @@ def check_artifact(step: CheckStep, registry: Registry, folder: Path) -> Evaluat
             measuring=step.measuring,
             log_dir=job.log_dir,
             on_progress=keep,
+            held=same_numbers(framework_of(route, registry)),
         )
 
 

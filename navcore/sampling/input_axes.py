@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -22,11 +23,12 @@ Place = tuple[str, int]
 
 @attrs.frozen
 class InputAxes:
-    """The inputs' part of a signature, the largest batch of the dataloader, and what the user should know."""
+    """The inputs' part of a signature, the dataloader's largest and usual batch, and what the user should know."""
 
     signature: Signature
     batch_size: int
     notes: tuple[str, ...] = ()
+    usual_batch: int | None = None
 
 
 @attrs.frozen
@@ -75,7 +77,15 @@ def infer_inputs(observation: Observation, settings: SamplingSettings) -> InputA
     signature = Signature(
         inputs=specs, axes=axes, call=observation.call, batch_dim=settings.batch_dim, batch_symbol=batch_symbol
     )
-    return InputAxes(signature, batch_size, (*notes, *linked, *widened))
+    return InputAxes(signature, batch_size, (*notes, *linked, *widened), _usual_batch(observation, batches))
+
+
+def _usual_batch(observation: Observation, batches: Sequence[Place]) -> int | None:
+    """The batch that most items have, of several the smallest; ``None`` for a model that does not batch."""
+    if not batches:
+        return None
+    counts = Counter(observation.sizes(*batches[0]))
+    return min(counts, key=lambda size: (-counts[size], size))
 
 
 def _shape(observation: Observation, name: str, symbols: Mapping[Place, str]) -> tuple[int | str, ...]:

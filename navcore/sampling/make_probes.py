@@ -35,7 +35,8 @@ def probe_item(signature: Signature, model: SourceModel, whole: Probe) -> tuple[
     """
     expected = model(whole.feeds, whole.label)
     infinite_outputs(expected, whole.label)
-    return attrs.evolve(whole, expected=expected), run_of(signature, whole.label, whole.feeds, expected)
+    seeded = model.under_seed(whole.feeds, whole.label)
+    return attrs.evolve(whole, expected=expected, seeded=seeded), run_of(signature, whole.label, whole.feeds, expected)
 
 
 def probe_stack(signature: Signature, model: SourceModel, stackable: Stackable, size: int) -> tuple[Probe, Run]:
@@ -48,7 +49,8 @@ def probe_stack(signature: Signature, model: SourceModel, stackable: Stackable, 
     whole = repeated(signature, feeds, size)
     expected = model(whole, label)
     infinite_outputs(expected, label)
-    probe = Probe("stack", label, feeds, expected, signature.batch_symbol, size)
+    seeded = model.under_seed(whole, label)
+    probe = Probe("stack", label, feeds, expected, signature.batch_symbol, size, seeded)
     return probe, run_of(signature, label, whole, expected)
 
 
@@ -80,7 +82,7 @@ def probe_axis(
             continue
         run = run_of(signature, label, feeds, expected)
         if all(len(shape) == len(like.shapes[name]) for name, shape in run.shapes.items()):
-            return Probe("axis", label, feeds, expected, symbol, target), run
+            return Probe("axis", label, feeds, expected, symbol, target, model.under_seed(feeds, label)), run
         reason = f"The source model returns outputs of another rank for {label}."
     if not targets:
         return f"Axis {symbol} was not tested at another size, because {size} is the smallest of its range."

@@ -23,6 +23,8 @@ ProbeKind = Literal["item", "stack", "axis"]
 INDEX = "index.json"
 LARGEST_INDEX = 1 << 20
 LARGEST_STACK = 1 << 20
+SEEDED = "seeded/"
+"""Before the names of what a source that draws returned while its random numbers were held."""
 _FEEDS, _EXPECTED = "feeds/", "expected/"
 
 
@@ -33,6 +35,7 @@ class Probe:
     ``feeds`` hold the distinct samples; a stack repeats them up to ``size`` samples, so that a large batch is not
     stored whole. ``expected`` is what the source returned for the whole. ``symbol`` is the axis that is tested, and
     ``size`` its size; an item of the dataloader, whole and at its own batch of ``size``, tests no axis (``""``).
+    ``seeded`` is what a source that draws random numbers returned while they were held.
     """
 
     kind: ProbeKind
@@ -41,6 +44,7 @@ class Probe:
     expected: Mapping[str, Array]
     symbol: str
     size: int
+    seeded: Mapping[str, Array] = attrs.field(factory=dict)
 
     def whole_feeds(self, signature: Signature) -> dict[str, Array]:
         """The inputs that belong to ``expected``."""
@@ -48,7 +52,7 @@ class Probe:
 
     def comparison(self, signature: Signature) -> Comparison:
         symbol, size = (self.symbol, self.size) if self.symbol else (None, None)
-        return Comparison(self.label, self.whole_feeds(signature), self.expected, symbol, size)
+        return Comparison(self.label, self.whole_feeds(signature), self.expected, symbol, size, self.seeded)
 
     def index_entry(self) -> dict[str, str | int]:
         return {"kind": self.kind, "label": self.label, "symbol": self.symbol, "size": self.size}
@@ -58,6 +62,7 @@ def write_probe(root: Path, number: int, probe: Probe) -> None:
     """Store the arrays of a probe; it counts once it is listed."""
     arrays = {_FEEDS + name: array for name, array in probe.feeds.items()}
     arrays |= {_EXPECTED + name: array for name, array in probe.expected.items()}
+    arrays |= {SEEDED + name: array for name, array in probe.seeded.items()}
     write_arrays(root / PROBES / f"{number}.npz", arrays)
 
 
@@ -107,6 +112,7 @@ def read_probes(root: Path, signature: Signature, kind: ProbeKind | None = None)
             expected=_part(arrays, _EXPECTED, signature.outputs, number),
             symbol=entry.symbol,
             size=entry.size,
+            seeded=_seeded(arrays, signature.outputs, number),
         )
         _refuse_other_stack(signature, probe, number)
         yield probe
@@ -137,6 +143,11 @@ def _refuse_other_stack(signature: Signature, probe: Probe, number: int) -> None
                 raise WorkspaceError(
                     f"{PROBES}/{number}.npz is no stack of {probe.size} samples.", hint="Take samples again."
                 )
+
+
+def _seeded(arrays: Mapping[str, Array], specs: Sequence[TensorSpec], number: int) -> dict[str, Array]:
+    there = all(SEEDED + spec.name in arrays for spec in specs)
+    return _part(arrays, SEEDED, specs, number) if there else {}
 
 
 def _part(arrays: Mapping[str, Array], prefix: str, specs: Sequence[TensorSpec], number: int) -> dict[str, Array]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import attrs
@@ -19,6 +20,7 @@ from navcore.sampling.input_axes import moving_symbols, symbol_sizes
 from navcore.sampling.npz import read_arrays, restored, write_arrays
 from navcore.sampling.probe_store import (
     INDEX,
+    SEEDED,
     Probe,
     ProbeKind,
     read_feeds,
@@ -34,6 +36,7 @@ Kind = Literal["conversion", "correctness", "profiling"]
 KINDS: tuple[Kind, ...] = ("conversion", "correctness", "profiling")
 COMPARED: tuple[Kind | ProbeKind, ...] = ("correctness", "conversion", "item", "stack", "axis")
 _UNFINISHED = Path(PRIVATE, "samples-unfinished")
+_NONE: Mapping[str, Array] = MappingProxyType({})
 _OLD_NAMES = {"profiling": "performance"}  # the reference page speaks of both
 
 
@@ -70,16 +73,28 @@ class SampleStore:
         """Store the inputs of one sample, which have no batch axis any more."""
         write_arrays(self.root / INPUTS / kind / f"{number}.npz", arrays)
 
-    def write_outputs(self, kind: str, number: int, arrays: Mapping[str, Array]) -> None:
-        """Store the outputs of one sample, which have no batch axis any more."""
-        write_arrays(self.root / OUTPUTS / kind / f"{number}.npz", arrays)
+    def write_outputs(
+        self, kind: str, number: int, arrays: Mapping[str, Array], seeded: Mapping[str, Array] = _NONE
+    ) -> None:
+        """Store the outputs of one sample, which have no batch axis any more.
+
+        ``seeded`` are those of a source that draws random numbers, which were held.
+        """
+        held = {SEEDED + name: array for name, array in seeded.items()}
+        write_arrays(self.root / OUTPUTS / kind / f"{number}.npz", {**arrays, **held})
 
     def cut_outputs(self, signature: Signature, kind: str, number: int) -> None:
         """Take the batch axis, of size one, out of outputs that were stored with it."""
         arrays = read_arrays(self._path(OUTPUTS, kind, number))
-        self.write_outputs(
-            kind, number, {spec.name: without_batch(signature, spec, arrays[spec.name]) for spec in signature.outputs}
+        plain, seeded = (
+            {
+                spec.name: without_batch(signature, spec, arrays[before + spec.name])
+                for spec in signature.outputs
+                if before + spec.name in arrays
+            }
+            for before in ("", SEEDED)
         )
+        self.write_outputs(kind, number, plain, seeded)
 
     def write_probe(self, number: int, probe: Probe) -> None:
         """Store an item, a stack or an axis probe, with the batch axis in place."""
@@ -126,7 +141,8 @@ class SampleStore:
                 continue
             for number in range(self.count(kind)):
                 feeds = self.inputs(signature, kind, number)
-                yield Comparison(f"{kind} sample {number}", feeds, self.outputs(signature, kind, number))
+                expected, seeded = self.outputs(signature, kind, number), self._seeded(signature, kind, number)
+                yield Comparison(f"{kind} sample {number}", feeds, expected, seeded=seeded)
 
     def conversion_feeds(self, signature: Signature) -> Iterator[dict[str, Array]]:
         """The conversion samples, each as a batch of one."""
@@ -170,6 +186,12 @@ class SampleStore:
             _add(sums, probe.expected)
         return sums.hexdigest()
 
+    def _seeded(self, signature: Signature, kind: str, number: int) -> dict[str, Array]:
+        """The outputs while random numbers were held; empty for a source that repeats itself."""
+        arrays = read_arrays(self._path(OUTPUTS, kind, number))
+        held = {name.removeprefix(SEEDED): array for name, array in arrays.items() if name.startswith(SEEDED)}
+        return self._placed(held, f"{OUTPUTS}/{kind}/{number}.npz", signature, signature.outputs) if held else {}
+
     def _partner(self, signature: Signature, chosen: Mapping[str, Array]) -> dict[str, Array] | None:
         """A sample other than ``chosen`` that can be stacked with it."""
         for kind in KINDS:
@@ -197,15 +219,19 @@ class SampleStore:
         self, side: str, kind: str, number: int, signature: Signature, specs: Sequence[TensorSpec]
     ) -> dict[str, Array]:
         path = self._path(side, kind, number)
-        arrays = read_arrays(path)
+        return self._placed(read_arrays(path), f"{side}/{kind}/{path.name}", signature, specs)
+
+    def _placed(
+        self, arrays: Mapping[str, Array], told: str, signature: Signature, specs: Sequence[TensorSpec]
+    ) -> dict[str, Array]:
+        """The arrays of the file ``told``, with the batch axis in place."""
         missing = [spec.name for spec in specs if spec.name not in arrays]
         if missing:
             raise WorkspaceError(
-                f"{side}/{kind}/{path.name} holds {', '.join(arrays)} and not {', '.join(missing)}.",
+                f"{told} holds {', '.join(arrays)} and not {', '.join(missing)}.",
                 who=str(self.root),
                 hint="Take samples again with this model.",
             )
-        told = f"{side}/{kind}/{path.name}"
         return {
             spec.name: with_batch(signature, spec, restored(arrays[spec.name], spec.dtype, f"{spec.name!r} in {told}"))
             for spec in specs

@@ -35,7 +35,7 @@ class SourceModel:
     """The source model together with the names and dtypes that its outputs turned out to have.
 
     ``names`` maps the names that the result's structure gives to those that the user gave. ``runs`` is of how many runs
-    an answer is the mean, for a source that does not repeat itself.
+    an answer is the mean, for a source that does not repeat itself. ``seeded`` runs it while random numbers are held.
     """
 
     source: SourceCall
@@ -43,16 +43,23 @@ class SourceModel:
     names: Mapping[str, str]
     dtypes: Mapping[str, str]
     runs: int = 1
+    seeded: SourceCall | None = None
 
     def __call__(self, feeds: Mapping[str, Array], label: str, hint: str = "") -> dict[str, Array]:
         """The outputs for ``feeds``; ``label`` is how errors call these inputs.
 
         Raises :class:`SourceError` when the source fails, or returns other names or dtypes than the first time.
         """
-        return mean_of([self._answer(feeds, label, hint) for _ in range(self.runs)])
+        return mean_of([self._answer(self.source, feeds, label, hint) for _ in range(self.runs)])
 
-    def _answer(self, feeds: Mapping[str, Array], label: str, hint: str) -> dict[str, Array]:
-        found = run_source_once(self.source, self.signature, feeds, label, hint)
+    def under_seed(self, feeds: Mapping[str, Array], label: str) -> dict[str, Array]:
+        """One answer of a source that does not repeat itself, the random numbers being held; else nothing."""
+        if self.runs == 1 or self.seeded is None:
+            return {}
+        return self._answer(self.seeded, feeds, label, "")
+
+    def _answer(self, source: SourceCall, feeds: Mapping[str, Array], label: str, hint: str) -> dict[str, Array]:
+        found = run_source_once(source, self.signature, feeds, label, hint)
         told = {name: array.dtype.name for name, array in found.items()}
         if told != self.dtypes:
             raise OtherOutputs(

@@ -57,6 +57,7 @@ def run_source(
     source: SourceCall,
     settings: SamplingSettings,
     twice: SourceTwice | None = None,
+    seeded: SourceCall | None = None,
 ) -> SourceRun:
     """Run the source on every sample whose inputs are stored, on stacks and on axis probes, and store its outputs.
 
@@ -73,8 +74,9 @@ def run_source(
             selects=not settings.stored,
         )
         noise = _noise(store, selection, model)
-        memory = _memory(store, model, twice)
-        model = attrs.evolve(model, runs=1 if memory else _runs(model, noise))
+        # A live model is opened for every call, so that what it remembers shows in nothing else; a file is not.
+        memory = {} if settings.stored and max(noise.values()) <= INDEPENDENCE else _memory(store, model, twice)
+        model = attrs.evolve(model, runs=1 if memory else _runs(model, noise), seeded=seeded)
         runs, notes = _run_samples(signature, store, selection, model)
         probes, more = _run_items(signature, store, selection, model)
         runs += more
@@ -116,7 +118,7 @@ def _run_samples(
         for name in infinite_outputs(outputs, label):
             infinite.setdefault(name, label)
         for place in places:
-            store.write_outputs(*place, outputs)
+            store.write_outputs(*place, outputs, model.under_seed(feeds, label))
         runs.append(run_of(signature, label, feeds, outputs))
     notes = [
         f"Output {name} of the source model holds infinite values, first for {label}; an export has to return them at "
@@ -147,7 +149,7 @@ def _label(kind: str, number: int, item: int) -> str:
 def _kept(store: SampleStore, number: int, probe: Probe) -> Probe:
     """Store a probe and forget its arrays."""
     store.write_probe(number, probe)
-    return attrs.evolve(probe, feeds={}, expected={})
+    return attrs.evolve(probe, feeds={}, expected={}, seeded={})
 
 
 def _noise(store: SampleStore, selection: Selection, model: SourceModel) -> dict[str, float]:

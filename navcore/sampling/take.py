@@ -27,12 +27,14 @@ def take_samples(
     source: SourceCall,
     store: SampleStore,
     twice: SourceTwice | None = None,
+    seeded: SourceCall | None = None,
 ) -> Samples:
     """Go through the dataloader twice, store the chosen samples, and record what the source returns for them.
 
     ``to_array`` turns a framework tensor into a host array and returns ``None`` for any other value. One item is held
-    at a time. ``twice`` runs the source twice in a row, by which a source that remembers is found. Taking samples again
-    into the same store overwrites them, with the same digest for the same data.
+    at a time. ``twice`` runs the source twice in a row, by which a source that remembers is found. ``seeded`` runs it
+    while random numbers are held, by which an export that draws the same ones can be told from a wrong one. Taking
+    samples again into the same store overwrites them, with the same digest for the same data.
 
     Raises :class:`DataloaderError`, :class:`SourceError`, :class:`OptionError` or :class:`InputError`, each for what
     its docstring says.
@@ -41,15 +43,15 @@ def take_samples(
     whole = attrs.evolve(settings, batch_dim=None, batch_sizes=None)
     if (fixed := fixed_batch(observation, settings)) is not None:
         refuse_other_batches(fixed, observation, settings)
-        samples = _take(dataloader, observation, whole, to_array, source, store, twice)
+        samples = _take(dataloader, observation, whole, to_array, source, store, twice, seeded)
         return attrs.evolve(samples, notes=(fixed.note, *samples.notes))
     try:
-        return _take(dataloader, observation, settings, to_array, source, store, twice)
+        return _take(dataloader, observation, settings, to_array, source, store, twice, seeded)
     except NotBatching as error:
         if not settings.stored:
             raise
         refuse_other_sizes(error.takes, error.what, settings)
-        samples = _take(dataloader, observation, whole, to_array, source, store, twice)
+        samples = _take(dataloader, observation, whole, to_array, source, store, twice, seeded)
         note = f"{taken_whole(error.takes)} When navcore tried another: {error.what}"
         return attrs.evolve(samples, notes=(note, *samples.notes))
 
@@ -62,12 +64,15 @@ def _take(
     source: SourceCall,
     store: SampleStore,
     twice: SourceTwice | None,
+    seeded: SourceCall | None,
 ) -> Samples:
     inputs = infer_inputs(observation, settings)
     selection = select(observation, inputs.signature, settings)
     store.begin()
     stackable = fetch(dataloader, observation, inputs.signature, selection, to_array, store)
-    source_run = run_source(inputs.signature, store, selection, stackable, inputs.batch_size, source, settings, twice)
+    source_run = run_source(
+        inputs.signature, store, selection, stackable, inputs.batch_size, source, settings, twice, seeded
+    )
     counts = {
         "conversion": len(selection.conversion),
         "correctness": len(selection.correctness),
@@ -84,4 +89,5 @@ def _take(
         digest=store.digest(source_run.signature),
         runs=source_run.runs,
         stateful=source_run.stateful,
+        usual_batch=inputs.usual_batch,
     )

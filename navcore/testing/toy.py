@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -236,6 +237,12 @@ def run_toy_file(job: RunnerJob[Options]) -> Runner:
     wrong = mischief == "numbers" or (mischief == "moody" and job.signature.outputs)
     factor = content["factor"] * (2 if wrong else 1)
     output = "somebody_else" if mischief == "names" else content["output"]
+    calls = count()
+
+    def added(x: np.ndarray) -> Any:
+        import numpy as np
+
+        return {"counting": next(calls), "drawing": np.random.standard_normal(x.shape)}.get(mischief, 0)
 
     def call(feeds: Feeds) -> Mapping[str, np.ndarray]:
         x = feeds["x"]
@@ -247,7 +254,7 @@ def run_toy_file(job: RunnerJob[Options]) -> Runner:
         if (fixed is not None and len(x) != fixed) or (mischief == "fixed" and len(x) != 2):
             raise ValueError(f"this toy takes a batch of {fixed or 2}, not {len(x)}")
         off = (right_at is not None and len(x) != right_at) or (mischief == "sizes" and len(x) != 2)
-        y = (x * factor * (2 if off else 1) + content["offset"]).astype(x.dtype)
+        y = (x * factor * (2 if off else 1) + content["offset"] + added(x)).astype(x.dtype)
         return {output: y[:0] if mischief == "empty" else y}
 
     shapes = {"x": (content["fixed"], None)} if content["fixed"] else {}

@@ -16,7 +16,8 @@ MISCHIEFS = (
 empty file, uses too much memory, finds something missing; or the product computes other numbers, returns other names,
 accepts no batch but the example's, or computes other numbers at any other batch. A runner that does "nothing" or
 something "empty" returns no outputs, or empty ones; one that is "moody" computes other numbers than it did when samples
-were taken of it."""
+were taken of it; one that is "counting" remembers how often it was called; one that is "drawing" adds random
+numbers."""
 
 
 def _raise() -> None:

@@ -14,7 +14,8 @@ class Samples:
     """What is known once samples are in the store.
 
     ``signature`` is complete. ``counts`` are the samples per kind, ``batch_size`` the dataloader's largest batch (1
-    for a model that does not batch). ``noise`` is, per output, the relative L2 difference of the source from itself on
+    for a model that does not batch), ``usual_batch`` its most frequent one, of several the smallest (``None`` where it
+    is not known, or does not apply). ``noise`` is, per output, the relative L2 difference of the source from itself on
     the same inputs (for integers and booleans the share of differing elements). ``rows_independent`` says whether the
     source treats the samples of a batch independently, ``None`` when that could not be tested. ``notes`` are sentences
     for the user. ``digest`` is SHA-256 over the signature and the contents of all stored inputs and outputs. ``runs``
@@ -31,3 +32,4 @@ class Samples:
     digest: str
     runs: int = 1
     stateful: bool = False
+    usual_batch: int | None = None

@@ -18,11 +18,11 @@ DATA = [{"x": np.arange(2 * size, dtype=np.float32).reshape(2, size)} for size i
 
 @pytest.fixture
 def file(tmp_path: Path) -> Any:
-    """Write a toy file; ``mischief`` is that of its runner."""
+    """Write a toy file; ``mischief`` is that of its runner, ``beta`` that of its conversion's."""
 
-    def write(mischief: str = "", large: str = "") -> Path:
+    def write(mischief: str = "", large: str = "", beta: str = "") -> Path:
         path = tmp_path / "mine.toy"
-        acts = {"run toy-alpha": mischief, "large toy-alpha": large}
+        acts = {"run toy-alpha": mischief, "large toy-alpha": large, "run toy-beta": beta}
         content = {"factor": 2.0, "offset": 1.0, "output": "y", "mischief": acts, "fixed": None, "right_at": None}
         path.write_text(json.dumps(content))
         return path
@@ -88,3 +88,30 @@ def test_a_source_that_hangs_ends_with_the_time_limit(run_toy: Any, file: Any) -
 def test_a_source_that_takes_too_much_memory_is_ended(run_toy: Any, file: Any) -> None:
     with pytest.raises(nav.StepError, match="used more than 400 MiB"):
         run_toy(file("hog"), dataloader=DATA, memory_limit=400 << 20)
+
+
+def test_a_source_that_remembers_is_named_as_stateful(run_toy: Any, file: Any) -> None:
+    package = run_toy(file("counting"), targets="toy-beta", dataloader=DATA, run_profiling=False)
+    assert package.record.samples.stateful
+    assert any(note.startswith("The source model is stateful") for note in package.record.samples.notes)
+    (row,) = [row for row in package.results if row.format.name == "toy-beta"]
+    assert "The source is stateful" in row.runtimes[0].verification.failure.cause
+
+
+def test_a_source_that_draws_is_not_stateful_and_an_export_that_draws_alike_is_compared_exactly(
+    run_toy: Any, file: Any
+) -> None:
+    package = run_toy(file("drawing", beta="drawing"), targets="toy-beta", dataloader=DATA, run_profiling=False)
+    samples = package.record.samples
+    assert (samples.stateful, samples.runs) == (False, 16)
+    (row,) = [row for row in package.results if row.format.name == "toy-beta"]
+    verification = row.runtimes[0].verification
+    assert (row.status, verification.bound) == ("ok", 1e-4)
+    assert any("the same random numbers" in note for note in verification.notes)
+
+
+def test_a_source_that_draws_so_much_proves_nothing_of_an_export_that_does_not(run_toy: Any, file: Any) -> None:
+    package = run_toy(file("drawing"), targets="toy-beta", dataloader=DATA, run_profiling=False)
+    (row,) = [row for row in package.results if row.format.name == "toy-beta"]
+    assert row.status == "unverified"
+    assert "does not repeat itself" in row.runtimes[0].verification.failure.cause

@@ -29,6 +29,16 @@ def shapes(found: InputAxes) -> dict[str, tuple[int | str, ...]]:
     return {spec.name: spec.shape for spec in found.signature.inputs}
 
 
+@pytest.mark.parametrize(
+    ("sizes", "usual"), [((1, 1, 1, 4, 8), 1), ((8, 8, 3, 4, 4, 5), 4), ((7, 9, 9), 9), ((6, 2), 2)]
+)
+def test_the_usual_batch_is_the_most_frequent_one_and_of_several_the_smallest(sizes: Any, usual: int) -> None:
+    found = infer([{"x": (size, 3)} for size in sizes])
+    assert found.usual_batch == usual
+    assert found.signature.axes[0].typical == int(np.median(sizes))
+    assert infer([{"x": (size, 3)} for size in sizes], batch_dim=None).usual_batch is None
+
+
 def test_the_axes_of_a_text_model() -> None:
     found = infer([{"ids": (4, n), "mask": (4, n)} for n in (7, 3, 9)])
     assert shapes(found) == {"ids": ("batch", "ids_dim1"), "mask": ("batch", "ids_dim1")}

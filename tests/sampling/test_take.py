@@ -480,6 +480,31 @@ def test_a_source_that_remembers_is_named_as_stateful(store: SampleStore) -> Non
     assert not repeating.stateful
 
 
+def test_what_a_drawing_source_returns_from_a_seed_is_kept_beside_the_means(store: SampleStore) -> None:
+    random = np.random.RandomState()
+
+    def drawing(x: Array) -> Array:
+        return (x + 0.1 * random.standard_normal(x.shape)).astype("float32")
+
+    plain = source_of(drawing)
+
+    def seeded(signature: Signature, feeds: Any) -> Any:
+        random.seed(5)
+        return plain(signature, feeds)
+
+    def taken(source: Any) -> Samples:
+        request, data = SamplingSettings(), [drawn(2, 4), drawn(2, 5)]
+        return take_samples(data, request, to_array=to_array, source=source, store=store, seeded=seeded)
+
+    samples = taken(plain)
+    for comparison in store.comparisons(samples.signature):
+        again = seeded(attrs.evolve(samples.signature, outputs=()), comparison.feeds)
+        np.testing.assert_array_equal(comparison.seeded["output__0"], again["output__0"])
+        assert not np.array_equal(comparison.seeded["output__0"], comparison.expected["output__0"])
+    quiet = taken(source_of(double))
+    assert not any(comparison.seeded for comparison in store.comparisons(quiet.signature))
+
+
 def test_a_source_that_mixes_the_rows_of_a_batch_is_told(take: Take, store: SampleStore) -> None:
     samples = take([drawn(3, 5)], lambda x: x - x.mean(axis=0))
     assert samples.rows_independent is False

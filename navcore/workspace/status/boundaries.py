@@ -63,7 +63,7 @@ def refuse_rows(rows: Iterable[FormatResult]) -> None:
 def refuse_samples(samples: Samples) -> None:
     """Raises :class:`ValueError` for numbers of samples that are none, and what :func:`refuse_signature` raises."""
     refuse_signature(samples.signature)
-    for number in (samples.batch_size, *samples.counts.values()):
+    for number in (samples.batch_size, samples.usual_batch or 0, *samples.counts.values()):
         if number < 0:
             raise ValueError(f"{number} is not a number of samples")
 

@@ -43,7 +43,7 @@ def onnx_from_torch_static(job: ExportJob[OnnxOptions]) -> Made:
 
     It is made at the dataloader's usual batch, so that a batch that is fixed is one that occurs there.
     """
-    batch = usual_batch(job.signature)
+    batch = usual_batch(job)
     example = (
         job.example
         if batch is None
@@ -52,9 +52,11 @@ def onnx_from_torch_static(job: ExportJob[OnnxOptions]) -> Made:
     return _write(attrs.evolve(job, example=example), strict=False)
 
 
-def usual_batch(signature: Signature) -> int | None:
-    """The size of the batch that the dataloader usually gives; ``None`` for a model that does not batch."""
-    return None if signature.batch_dim is None else signature.axis(signature.batch_symbol).typical
+def usual_batch(job: ExportJob[Any]) -> int | None:
+    """The batch that the dataloader gives most often, or where that is not known the typical one; ``None`` without."""
+    if job.signature.batch_dim is None:
+        return None
+    return job.usual_batch or job.signature.axis(job.signature.batch_symbol).typical
 
 
 def _at_batch(signature: Signature, spec: TensorSpec, array: np.ndarray, size: int) -> np.ndarray:

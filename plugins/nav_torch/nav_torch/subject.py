@@ -10,12 +10,15 @@ from navcore import ExportError
 
 _PARALLEL = ("DataParallel", "DistributedDataParallel")
 _SHARDED = ("FullyShardedDataParallel", "FSDPModule")
+_OBSERVING = ("ObserverBase", "UniformQuantizationObserverBase", "AffineQuantizedObserverBase")
+"""Classes, of torch.ao and torchao, that watch a model's values until it is quantised."""
 
 
 def subject(model: Any) -> Any:
     """The module behind ``torch.compile`` and the wrappers of ``torch.nn.parallel``; any other module as it is.
 
-    Raises :class:`ExportError` for one whose weights are spread over processes: none of them has the model.
+    Raises :class:`ExportError` for one whose weights are spread over processes, since none of them has the model, and
+    for one that is prepared for quantisation and not quantised yet.
     """
     while True:
         original = getattr(model, "_orig_mod", None)
@@ -30,7 +33,25 @@ def subject(model: Any) -> Any:
                 hint="Gather them into the plain module (a full state dict, load_state_dict), and pass that.",
             )
         else:
+            _refuse_prepared(model)
             return model
+
+
+def _refuse_prepared(model: Any) -> None:
+    simulating = {
+        id(inner) for part in model.modules() if "FakeQuantizeBase" in _kinds(part) for inner in part.modules()
+    }
+    for part in model.modules():
+        if id(part) not in simulating and _kinds(part) & set(_OBSERVING):
+            raise ExportError(
+                "The model is prepared for quantisation: it still observes the ranges of its values.",
+                hint="Pass what convert_pt2e (or torch.ao.quantization.convert) makes of it after calibration.",
+            )
+
+
+def _kinds(part: Any) -> set[str]:
+    """The classes of the quantisation libraries that a module is of."""
+    return {kind.__name__ for kind in type(part).__mro__ if kind.__module__.startswith(("torch.ao.", "torchao."))}
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+import navcore as nav
 from nav_torch.layouts import dense_parts, same_content
 from nav_torch.live import state
 from nav_torch.remembering import remembered
@@ -101,6 +102,18 @@ def test_sharded_weights_are_refused_with_what_to_pass() -> None:
     assert "full state dict" in caught.value.hint
 
 
+def test_a_model_that_is_prepared_for_quantisation_is_refused_with_what_to_pass() -> None:
+    base = type("ObserverBase", (nn.Module,), {"__module__": "torchao.quantization.pt2e.observer"})
+    observer = type("HistogramObserver", (base,), {"__module__": "torchao.quantization.pt2e.observer"})
+    with pytest.raises(ExportError, match="prepared for quantisation") as caught:
+        subject(nn.Sequential(nn.Linear(3, 2), observer()))
+    assert "convert_pt2e" in caught.value.hint
+    simulated = type("FakeQuantizeBase", (nn.Sequential,), {"__module__": "torchao.quantization.pt2e.fake_quantize"})
+    subject(nn.Sequential(simulated(observer())))  # it computes what it will be, and its observer is part of it
+    users = type("ObserverBase", (nn.Module,), {"__module__": "a_users_own"})
+    subject(nn.Sequential(nn.Linear(3, 2), users()))
+
+
 def test_compiled_parts_are_as_they_were_before_while_the_model_is_exported() -> None:
     class Outer(nn.Module):
         def __init__(self) -> None:
@@ -118,3 +131,30 @@ def test_compiled_parts_are_as_they_were_before_while_the_model_is_exported() ->
         found = traced(torch.ones(1, 3))
     assert model.inner is compiled
     np.testing.assert_allclose(found.detach().numpy(), model(torch.ones(1, 3)).detach().numpy())
+
+
+def statuses(model: nn.Module, place: Any) -> dict[str, str]:
+    """What becomes of a model that was wrapped, by format."""
+    data = [torch.randn(2, 3) for _ in range(3)]
+    package = nav.run(model, data, targets="torchscript-trace", workdir=place, run_profiling=False)
+    return {str(row.format.name): str(row.status) for row in package.results if not row.live}
+
+
+def exported(model: nn.Module) -> Any:
+    return torch.export.export(model, (torch.ones(2, 3),), dynamic_shapes=({0: torch.export.Dim.AUTO},)).module()
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda model: torch.compile(model, backend="eager"),
+        nn.DataParallel,
+        torch.jit.script,
+        lambda model: torch.jit.trace(model, torch.ones(2, 3)),
+        exported,
+    ],
+    ids=("compiled", "data parallel", "scripted", "traced", "exported"),
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_wrapped_model_is_a_source(wrap: Any, tmp_path: Any) -> None:
+    assert statuses(wrap(nn.Linear(3, 2).eval()), tmp_path) == {"torchscript-trace": "ok"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 
+import navcore as nav
 from nav_torch import exportedprogram_from_torch, onnx_from_torch_dynamo, onnx_from_torch_static
 from nav_torch.axes import Reach
 from nav_torch.flat import example_tensors, flattened
@@ -279,3 +281,13 @@ def test_the_last_resort_is_made_at_the_usual_batch_of_the_data(case: Any, expor
     assert result.signature.inputs[0].shape == (4, 3)
     assert result.made.notes == ("torch.export: axis 'batch' (wanted 1 to 4) is fixed at 4.",)
     assert_follows(subject, result, {"batch": 4})
+
+
+def test_the_last_resort_is_made_at_the_most_frequent_batch_where_the_run_knows_it(tmp_path: Path) -> None:
+    """The median of these batches, 3, occurs but once."""
+    data = [torch.randn(size, 3) for size in (1, 4, 3, 4, 1, 4, 2)]
+    package = nav.run(LoopsOverItsBatch(), data, targets="onnx", workdir=tmp_path, run_profiling=False)
+    assert package.record.samples is not None
+    assert package.record.samples.usual_batch == 4
+    row = next(row for row in package.results if row.format.name == "onnx")
+    assert "the export takes a batch of 4 only" in row.runtimes[0].verification.failure.cause

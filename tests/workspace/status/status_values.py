@@ -258,6 +258,7 @@ samples = complete(
     digest=text,
     runs=counts,
     stateful=st.booleans(),
+    usual_batch=st.none() | counts,
 )
 records = complete(
     Record,

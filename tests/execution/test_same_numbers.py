@@ -11,7 +11,7 @@ import pytest
 
 from navcore.contract.jobs import Runner
 from navcore.contract.signature import Feeds, Signature, TensorSpec
-from navcore.execution.repeated_call import answers_in_a_row
+from navcore.execution.same_numbers import answers_in_a_row
 from navcore.testing import toy
 
 SIGNATURE = Signature((TensorSpec("x", "float32", ("batch", 3)),))
