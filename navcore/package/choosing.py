@@ -66,7 +66,7 @@ def combination(
     Raises :class:`UnknownFormat`, with those that there are, when it is not one row, and :class:`PackageIncomplete`,
     with the row's reason, when nothing was made of it.
     """
-    settled_for_package(runtime=runtime)
+    settled_for_package(format=format, runtime=runtime)
     rows = rows_meant(results, format, jit_type, precision)
     pairs = [(row, one) for row in rows for one in row.runtimes if one.runtime == str(runtime)]
     if len(pairs) == 1:
