@@ -7,6 +7,7 @@ from concurrent.futures import Executor
 
 import attrs
 
+from navcore.contract import Format
 from navcore.execution import RunContext, StartingPoint, artifact_of, execute, new_context
 from navcore.package.reading import Told
 from navcore.package.replanning import replanned, superseded
@@ -26,6 +27,7 @@ from navcore.workspace import (
 )
 
 _ELSEWHERE = "recorded elsewhere:"
+_NOT_INSTALLED = "its runtime is not installed"
 
 
 def retest(
@@ -60,9 +62,15 @@ def retest(
     fresh = {str(row.format): row for row in rows}
     own = {format.name for target in asked.targets for format in named_formats(target, registry)}
     results = [
-        told_of(merged(row, fresh.get(row.format.name), plan.reasons.get(row.format.name, ""), own), here)
+        told_of(
+            merged(
+                row, fresh.get(row.format.name), plan.reasons.get(row.format.name, ""), own,
+                _installed(row.format, registry),
+            ),
+            here,
+        )
         for row in record.results
-    ]
+    ]  # fmt: skip
     known = {row.format.name for row in record.results}
     results += [told_of(row, here) for name, row in fresh.items() if name not in known]
     results += plan.missing
@@ -112,8 +120,22 @@ def elsewhere(row: FormatResult, reason: str) -> FormatResult:
     )
 
 
-def merged(recorded: FormatResult, fresh: FormatResult | None, reason: str, own: Collection[str] = ()) -> FormatResult:
-    """What was found here, completed by what only the other machine could find out; ``own`` is asked for here."""
+def _installed(format: Format, registry: Registry) -> set[str]:
+    routes = registry.routes
+    return {one.runtime for one in routes if one.hook == "make_runner" and one.source == format.name}
+
+
+def merged(
+    recorded: FormatResult,
+    fresh: FormatResult | None,
+    reason: str,
+    own: Collection[str] = (),
+    installed: Collection[str] = (),
+) -> FormatResult:
+    """What was found here, completed by what only the other machine could find out.
+
+    ``own`` are the formats that are asked for here, ``installed`` the runtimes that this machine has for the format.
+    """
     if fresh is None:
         return elsewhere(recorded, reason or "it could not be redone here")
     if fresh.path is None and recorded.path is not None and fresh.status in (Status.UNAVAILABLE, Status.SKIPPED):
@@ -123,7 +145,8 @@ def merged(recorded: FormatResult, fresh: FormatResult | None, reason: str, own:
     for old in recorded.runtimes:
         new = here.pop(old.runtime, None)
         if new is None or (new.status == Status.UNAVAILABLE and old.status == Status.OK):
-            why = new.failure.cause if new is not None and new.failure is not None else "its runtime is not installed"
+            absent = "the format is limited to other runtimes" if old.runtime in installed else _NOT_INSTALLED
+            why = new.failure.cause if new is not None and new.failure is not None else absent
             note = f"{_ELSEWHERE} here {why}"
             rows.append(attrs.evolve(old, elsewhere=True, notes=(*without(old.notes, _ELSEWHERE), note)))
         else:

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 
 import attrs
 
-from navcore.errors import OptionError, UnknownArgument
+from navcore.errors import OptionError, PackageError, UnknownArgument
 from navcore.planning.docstrings import explained
 from navcore.registry import Registry, resolve_options
-from navcore.workspace import RunArguments, Settings, Surroundings, run_arguments
+from navcore.workspace import RunArguments, Settings, Surroundings, refuse_unrecordable, run_arguments, shown
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
@@ -32,10 +32,33 @@ def settled(verb: str, given: Mapping[str, Any]) -> tuple[Settings, Surroundings
             raise UnknownArgument(f"{verb}() has no argument {name!r}.", hint=hint)
     values = {name: known[name].settle(name, value) for name, value in given.items()}
     own = {field.name for field in attrs.fields(Settings)}
+    refuse_unwritable({name: value for name, value in values.items() if name in own})
     return (
         Settings(**{name: value for name, value in values.items() if name in own}),
         Surroundings(**{name: value for name, value in values.items() if name not in own}),
     )
+
+
+_CHOSEN = ("targets", "runtimes", "prefer", "profiler")
+"""Arguments whose names have to be installed ones, which is said better where the registry is known."""
+
+
+def refuse_unwritable(values: Mapping[str, Any]) -> None:
+    """Raise :class:`OptionError` for a settled argument that ``status.yaml`` could not hold, such as a path as device.
+
+    ``values`` are fields of :class:`Settings`.
+    """
+    for name, value in values.items():
+        if name in _CHOSEN:
+            continue
+        try:
+            refuse_unrecordable(Settings(**{name: value}))
+        except PackageError as error:
+            why = error.what.removeprefix("The file does not fit its format: ").rstrip(".")
+            raise OptionError(
+                f"{name}={shown(value)} cannot be written into status.yaml: {why}.",
+                hint="Names have no '/' or '\\' in them and at most 128 bytes; values of options are plain data.",
+            ) from error
 
 
 def takes_run_arguments(function: Verb) -> Verb:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from navcore.errors import OptionError
+from navcore.planning.arguments import refuse_unwritable
 from navcore.workspace import Settle, measurement, or_none, path, refused, run_arguments, switch, text
 
 
@@ -40,10 +41,12 @@ _OWN: Mapping[str, Settle] = MappingProxyType(
 def settled_for_package(**given: Any) -> Mapping[str, Any]:
     """The arguments in their settled form. Raises :class:`OptionError` for a value that its argument cannot be."""
     shared = run_arguments()
-    return {
+    values = {
         name: _OWN[name](name, value) if name in _OWN else shared[name].settle(name, value)
         for name, value in given.items()
     }
+    refuse_unwritable({name: values[name] for name in ("options", "device") if values.get(name)})
+    return values
 
 
 _OF_LOAD = (

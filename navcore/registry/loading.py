@@ -94,8 +94,9 @@ def _other_meaning(plugin: Plugin, meanings: _Meanings) -> str:
             kind, name = key
             if owner is plugin:
                 return f"it declares the {kind} {name!r} twice, and differently: use one value for both"
+            whose = f"{owner.distribution} {owner.version}".rstrip()  # one that is no distribution has no version
             return (
-                f"it declares the {kind} {name!r} differently from {owner.distribution} {owner.version}; "
+                f"it declares the {kind} {name!r} differently from {whose}; "
                 f"import that plugin's {kind}, or choose another name"
             )
     return ""

@@ -140,4 +140,5 @@ from .status import (
     framework_word as framework_word,
     read_config as read_config,
     read_status as read_status,
+    refuse_unrecordable as refuse_unrecordable,
 )

@@ -199,7 +199,9 @@ class Settings:
         None,
         or_none(device),
         'the device for the source and for runtimes that have a choice, for example ``"cuda:0"``.',
-        option=CommandOption(Spelling.TEXT, "--device", "NAME", "Where the source runs, for example cuda:0."),
+        option=CommandOption(
+            Spelling.TEXT, "--device", "NAME", "Where the source, and runtimes that have a choice, run: cuda:0."
+        ),
         reference="target_device",
         in_variant=True,
     )

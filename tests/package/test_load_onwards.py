@@ -167,3 +167,13 @@ def test_a_family_that_nobody_made_gives_way_to_its_formats() -> None:
     assert not superseded(engine, [family, engine])
     kept = FormatResult(nav.Format("trt"), Status.OK, "trt/model.plan", runtimes=(RuntimeResult("r", Status.OK),))
     assert not superseded(kept, [kept, engine])
+
+
+def test_a_runtime_that_the_user_leaves_out_here_is_not_called_missing(run_toy: Run, tmp_path: Path) -> None:
+    run_toy(targets="toy-beta", run_profiling=False).save(tmp_path / "x.nav")
+    package = nav.load(
+        tmp_path / "x.nav", workdir=tmp_path / "there", runtimes={"toy-alpha": "toy-accelerator"}, run_profiling=False
+    )
+    left_out = next(one for one in row_of(package, "toy-alpha").runtimes if one.runtime == "toy-runtime")
+    assert left_out.elsewhere
+    assert left_out.notes == ("recorded elsewhere: here the format is limited to other runtimes",)

@@ -34,6 +34,8 @@ NO_PACKAGE = "package_descriptor='pkg' is not a package. Give what navcore.run o
         (lambda _: nav.load("a.nav", trust="no"), "trust='no' has to be True, False or a navcore.SignedBy"),  # type: ignore[arg-type]
         (lambda _: nav.load("a.nav", profiler_config={"a": 1}), MEASUREMENT),  # type: ignore[arg-type]
         (lambda _: nav.load("a.nav", retest_conversions=False, run_profiling=True), "needs retest_conversions=True"),
+        (lambda _: nav.load("a.nav", device="../x"), "device='../x' cannot be written into status.yaml"),
+        (lambda _: nav.load("a.nav", options={"onnx/": {}}), "cannot be written into status.yaml: '' cannot be a name"),
         (lambda _: nav.load("a.nav", executor=3), "executor=3 has to be a concurrent"),  # type: ignore[arg-type]
         (lambda _: nav.load("a.nav", progress=3), "progress=3 has to be callable"),  # type: ignore[arg-type]
         (lambda p: nav.save(p, 5), "path=5 " + NO_PATH),  # type: ignore[arg-type]

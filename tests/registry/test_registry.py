@@ -486,3 +486,10 @@ def test_a_folder_that_hides_the_plugins_module_is_named(tmp_path: Path, monkeyp
     assert plugin is not None
     assert not plugin.loaded
     assert f"the folder {tmp_path / 'nav_hidden'} has its module's name and comes first" in plugin.problem
+
+
+def test_a_plugin_without_a_version_is_told_without_one(place: Place) -> None:
+    place.install("nav-c", coarse("c", "Precision('coarse', 0.3, 0.2)"))
+    (place.path / "mine.py").write_text(coarse("a", "Precision('coarse', 0.2, 0.2)"))
+    problem = place.see("plugins['nav-c'].problem", NAVCORE_EXTRA_PLUGINS="a=mine")
+    assert problem.startswith("it declares the precision 'coarse' differently from a; ")

@@ -7,6 +7,7 @@ from .record import (
     FORMAT_VERSION as FORMAT_VERSION,
     Record as Record,
 )
+from .recordable import refuse_unrecordable as refuse_unrecordable
 from .variant_config import (
     VariantConfig as VariantConfig,
     read_config as read_config,

@@ -6,6 +6,7 @@ here: what settings say of formats, runtimes and tensors, how a model is called,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from navcore.workspace.samples import Samples
 
 _PARTS = ("tuple", "list")
+_LONG_DEVICE = re.compile(r"(/[a-z]{1,16}:[A-Za-z0-9_:]{1,32}){1,6}")
+"""A device as TensorFlow writes it, ``/job:localhost/device:GPU:0``: the only name here that may have separators."""
 _CONSTANTS = (str, int, float, bool, type(None))
 
 
@@ -33,7 +36,7 @@ def refuse_settings(settings: Settings) -> None:
     for target, runtimes in settings.runtimes.items():
         _names(Name, (target, *runtimes))
     _names(Name, (*(settings.targets or ()), *settings.prefer, *settings.prefer.values(), settings.profiler))
-    if settings.device is not None:
+    if settings.device is not None and not _LONG_DEVICE.fullmatch(settings.device):
         Name(settings.device)
     _names(TensorName, (*(settings.input_names or ()), *(settings.output_names or ())))
     for axes in (settings.dynamic_axes or {}, settings.axis_ranges or {}):

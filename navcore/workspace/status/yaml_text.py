@@ -53,8 +53,8 @@ def plain(value: Any) -> Any:
         return plain(value.value)
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
-    if type(value).__module__ == "numpy" and hasattr(value, "item"):
-        return plain(value.item())  # numpy's booleans are no numbers
+    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
+        return plain(value.tolist())  # numpy's booleans are no numbers, and an array is a list
     if isinstance(value, numbers.Integral):
         return int(value)
     if isinstance(value, numbers.Real):

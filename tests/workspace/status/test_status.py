@@ -249,6 +249,19 @@ def test_no_name_and_no_address_unless_given() -> None:
     assert read_status(to_yaml(record_to_data(named))).git_info["author"] == "A. Author"
 
 
+@pytest.mark.parametrize("device", ["cuda:0", "/device:GPU:0", "/job:localhost/replica:0/task:0/device:GPU:0"])
+def test_a_device_comes_back_as_its_framework_writes_it(device: str) -> None:
+    record = attrs.evolve(RECORD, settings=attrs.evolve(RECORD.settings, device=device))
+    assert read_status(to_yaml(record_to_data(record))).settings.device == device
+
+
+@pytest.mark.parametrize("device", ["/etc/passwd", "/device:../x", "cuda/0", "/device:" + "x" * 600])
+def test_a_device_that_is_a_path_is_refused(device: str) -> None:
+    record = attrs.evolve(RECORD, settings=attrs.evolve(RECORD.settings, device=device))
+    with pytest.raises(PackageError, match="cannot be a name"):
+        read_status(to_yaml(record_to_data(record)))
+
+
 def test_a_source_goes_by_its_own_name_where_the_reference_has_none() -> None:
     for name, word in (("onnx", "onnx"), ("tensorflow", "tensorflow2"), ("jax", "jax")):
         data = record_to_data(attrs.evolve(RECORD, source=Format(name)))

@@ -67,6 +67,7 @@ def test_odd_values_become_plain_ones() -> None:
     assert plain({1: (Path("a/b"), Colour.RED, np.int64(3), np.float32(0.5), np.bool_(True), {2, 1})}) == {
         "1": ["a/b", "red", 3, 0.5, True, [1, 2]]
     }
+    assert plain({"scales": np.arange(4, dtype=np.float32).reshape(2, 2)}) == {"scales": [[0, 1], [2, 3]]}
     assert plain([math.inf, -math.inf, math.nan]) == ["inf", "-inf", "nan"]
 
 
