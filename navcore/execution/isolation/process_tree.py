@@ -70,12 +70,14 @@ class Family:
         if not self._was_reaped_by_others():
             self.send(signal.SIGKILL)
         deadline = time.monotonic() + _PATIENCE
+        pause = 0.001
         while (left := self._left()) or not self.has_lost_its_leader():
             for process in left:
                 kill_exactly(process)
             if time.monotonic() > deadline:
                 break
-            time.sleep(0.001)
+            time.sleep(pause)
+            pause = min(2 * pause, 0.05)  # looking costs the time that the killed need to end
         with contextlib.suppress(ChildProcessError):
             pid, status = os.waitpid(self.leader, os.WNOHANG)
             self._code = os.waitstatus_to_exitcode(status) if pid else None
