@@ -12,7 +12,7 @@ from navcore.errors import NavcoreError
 from navcore.execution import tidied
 from navcore.package.archive import Refusal, extract_archive, refusal
 from navcore.package.reading import Told, read_told
-from navcore.package.retest import retest
+from navcore.package.retest import elsewhere, retest
 from navcore.package.same_content import refuse_other_content
 from navcore.package.signing import settle_trust
 from navcore.package.trust import SignedBy
@@ -41,6 +41,8 @@ from navcore.workspace import (
 
 if TYPE_CHECKING:
     from navcore.package.descriptor import PackageDescriptor
+
+_UNTESTED = "nothing was tested on this machine."
 
 
 def load_package(
@@ -81,6 +83,8 @@ def load_package(
                         attrs.evolve(record, settings=settings), workspace, registry, told, trust=trusted,
                         asked=asked, executor=executor, observer=observer,
                     )  # fmt: skip
+                elif not (trusted or there):
+                    record = attrs.evolve(record, results=tuple(elsewhere(row, _UNTESTED) for row in record.results))
                 log_reasons(record.results)
                 harmless = None if trusted else harmless_part(record.settings, registry, asked)
                 record = attrs.evolve(record, settings=_settings(record, asked, registry))

@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("toy")]
 
 
 def test_what_was_saved_is_loaded(finished: Any, packed: Path, tmp_path: Path, essence: Any) -> None:
-    package = nav.load(packed, workdir=tmp_path / "there", retest_conversions=False)
+    package = nav.load(packed, workdir=tmp_path / "there", retest_conversions=False, trust=True)
     assert essence(package.results) == essence(finished.results)
     assert package.record.settings == read_status(finished.workspace / "status.yaml").settings
     assert package.model_name == "navigator_model"
@@ -36,6 +36,14 @@ def test_what_was_saved_is_loaded(finished: Any, packed: Path, tmp_path: Path, e
     assert package.get_source_runner() is None
     with pytest.raises(nav.PackageIncomplete, match="source model is not in the package"):
         package.get_model("toy-live")
+
+
+def test_numbers_that_a_stranger_wrote_down_choose_nothing(finished: Any, packed: Path, tmp_path: Path) -> None:
+    assert finished.best() is not None
+    package = nav.load(packed, workdir=tmp_path / "there", retest_conversions=False)
+    assert package.best() is None
+    assert all(row.elsewhere and "nothing was tested on this machine" in row.notes[-1] for row in package.results)
+    assert package.get_formats_status() == finished.get_formats_status(), "what was recorded is shown"
 
 
 def test_a_package_works_without_the_workspace_it_came_from(run_toy: Run, toy: Any, tmp_path: Path) -> None:
