@@ -88,6 +88,11 @@ def plan(model: Any, dataloader: Any = None, **arguments: Unpack[RunArguments]) 
     """
     del dataloader  # the same call with another verb has to work
     settings, _ = settled("plan", arguments)
+    if is_package(model):
+        raise OptionError(
+            f"{model} is a package, and what is made of it is planned from its content.",
+            hint="navcore.load(path) goes on with it, and navcore.run(path) does the same.",
+        )
     registry = load_registry()
     return _validated_plan(settings, _planned_source(model, registry), registry)
 

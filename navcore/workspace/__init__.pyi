@@ -38,6 +38,7 @@ from .digests import (
     versions_behind as versions_behind,
 )
 from .disk_space import (
+    is_about_room as is_about_room,
     no_room as no_room,
     told_when_full as told_when_full,
     what_is_lacking as what_is_lacking,

@@ -67,6 +67,13 @@ def test_a_call_that_cannot_be_meant_gets_one_sentence(finished: Any, call: Call
     assert sorted(finished.workspace.rglob("*")) == before
 
 
+def test_a_package_is_not_planned_but_loaded(toy: Any, tmp_path: Path) -> None:
+    path = tmp_path / "x.nav"
+    path.touch()
+    with pytest.raises(nav.OptionError, match=r"is a package, .* navcore\.load"):
+        nav.plan(path)
+
+
 @pytest.mark.parametrize("model", ["", "a\0b", "x" * 300])
 def test_a_model_that_could_be_no_file_is_refused(toy: Any, model: str) -> None:
     with pytest.raises(nav.OptionError, match=r"Write model='model\.onnx'"):

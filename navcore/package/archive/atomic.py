@@ -9,7 +9,7 @@ from pathlib import Path
 
 from navcore.errors import PackageError, PackageExists
 from navcore.package.archive.refusals import Refusal
-from navcore.workspace import whole_file, whole_folder
+from navcore.workspace import is_about_room, what_is_lacking, whole_file, whole_folder
 
 
 @contextmanager
@@ -57,6 +57,7 @@ def _told_as_refusals(path: Path, *, replace: bool) -> Iterator[None]:
     except OSError as error:
         if isinstance(error, FileExistsError | IsADirectoryError):
             refuse_existing(path, replace=replace)  # another run was faster by a moment
-        what = f"it cannot be written ({error.strerror or error})."
-        hint = "Check the free space and the permissions."
+        what, hint = f"it cannot be written ({error.strerror or error}).", "Check the permissions."
+        if is_about_room(error):
+            what, hint = f"it cannot be written: {what_is_lacking(path.parent, error)}.", "Make room, and try again."
         raise PackageError(what, code=Refusal.WRITE_FAILED.value, who=str(path), hint=hint) from error

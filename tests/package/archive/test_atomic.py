@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,11 @@ def test_the_slower_of_two_is_refused_and_leaves_the_faster_alone(tmp_path: Path
     with pytest.raises(PackageExists):
         appear_twice()
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["fast"]
+
+
+def test_want_of_room_names_the_file_system(tmp_path: Path) -> None:
+    told = pytest.raises(PackageError, match=r"the file system at .* is full: .* are free")
+    with told as caught, atomic_file(tmp_path / "x.nav", replace=False):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert caught.value.code == "write-failed"
+    assert list(tmp_path.iterdir()) == []
