@@ -100,7 +100,8 @@ class Settings:
             Spelling.NAMES,
             "--target",
             "FORMAT",
-            "A format or family to reach; may be repeated. Default: all that the installed plugins reach.",
+            "A format or family to reach; may be repeated. Default: all that the installed plugins reach; of a "
+            "package, all that it was asked for.",
         ),
         reference="target_formats",
     )
