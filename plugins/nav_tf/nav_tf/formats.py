@@ -63,9 +63,12 @@ TF_SAVEDMODEL = attrs.evolve(
     recognises=is_savedmodel,
     files=savedmodel_files,
 )
-KERAS = Format("keras", filename="model.keras", suffixes=(".keras",), summary="a model in Keras's own file format")
+KERAS = Format("tensorflow-keras", filename="model.keras", suffixes=(".keras",), summary="Keras's own file")
 KERAS_H5 = Format(
-    "keras-h5", filename="model.h5", suffixes=(".h5", ".hdf5"), summary="a model in Keras's older format, HDF5"
+    "tensorflow-keras-h5",
+    filename="model.h5",
+    suffixes=(".h5", ".hdf5"),
+    summary="Keras's older file, HDF5",
 )
 TF_TRT_FP32 = Format(
     "tf-trt-fp32",

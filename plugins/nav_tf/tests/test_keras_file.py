@@ -27,7 +27,7 @@ def test_a_file_of_keras_reaches_what_the_live_model_reaches(name: str, tmp_path
         tmp_path / name, DATA, targets=["tf-savedmodel"], workdir=tmp_path, run_profiling=False, git_info=False
     )
     assert [(row.format.name, str(row.status)) for row in package.results] == [
-        (nav.load_registry().format("keras" if name == "m.keras" else "keras-h5").name, "ok"),
+        (nav.load_registry().format("tensorflow-keras" if name == "m.keras" else "tensorflow-keras-h5").name, "ok"),
         ("tf-savedmodel", "ok"),
     ]
 
