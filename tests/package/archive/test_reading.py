@@ -124,7 +124,7 @@ def test_a_disk_that_fails_while_extracting_keeps_nothing(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, function, fail)
-    with pytest.raises(PackageError, match="the file system at .* is full") as caught:
+    with pytest.raises(PackageError, match=r"the file system at .* is full") as caught:
         extract_archive(good, tmp_path / "out")
     assert caught.value.code == "write-failed"
     assert caught.value.who == str(tmp_path / "out")

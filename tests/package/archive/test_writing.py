@@ -162,7 +162,7 @@ def test_a_full_disk_leaves_the_old_file_at_every_write(
         return write(descriptor, data[: max(1, len(data) // 2)], offset)  # a short write, as a filling disk makes them
 
     monkeypatch.setattr(os, "pwrite", fill_up)
-    with pytest.raises(PackageError, match="the file system at .* is full") as caught:
+    with pytest.raises(PackageError, match=r"the file system at .* is full") as caught:
         write_archive(path, members, meta={}, override=True)
     assert caught.value.code == "write-failed"
     assert path.read_bytes() == b"old"
@@ -176,7 +176,7 @@ def test_a_file_size_limit_of_the_system_leaves_the_old_file(members: list[Membe
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (MIB, before[1]))
     try:
-        with pytest.raises(PackageError, match="File too large") as caught:
+        with pytest.raises(PackageError, match="would exceed the largest size of 1 MiB") as caught:
             write_archive(path, members, meta={}, override=True)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
