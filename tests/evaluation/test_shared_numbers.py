@@ -18,6 +18,8 @@ from navcore.evaluation.verify_and_measure import VerifySettings, evaluate
 from navcore.registry.registry import Registry
 from navcore.workspace.results import Status, Verification
 
+from .given_samples import Stored
+
 SIZE, NOISE, RUNS = 400, 0.01, 16
 SIGNATURE = Signature((TensorSpec("x", "float32", (SIZE,)),), (TensorSpec("y", "float32", (SIZE,)),))
 DRAW = np.random.RandomState()
@@ -58,19 +60,6 @@ def samples(count: int = 6, size: int = SIZE) -> list[Comparison]:
         with held():
             made.append(Comparison(f"sample {number}", feeds, mean, seeded=source(feeds)))
     return made
-
-
-@attrs.frozen
-class Stored:
-    """Samples that are kept nowhere."""
-
-    given: tuple[Comparison, ...]
-
-    def comparisons(self, _signature: Signature) -> Iterable[Comparison]:
-        return self.given
-
-    def profiling_feeds(self, _signature: Signature, _batch_size: int) -> Mapping[str, Any]:
-        raise AssertionError("nothing is measured here")
 
 
 def verdict(export: Callable[[Feeds], Mapping[str, Any]], given: Iterable[Comparison]) -> Verification:

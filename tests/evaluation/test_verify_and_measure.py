@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +15,8 @@ from navcore.evaluation.verify_and_measure import VerifySettings, evaluate
 from navcore.registry.registry import Registry
 from navcore.workspace.results import Status, Verification
 
+from .given_samples import Stored
+
 MOVING = Signature(
     inputs=(TensorSpec("x", "float32", ("batch", "time")),),
     outputs=(TensorSpec("y", "float32", ("batch", "time")),),
@@ -28,19 +29,6 @@ def fixed_at(axis: int, size: int) -> Signature:
     shape = tuple(size if index == axis else symbol for index, symbol in enumerate(("batch", "time")))
     specs = tuple(attrs.evolve(spec, shape=shape) for spec in (*MOVING.inputs, *MOVING.outputs))
     return attrs.evolve(MOVING, inputs=specs[:1], outputs=specs[1:])
-
-
-@attrs.frozen
-class Stored:
-    """Samples that are kept nowhere."""
-
-    given: tuple[Comparison, ...]
-
-    def comparisons(self, _signature: Signature) -> Iterable[Comparison]:
-        return self.given
-
-    def profiling_feeds(self, _signature: Signature, _batch_size: int) -> Mapping[str, Any]:
-        raise AssertionError("nothing is measured here")
 
 
 def asked(label: str, *shape: int, symbol: str | None = None) -> Comparison:
