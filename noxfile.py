@@ -61,6 +61,7 @@ nox.options.sessions = [
     "docs",
     "core",
     "processes",
+    "minimums(core)",
     "fuzz",
     "examples",
     "types",
@@ -269,11 +270,11 @@ def gpu(session: nox.Session) -> None:
 
 @nox.session(default=False, requires=["everything"], venv_backend="none")
 def nightly(session: nox.Session) -> None:
-    """What takes too long for `make test`: long fuzzing, the page's own windows, the minimums, wheels."""
+    """What takes too long for `make test`: long fuzzing, the page's own windows, the other minimums, wheels."""
     python = str(EVERYTHING / "python")
     session.run(python, *PYTEST, "tests", "-m", "nightly", *session.posargs, external=True)
     session.run(python, *CORE_TESTS, "hypothesis", "--hypothesis-profile", "nightly", external=True)
-    for name in (*(f"minimums({one})" for one in PROJECTS), "against_wheel"):
+    for name in (*(f"minimums({one})" for one in PROJECTS if one != "core"), "against_wheel"):
         session.notify(name)
 
 
