@@ -113,7 +113,7 @@ def arrays_of(result: Any) -> list[Any]:
     """The tensors of a result of PyTorch as arrays."""
     from nav_torch.live import is_tensor
     from nav_torch.structures import parts
-    from navcore import flatten_result
+    from navcore.contract import flatten_result
 
     return [tensor.detach().numpy() for _, tensor in flatten_result(result, is_tensor, parts)]
 

@@ -35,15 +35,9 @@ from .contract import (
     TensorRTPrecision as TensorRTPrecision,
     TensorSpec as TensorSpec,
     converter as converter,
-    dtype_named as dtype_named,
     exporter as exporter,
-    fill_call as fill_call,
-    flatten_call as flatten_call,
-    flatten_result as flatten_result,
-    harmless as harmless,
     hookimpl as hookimpl,
     profiler as profiler,
-    rename_tensors as rename_tensors,
     runner as runner,
 )
 from .errors import (
@@ -68,7 +62,6 @@ from .errors import (
     WorkspaceExists as WorkspaceExists,
     WorkspaceLocked as WorkspaceLocked,
     WorkspaceNotOurs as WorkspaceNotOurs,
-    first_line as first_line,
 )
 from .evaluation import (
     Choice as Choice,
@@ -96,8 +89,6 @@ from .planning import (
     Plan as Plan,
     SizedDataLoader as SizedDataLoader,
     Step as Step,
-    reference_arguments as reference_arguments,
-    takes_reference_arguments as takes_reference_arguments,
 )
 from .registry import (
     Registry as Registry,

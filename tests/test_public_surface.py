@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -10,7 +11,7 @@ from types import MappingProxyType
 import pytest
 
 import navcore
-from navcore.registry.reserved_names import WINGS
+from navcore.registry.reserved_names import WINGS, is_reserved
 
 from .shipped_sources import PROJECTS, ROOT, Source, plugin_names, public_names, sources
 
@@ -26,6 +27,8 @@ INNER: Mapping[str, set[str]] = MappingProxyType(
 )
 SOURCES = {source.name: source for source in sources()}
 PAGE = (ROOT / "docs" / "public-names.md").read_text()
+FOR_PLUGINS = set(re.findall(r"^\| `(navcore\.\w+\.\w+)` \| \S.*\|$", PAGE, re.MULTILINE))
+"""The functions that stand at the door of a wing: the page lists them by their dotted names."""
 
 
 def is_public(package: str, name: str) -> bool:
@@ -65,6 +68,7 @@ def private_uses(source: Source) -> list[str]:
         if not (
             module in TESTING
             or f"{module}.{name}" in TESTING
+            or f"{module}.{name}" in FOR_PLUGINS
             or module in INNER.get(source.name, ())
             or ("." not in module and is_public(module, name))
         )
@@ -98,6 +102,7 @@ def test_what_a_plugin_uses_of_another_is_explained_where_that_one_is() -> None:
         ("from navcore.testing import toy", []),
         ("from nav_torch import Exportable", []),
         ("from nav_own.inner import anything", []),
+        ("from navcore.contract import flatten_call", []),
         ("from navcore.contract import Format", ["navcore.contract.Format"]),
         ("def late():\n    from navcore.errors import InputError", ["navcore.errors.InputError"]),
         ("if TYPE_CHECKING:\n    from navcore import Gap", ["navcore.Gap"]),
@@ -129,6 +134,15 @@ def test_the_test_reads_everything_that_is_shipped() -> None:
 def test_the_page_lists_every_public_name_once_in_a_line() -> None:
     listed = re.findall(r"^\| `(\w+)` \| \S.*\|$", PAGE, re.MULTILINE)
     assert sorted(listed) == sorted(navcore.__all__)
+
+
+def test_what_only_plugins_need_stands_at_the_door_of_its_wing_and_nowhere_else() -> None:
+    assert len(FOR_PLUGINS) == 9, "the page names them, and stability.md says how many"
+    for dotted in FOR_PLUGINS:
+        module, _, name = dotted.rpartition(".")
+        assert callable(getattr(importlib.import_module(module), name))
+        assert name not in navcore.__all__
+        assert not is_reserved(name), "a plugin may be called like it"
 
 
 def test_no_wing_is_a_public_name() -> None:

@@ -19,7 +19,7 @@ def harmless(minimum: float, maximum: float) -> Mapping[str, Any]:
 
         @attrs.frozen
         class Options:
-            optimization_level: int = attrs.field(default=3, metadata=navcore.harmless(0, 5))
+            optimization_level: int = attrs.field(default=3, metadata=navcore.contract.harmless(0, 5))
 
     Between ``minimum`` and ``maximum``, both included, the number may change how well or how fast a model comes out: it
     must not choose code or files, and must not make a step run or grow without end. What a package recorded for an

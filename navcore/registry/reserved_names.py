@@ -24,14 +24,8 @@ WORDS = frozenset(
     {
         "available_memory",
         "converter",
-        "dtype_named",
         "exporter",
-        "fill_call",
-        "first_line",
         "first_that_works",
-        "flatten_call",
-        "flatten_result",
-        "harmless",
         "hookimpl",
         "load",
         "load_registry",
@@ -39,12 +33,9 @@ WORDS = frozenset(
         "plan",
         "profile",
         "profiler",
-        "reference_arguments",
-        "rename_tensors",
         "run",
         "runner",
         "save",
-        "takes_reference_arguments",
         "verify",
     }
 )

@@ -10,7 +10,8 @@ from typing import Any, Literal
 import attrs
 
 from nav_openvino.silence import openvino
-from navcore import Format, harmless
+from navcore import Format
+from navcore.contract import harmless
 
 
 def load_model(path: Path) -> Any:

@@ -10,7 +10,8 @@ import attrs
 
 from nav_onnx.complaints import refused_call
 from nav_onnx.dtypes import REINTERPRETED, numpy_name
-from navcore import Artifact, Feeds, StepError, dtype_named
+from navcore import Artifact, Feeds, StepError
+from navcore.contract import dtype_named
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
-from navcore import OptionError, harmless
+from navcore import OptionError
+from navcore.contract import harmless
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from nav_onnx.cast_graph import copy_without
 from nav_onnx.cast_rules import CastRules, is_named
-from navcore import InputError, StepError, first_line
+from navcore import InputError, StepError
+from navcore.errors import first_line
 
 if TYPE_CHECKING:
     from onnx import ModelProto, TensorProto

@@ -30,7 +30,8 @@ from nav_onnx.cast_source import (
 from nav_onnx.cast_weights import LowWeights, constant_tensor, low_weights
 from nav_onnx.external_data import tensors_and_nodes
 from nav_onnx.model_file import load_model
-from navcore import InputError, OptionError, StepError, first_line
+from navcore import InputError, OptionError, StepError
+from navcore.errors import first_line
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from nav_onnx.low_precision import ONNX_BF16
 from nav_onnx.model_file import ONNX, load_model
-from navcore import Feeds, Runner, RunnerJob, SpotCheck, StepError, first_line, runner
+from navcore import Feeds, Runner, RunnerJob, SpotCheck, StepError, runner
+from navcore.errors import first_line
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import navcore
 from nav_onnx.old_order import takes_the_old_order
 from navcore import Format, RuntimeProvider, TensorRTPrecision
+from navcore.planning import reference_arguments, takes_reference_arguments
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -19,7 +20,7 @@ PAGE_FORMATS = (Format.ONNX, Format.TENSORRT)
 
 
 @takes_the_old_order
-@navcore.takes_reference_arguments
+@takes_reference_arguments
 def export(
     model: str | Path,
     dataloader: SizedDataLoader,
@@ -63,5 +64,5 @@ def export(
     return navcore.run(
         model,
         dataloader,
-        **navcore.reference_arguments(locals(), plugin="nav_onnx", formats=PAGE_FORMATS, source=Format.ONNX),
+        **reference_arguments(locals(), plugin="nav_onnx", formats=PAGE_FORMATS, source=Format.ONNX),
     )

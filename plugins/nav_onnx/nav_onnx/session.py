@@ -12,7 +12,8 @@ import attrs
 
 from nav_onnx.complaints import refused_model
 from nav_onnx.model_file import refuse_dangerous
-from navcore import OptionError, RuntimeProvider, Unavailable, harmless
+from navcore import OptionError, RuntimeProvider, Unavailable
+from navcore.contract import harmless
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, SessionOptions

@@ -7,7 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 import attrs
 
-from navcore import OptionError, harmless
+from navcore import OptionError
+from navcore.contract import harmless
 
 OLDEST = 9
 """The first opset in which weights need not be among the inputs, and in which Erf exists."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import navcore
 from navcore import Format, RuntimeProvider, TensorRTPrecision
+from navcore.planning import reference_arguments, takes_reference_arguments
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -17,7 +18,7 @@ PAGE_FORMATS = (Format.TF_SAVEDMODEL, Format.TF_TRT, Format.ONNX, Format.TENSORR
 """What the reference page exports a TensorFlow model to when it is not told."""
 
 
-@navcore.takes_reference_arguments
+@takes_reference_arguments
 def export(
     model: Any,
     dataloader: SizedDataLoader,
@@ -57,6 +58,4 @@ def export(
 
     Raises what :func:`navcore.run` raises.
     """
-    return navcore.run(
-        model, dataloader, **navcore.reference_arguments(locals(), plugin="nav_tf", formats=PAGE_FORMATS)
-    )
+    return navcore.run(model, dataloader, **reference_arguments(locals(), plugin="nav_tf", formats=PAGE_FORMATS))

@@ -9,7 +9,8 @@ from nav_tf.blame import blamed
 from nav_tf.calls import call_model
 from nav_tf.keys import safe_keys
 from nav_tf.live import is_tensor, parts
-from navcore import ExportError, Signature, dtype_named, flatten_result
+from navcore import ExportError, Signature
+from navcore.contract import dtype_named, flatten_result
 
 _PYTHON = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
 _OPEN = "Use tf.shape(x) where the code reads x.shape, and TensorFlow operations where it calls Python or numpy."

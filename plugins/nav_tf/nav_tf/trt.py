@@ -12,7 +12,8 @@ from nav_tf.formats import TF_SAVEDMODEL, TF_TRT_FP16, TF_TRT_FP32
 from nav_tf.installed import why_no_tensorrt
 from nav_tf.quiet import hushed, import_quietly
 from nav_tf.serving import open_serving
-from navcore import ConversionError, ConvertJob, Made, OptionError, converter, harmless
+from navcore import ConversionError, ConvertJob, Made, OptionError, converter
+from navcore.contract import harmless
 
 _UNVERIFIED = "TF-TRT is written from its documentation; this project's tests have never executed it."
 

@@ -21,20 +21,8 @@ from nav_tf.calls import call_model
 from nav_tf.live import from_array, is_tensor, to_array
 from nav_tf.opset import OnnxOptions
 from nav_tf.serving import ServingOptions
-from navcore import (
-    Artifact,
-    Axis,
-    ConvertJob,
-    ExportJob,
-    Format,
-    Made,
-    Runner,
-    RunnerJob,
-    Signature,
-    TensorSpec,
-    flatten_call,
-    flatten_result,
-)
+from navcore import Artifact, Axis, ConvertJob, ExportJob, Format, Made, Runner, RunnerJob, Signature, TensorSpec
+from navcore.contract import flatten_call, flatten_result
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -78,7 +66,7 @@ def case() -> Callable[..., Case]:
         names: Mapping[str, str] = {},
         outputs: Sequence[str] = (),
     ) -> Case:
-        from navcore import rename_tensors
+        from navcore.contract import rename_tensors
 
         def counts(value: object) -> bool:
             return is_tensor(value) or isinstance(value, np.ndarray)

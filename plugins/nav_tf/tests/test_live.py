@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from nav_tf import TENSORFLOW
 from nav_tf.live import device, from_array, is_tensor, state, to_array, variables
-from navcore import dtype_named
+from navcore.contract import dtype_named
 
 
 @pytest.mark.parametrize(

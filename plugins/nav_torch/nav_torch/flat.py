@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from nav_torch.live import from_array, is_tensor
 from nav_torch.structures import parts
-from navcore import ExportError, Signature, fill_call, flatten_result
+from navcore import ExportError, Signature
+from navcore.contract import fill_call, flatten_result
 
 if TYPE_CHECKING:
     import numpy as np

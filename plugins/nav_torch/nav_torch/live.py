@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from nav_torch.layouts import dense_parts
-from navcore import dtype_named
+from navcore.contract import dtype_named
 
 if TYPE_CHECKING:
     import numpy as np

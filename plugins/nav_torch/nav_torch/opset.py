@@ -7,7 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 import attrs
 
-from navcore import Unavailable, harmless
+from navcore import Unavailable
+from navcore.contract import harmless
 
 
 @attrs.frozen

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import navcore
 from navcore import Format, JitType, RuntimeProvider, TensorRTPrecision
+from navcore.planning import reference_arguments, takes_reference_arguments
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -19,7 +20,7 @@ PAGE_FORMATS = (Format.TORCHSCRIPT, Format.ONNX, Format.TORCH_TRT, Format.TENSOR
 """What the reference page exports a PyTorch model to when it is not told."""
 
 
-@navcore.takes_reference_arguments
+@takes_reference_arguments
 def export(
     model: torch.nn.Module,
     dataloader: SizedDataLoader,
@@ -59,6 +60,4 @@ def export(
 
     Raises what :func:`navcore.run` raises.
     """
-    return navcore.run(
-        model, dataloader, **navcore.reference_arguments(locals(), plugin="nav_torch", formats=PAGE_FORMATS)
-    )
+    return navcore.run(model, dataloader, **reference_arguments(locals(), plugin="nav_torch", formats=PAGE_FORMATS))

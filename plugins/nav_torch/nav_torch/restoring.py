@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from nav_torch.remembering import remembered
 from nav_torch.subject import uncompiled
-from navcore import OptionError, SourceError, Unavailable, first_line
+from navcore import OptionError, SourceError, Unavailable
+from navcore.errors import first_line
 
 if TYPE_CHECKING:
     import torch

@@ -17,19 +17,8 @@ from nav_torch import TORCH
 from nav_torch.live import from_array, is_tensor, to_array
 from nav_torch.opset import OnnxOptions
 from nav_torch.structures import parts
-from navcore import (
-    Artifact,
-    Axis,
-    ExportJob,
-    Format,
-    Made,
-    Runner,
-    RunnerJob,
-    Signature,
-    TensorSpec,
-    flatten_call,
-    flatten_result,
-)
+from navcore import Artifact, Axis, ExportJob, Format, Made, Runner, RunnerJob, Signature, TensorSpec
+from navcore.contract import flatten_call, flatten_result
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -73,7 +62,7 @@ def _values(random: np.random.Generator, spec: TensorSpec, shape: tuple[int, ...
 
 
 def _dtype(name: str) -> Any:
-    from navcore import dtype_named
+    from navcore.contract import dtype_named
 
     return dtype_named(name)
 

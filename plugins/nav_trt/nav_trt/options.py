@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from navcore import OptionError, harmless
+from navcore import OptionError
+from navcore.contract import harmless
 
 
 @attrs.frozen

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from nav_trt.availability import why_no_device
 from nav_trt.flavours import TENSORRT, recorded_version
-from navcore import OptionError, Unavailable, first_line
+from navcore import OptionError, Unavailable
+from navcore.errors import first_line
 
 if TYPE_CHECKING:
     import torch

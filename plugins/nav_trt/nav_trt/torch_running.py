@@ -13,7 +13,8 @@ from nav_trt.torch_install import (
     torch_tensorrt_version,
     why_no_torch_trt,
 )
-from navcore import Runner, RunnerJob, RuntimeProvider, StepError, first_line, runner
+from navcore import Runner, RunnerJob, RuntimeProvider, StepError, runner
+from navcore.errors import first_line
 
 
 @runner(*TORCH_TRT_FORMATS, runtime=RuntimeProvider.PYT, available=why_no_torch_trt)

@@ -9,7 +9,8 @@ import pytest
 import tensorrt_rtx as trt
 
 from nav_trt.binding import inputs_by_name, numpy_name, outputs_by_position, require_same_types
-from navcore import Artifact, Calling, ConversionError, Format, Signature, StepError, TensorSpec, dtype_named
+from navcore import Artifact, Calling, ConversionError, Format, Signature, StepError, TensorSpec
+from navcore.contract import dtype_named
 
 
 def artifact(*names: str, calling: Calling = "named") -> Artifact:

@@ -33,17 +33,8 @@ from nav_torch.exportable.standing import stand_in
 from nav_torch.live import from_array, is_tensor, to_array
 from nav_torch.relations import relation_of
 from nav_torch.restoring import LOGGER_NAME, exporting
-from navcore import (
-    Feeds,
-    InputError,
-    NavcoreError,
-    Signature,
-    SourceError,
-    Template,
-    fill_call,
-    flatten_result,
-    rename_tensors,
-)
+from navcore import Feeds, InputError, NavcoreError, Signature, SourceError, Template
+from navcore.contract import fill_call, flatten_result, rename_tensors
 
 if TYPE_CHECKING:
     import numpy as np

@@ -16,7 +16,8 @@ from nav_torch.exportable.naming import name_outputs
 from nav_torch.exportable.tensortype import BATCH
 from nav_torch.live import is_tensor
 from nav_torch.restoring import LOGGER_NAME
-from navcore import Comparison, Feeds, InputError, OptionError, SourceError, flatten_result
+from navcore import Comparison, Feeds, InputError, OptionError, SourceError
+from navcore.contract import flatten_result
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from navcore import InputError, NavcoreError, SourceError, first_line
+from navcore import InputError, NavcoreError, SourceError
+from navcore.errors import first_line
 
 MISSING: Final = object()
 _MIX_INS = ("nav_torch.exportable.mixin", "nemo.core.classes.exportable")

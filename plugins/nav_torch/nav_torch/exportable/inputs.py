@@ -10,7 +10,8 @@ import attrs
 
 from nav_torch.exportable.hooks import class_name, end_module, forward_name, has_hook, read_hook, told_kind
 from nav_torch.live import is_tensor, to_array
-from navcore import InputError, Template, flatten_call, flatten_result
+from navcore import InputError, Template
+from navcore.contract import flatten_call, flatten_result
 
 if TYPE_CHECKING:
     import numpy as np

@@ -14,7 +14,8 @@ from nav_torch.exportable.inputs import Group, host_array
 from nav_torch.exportable.tensortype import BATCH, UNTYPED, TensorType, as_tensor_type, types_of_parts
 from nav_torch.live import is_tensor
 from nav_torch.restoring import LOGGER_NAME
-from navcore import InputError, flatten_result
+from navcore import InputError
+from navcore.contract import flatten_result
 
 if TYPE_CHECKING:
     import numpy as np

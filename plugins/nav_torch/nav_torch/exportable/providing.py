@@ -17,7 +17,8 @@ from nav_torch.exportable.request import Request
 from nav_torch.exportable.tensortype import BATCH
 from nav_torch.live import from_array
 from nav_torch.restoring import LOGGER_NAME
-from navcore import Feeds, InputError, Provided, Signature, SourceError, TensorSpec, flatten_result
+from navcore import Feeds, InputError, Provided, Signature, SourceError, TensorSpec
+from navcore.contract import flatten_result
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nav_torch.exportable.hooks import forward_name
 from nav_torch.live import is_tensor
-from navcore import flatten_result
+from navcore.contract import flatten_result
 
 if TYPE_CHECKING:
     import torch

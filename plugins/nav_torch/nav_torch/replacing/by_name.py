@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from navcore import InputError, NavcoreError, SourceError, first_line
+from navcore import InputError, NavcoreError, SourceError
+from navcore.errors import first_line
 
 if TYPE_CHECKING:
     import torch
