@@ -100,6 +100,8 @@ from .workspace import (
     Event as Event,
     Failure as Failure,
     Observer as Observer,
+    PairedRatio as PairedRatio,
+    Ranking as Ranking,
     Status as Status,
     Verification as Verification,
 )

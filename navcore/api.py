@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -13,6 +13,7 @@ from navcore.errors import InputError, OptionError, Unavailable, UnknownFormat
 from navcore.planning import (
     Asked,
     Limits,
+    Measuring,
     Plan,
     PlanSettings,
     Source,
@@ -108,7 +109,7 @@ def _validated_plan(settings: Settings, source: Source, registry: Registry) -> P
     """Refuse what can be refused before any work: options, targets, runtimes, preferences, the profiler."""
     resolve_options(settings.options, registry.routes, registry.formats)
     reasons = {route.id: reason for route in registry.routes if (reason := registry.unavailable(route))}
-    resolve_batch_sizes(settings.profiler_config, batch_dim=settings.batch_dim, dataloader_batch=1)
+    resolve_batch_sizes(settings.measuring, batch_dim=settings.batch_dim, dataloader_batch=1)
     profilers = {route.owner: route for route in registry.routes if route.hook == "profile"}
     if settings.profiler not in profilers:
         raise OptionError(
@@ -160,6 +161,9 @@ def load(
     options: Mapping[str, Mapping[str, Any]] | None = None,
     runtimes: Mapping[str, Names] | None = None,
     device: str | Device | None = None,
+    batch_sizes: Iterable[int] | None = None,
+    ranking: bool = True,
+    budget: float = 90.0,
     timeout: float | None = None,
     memory_limit: int | None = None,
     executor: Executor | None = None,
@@ -179,7 +183,7 @@ def load(
         retest_conversions: make every target again that the formats kept lead to, verify all again, and measure.
             ``False`` takes over what was recorded.
         run_profiling: ``None`` means: as ``retest_conversions``.
-        profiler_config: another measurement than the recorded one.
+        profiler_config: other windows than the recorded ones.
         trust: obey the package: allow what can execute code (TorchScript, ``.pt2``, engines, SavedModel) and use
             what it recorded of options, device, limits and profiler. Without trust everything is extracted and checked,
             formats that are data work at once, the others say that they need it, and what was recorded is shown on its
@@ -189,6 +193,9 @@ def load(
         options: options of routes, as for :func:`run`; each stands in place of the recorded one.
         runtimes: limits a format to the named runtimes, as for :func:`run`, in place of what was recorded of it.
         device: where runtimes that have a choice run; by default what was recorded, and without trust their own choice.
+        batch_sizes: the batch sizes to measure, by default as recorded.
+        ranking: measure all that verified in turn, and say by how much each is faster.
+        budget: seconds that the ranking may take.
         timeout: seconds that one step may take; by default what was recorded, and without trust 300 and the time of the
             measurement.
         memory_limit: bytes of resident memory that one step may use; by default what was recorded, and without trust
@@ -208,8 +215,8 @@ def load(
     given = settled_for_package(
         path=path, workdir=workdir, override_workdir=override_workdir, retest_conversions=retest_conversions,
         run_profiling=run_profiling, profiler_config=profiler_config, targets=targets, options=options,
-        runtimes=runtimes, device=device, timeout=timeout, memory_limit=memory_limit, executor=executor,
-        progress=progress,
+        runtimes=runtimes, device=device, batch_sizes=batch_sizes, ranking=ranking, budget=budget, timeout=timeout,
+        memory_limit=memory_limit, executor=executor, progress=progress,
     )  # fmt: skip
     trusted = trust if isinstance(trust, SignedBy) else settled_for_package(trust=trust)["trust"]
     retest, measure = given["retest_conversions"], given["run_profiling"]
@@ -218,7 +225,8 @@ def load(
     if given["targets"] and not retest:
         raise OptionError("targets needs retest_conversions=True: without it nothing is made.")
     asked = Asked(
-        given["targets"] or (), given["options"], given["runtimes"], given["device"], profiler_config,
+        given["targets"] or (), given["options"], given["runtimes"], given["device"],
+        Measuring(profiler_config, given["batch_sizes"], given["ranking"], given["budget"]),
         Limits(given["timeout"], given["memory_limit"]),
     )  # fmt: skip
     with _observed_by(progress):
@@ -229,12 +237,20 @@ def load(
         )  # fmt: skip
 
 
-def profile(package_descriptor: PackageDescriptor, profiler_config: ProfilerConfig | None = None) -> None:
-    """Measure every ok runtime of the package again, at each batch size of ``profiler_config``, and keep the results.
+def profile(
+    package_descriptor: PackageDescriptor,
+    profiler_config: ProfilerConfig | None = None,
+    *,
+    batch_sizes: Iterable[int] | None = None,
+    ranking: bool = True,
+    budget: float = 90.0,
+) -> None:
+    """Measure every ok runtime of the package again, at each batch size, and keep the results.
 
-    Without a config the one of the run is used. The stored profiling sample is repeated to the batch.
+    Without a ``profiler_config`` the windows of the run are used, if it had any. ``batch_sizes``, ``ranking`` and
+    ``budget`` are as for :func:`run`. The stored profiling sample is repeated to the batch.
     """
-    _own(package_descriptor).profile(profiler_config)
+    _own(package_descriptor).profile(profiler_config, batch_sizes=batch_sizes, ranking=ranking, budget=budget)
 
 
 @contextlib.contextmanager

@@ -70,10 +70,12 @@ def workdir(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run_toy(toy: Any, workdir: Path) -> Callable[..., nav.PackageDescriptor]:
-    """``navcore.run`` on a toy model (or the ``model`` given), measured by the toy's clock."""
+    """``navcore.run`` on a toy model (or the ``model`` given), measured by windows of the toy's clock."""
 
     def run(model: Any = None, **changes: Any) -> nav.PackageDescriptor:
-        asked: dict[str, Any] = {"workdir": workdir, "profiler_config": QUICK, "profiler": "toy", "git_info": False}
+        asked: dict[str, Any] = {
+            "workdir": workdir, "profiler_config": QUICK, "profiler": "toy", "git_info": False, "ranking": False,
+        }  # fmt: skip
         data = changes.pop("dataloader", toy.dataloader())
         return nav.run(toy.ToyModel() if model is None else model, data, **{**asked, **changes})
 

@@ -19,7 +19,7 @@ from navcore.errors import NavcoreError, OptionError, UnknownFormat
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from navcore.workspace import FormatResult
+    from navcore.workspace import FormatResult, Ranking
 
 NOT_OK = 1
 _DISK_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
@@ -147,15 +147,15 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def print_results(results: Sequence[FormatResult]) -> None:
+def print_results(results: Sequence[FormatResult], ranking: Ranking | None = None) -> None:
     """The table: as wide as the terminal, and whole where there is none."""
     from navcore.package import print_table, render_table, terminal_width
 
     width = terminal_width()
     if width is None:
-        click.echo(render_table(results))
+        click.echo(render_table(results, ranking))
     else:
-        print_table(results, _terminal(width), width=width)
+        print_table(results, _terminal(width), ranking, width=width)
 
 
 def print_columns(rows: Sequence[Sequence[str]], *, heads: Sequence[str] = (), numbers: Sequence[str] = ()) -> None:

@@ -12,6 +12,9 @@ import click
 
 from navcore.workspace import CommandOption, Spelling, Surroundings, arguments_of, run_arguments
 
+MEASURING = ("profiler_config", "batch_sizes", "ranking", "budget")
+"""The arguments of a run that say how models are measured."""
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|kB|MB|GB|KiB|MiB|GiB)?")
@@ -123,16 +126,13 @@ def _batch_dim(_context: click.Context, _parameter: click.Parameter, text: str |
     return int(text)
 
 
-_MEASURING = (
-    click.option(
-        "--batch-size", "batch_sizes", type=click.IntRange(1), multiple=True, metavar="N",
-        help="Measure at this batch size; may be repeated. Default: 1 and the data's.",
-    ),
-    click.option(
-        "--measurement-interval", type=click.FloatRange(0, min_open=True), metavar="MS",
-        help="Length of one measurement window in milliseconds. Default: 5000.",
-    ),
-)  # fmt: skip
+def _windows(_context: click.Context, _parameter: click.Parameter, interval: float | None) -> Any:
+    """The measurement with windows of that length in ms."""
+    from navcore.contract import ProfilerConfig
+
+    return None if interval is None else ProfilerConfig(measurement_interval=interval)
+
+
 _SPELLINGS: Mapping[Spelling, Mapping[str, Any]] = MappingProxyType(
     {
         Spelling.TEXT: {},
@@ -148,6 +148,8 @@ _SPELLINGS: Mapping[Spelling, Mapping[str, Any]] = MappingProxyType(
         Spelling.ROUTE_OPTIONS: {"multiple": True, "callback": _route_options},
         Spelling.DYNAMIC_AXES: {"multiple": True, "callback": _dynamic_axes},
         Spelling.AXIS_RANGES: {"multiple": True, "callback": _axis_ranges},
+        Spelling.SIZES: {"multiple": True, "type": click.IntRange(1)},
+        Spelling.WINDOWS: {"type": click.FloatRange(0, min_open=True), "callback": _windows},
     }
 )
 """What click is told of each way to write an argument."""
@@ -155,8 +157,6 @@ _SPELLINGS: Mapping[Spelling, Mapping[str, Any]] = MappingProxyType(
 
 def _options(name: str, option: CommandOption) -> tuple[Callable[[Function], Function], ...]:
     """The options of the command line for the argument ``name`` of a run."""
-    if option.spelling is Spelling.MEASURING:
-        return _MEASURING
     written = _SPELLINGS[option.spelling]
     return (click.option(option.flag, name, help=option.help, metavar=option.metavar or None, **written),)
 
@@ -184,7 +184,12 @@ def asked_options(function: Function) -> Function:
 
 def measuring_options(function: Function) -> Function:
     """Decorate a command with the options of a measurement."""
-    return _decorated(function, _MEASURING)
+    return _decorated(function, [option for name in MEASURING for option in _RUN[name]])
+
+
+def measuring_arguments(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of them that were given, as keyword arguments; what they have come from is taken out of ``asked``."""
+    return {name: value for name, value in given_arguments(asked).items() if name in MEASURING}
 
 
 def workspace_options(function: Function) -> Function:
@@ -194,7 +199,7 @@ def workspace_options(function: Function) -> Function:
 
 def load_options(function: Function) -> Function:
     """Decorate a command with the options of ``load``: what is asked for here beside what a package recorded."""
-    names = ("targets", "options", "runtimes", "device", "run_profiling", "profiler_config", "timeout", "memory_limit")
+    names = ("targets", "options", "runtimes", "device", "run_profiling", *MEASURING, "timeout", "memory_limit")
     chosen = [option for name in names for option in _RUN[name]]
     return _decorated(function, (*chosen, *_WORKSPACE))
 
@@ -216,8 +221,6 @@ def given_arguments(asked: Mapping[str, Any]) -> dict[str, Any]:
     for name, argument in run_arguments().items():
         spelling = None if argument.option is None else argument.option.spelling
         value = asked.get(name)
-        if spelling is Spelling.MEASURING:
-            value = profiler_config(asked["batch_sizes"], asked["measurement_interval"])
         if spelling is Spelling.SWITCH and value:
             given[name] = not argument.default
         elif spelling is Spelling.AXIS and value is not None:
@@ -225,15 +228,3 @@ def given_arguments(asked: Mapping[str, Any]) -> dict[str, Any]:
         elif spelling is not Spelling.SWITCH and value not in (None, (), {}):
             given[name] = value
     return given
-
-
-def profiler_config(batch_sizes: tuple[int, ...], interval: float | None) -> Any:
-    """The :class:`navcore.ProfilerConfig` of the two options, ``None`` when neither was given."""
-    from navcore.contract import ProfilerConfig
-
-    given: dict[str, Any] = {}
-    if batch_sizes:
-        given["batch_sizes"] = batch_sizes
-    if interval is not None:
-        given["measurement_interval"] = interval
-    return ProfilerConfig(**given) if given else None

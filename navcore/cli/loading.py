@@ -41,16 +41,18 @@ def load(
     from navcore.package import Console
 
     refuse_existing(save, override)
-    given = given_arguments({"batch_sizes": (), "measurement_interval": None, **asked})
+    given = given_arguments(asked)
     found = api.load(package, trust=trusted(trust, key, certificate, signature), progress=Console(), **given)
     if not as_json:
-        print_results(found.results)
+        print_results(found.results, found.ranking)
     tell(f"Workspace: {found.workspace}")
     written = saved(found, save, override)
     if as_json:
         from navcore.package import results_data
 
         path = None if written is None else str(written)
-        print_json({"workspace": str(found.workspace), "package": path, "results": results_data(found.results)})
+        print_json(
+            {"workspace": str(found.workspace), "package": path, "results": results_data(found.results, found.ranking)}
+        )
     if not is_ok(found.results, given.get("targets")):
         raise click.exceptions.Exit(NOT_OK)

@@ -12,12 +12,12 @@ import click
 
 from navcore.cli import COMMANDS
 from navcore.cli.answers import NOT_OK, Command, json_option, print_columns, print_json, print_results, shown, tell
-from navcore.cli.arguments import limit_options, measuring_options, profiler_config, workspace_options
+from navcore.cli.arguments import limit_options, measuring_arguments, measuring_options, workspace_options
 from navcore.cli.trusting import trust_option, trust_options, trusted
 
 if TYPE_CHECKING:
     from navcore.package import FileEntry, PackageDescriptor
-    from navcore.workspace import FormatResult, Record
+    from navcore.workspace import FormatResult, Ranking, Record
 
 _where = click.argument("where", metavar="PACKAGE", type=click.Path(path_type=Path, exists=True))
 _file = click.argument("package", metavar="FILE", type=click.Path(path_type=Path, exists=True, dir_okay=False))
@@ -35,7 +35,13 @@ def inspect(where: Path, each_file: bool, as_json: bool) -> None:
     """
     record, files = _opened(where)
     if as_json:
-        print_json({**_identity(where, record), "files": _files_data(files), "results": _results_data(record.results)})
+        print_json(
+            {
+                **_identity(where, record),
+                "files": _files_data(files),
+                "results": _results_data(record.results, record.ranking),
+            }
+        )
         return
     identity = _identity(where, record)
     rows = [
@@ -52,7 +58,7 @@ def inspect(where: Path, each_file: bool, as_json: bool) -> None:
     if files:
         (_list_files if each_file else _count_files)(files)
         click.echo()
-    print_results(record.results)
+    print_results(record.results, record.ranking)
 
 
 def _count_files(files: Sequence[FileEntry]) -> None:
@@ -84,9 +90,9 @@ def report(where: Path, as_json: bool) -> None:
     """Print the table of PACKAGE, a .nav file or a workspace folder, as it was recorded; nothing is run."""
     record, _ = _opened(where)
     if as_json:
-        print_json(_results_data(record.results))
+        print_json(_results_data(record.results, record.ranking))
     else:
-        print_results(record.results)
+        print_results(record.results, record.ranking)
 
 
 @click.command("verify", cls=Command, short_help=COMMANDS["verify"][1])
@@ -136,9 +142,9 @@ def verify(
         if not worth_keeping:
             shutil.rmtree(folder)
     if as_json:
-        print_json({"ok": ok, "tested": tested, "lost": lost, "results": _results_data(found.results)})
+        print_json({"ok": ok, "tested": tested, "lost": lost, "results": _results_data(found.results, found.ranking)})
     else:
-        print_results(found.results)
+        print_results(found.results, found.ranking)
     if workdir is None and not ok:
         tell(f"The logs are in {folder}; delete it when you have read them.")
     tell(_verdict(tested, lost))
@@ -188,14 +194,13 @@ def sign(
 @json_option
 def profile(
     where: Path,
-    batch_sizes: tuple[int, ...],
-    measurement_interval: float | None,
     trust: bool,
     timeout: float | None,
     memory_limit: int | None,
     workdir: Path | None,
     override_workdir: bool,
     as_json: bool,
+    **asked: Any,
 ) -> None:
     """Measure the models of PACKAGE again, and keep the numbers in its workspace.
 
@@ -210,15 +215,15 @@ def profile(
         package = _package_at(where, trust)
     else:
         package = load(where, workdir, override_workdir, retest_conversions=False, trust=trust)
-    asked = profiler_config(batch_sizes, measurement_interval)
+    measuring = measuring_arguments(asked)
     with Console() as console:
         console(Event(Stage.CHECKING, package.model_name, "measured again"))
-        package.profile(asked, timeout=timeout, memory_limit=memory_limit)
+        package.profile(measuring.pop("profiler_config", None), **measuring, timeout=timeout, memory_limit=memory_limit)
         console(Event(Stage.CHECKING, package.model_name, "measured again", Status.OK))
     if as_json:
-        print_json(_results_data(package.results))
+        print_json(_results_data(package.results, package.ranking))
     else:
-        print_results(package.results)
+        print_results(package.results, package.ranking)
     tell(f"Workspace: {package.workspace}")
 
 
@@ -277,10 +282,10 @@ def _files_data(files: Sequence[FileEntry]) -> list[dict[str, Any]]:
     ]
 
 
-def _results_data(results: Sequence[FormatResult]) -> list[dict[str, Any]]:
+def _results_data(results: Sequence[FormatResult], ranking: Ranking | None) -> list[dict[str, Any]]:
     from navcore.package import results_data
 
-    return results_data(results)
+    return results_data(results, ranking)
 
 
 def _compared(before: Sequence[FormatResult], here: Sequence[FormatResult]) -> tuple[list[str], list[str]]:

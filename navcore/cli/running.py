@@ -44,7 +44,7 @@ def run(model: str | None, save: Path | None, override: bool, as_json: bool, **a
         source, dataloader = _inputs(model, asked["data"])
         package = api.run(source, dataloader, progress=Console(), **arguments)
     if not as_json:
-        print_results(package.results)
+        print_results(package.results, package.ranking)
     tell(f"Workspace: {package.workspace}")
     ok = is_ok(package.results, arguments.get("targets"))
     save = saved(package, save, override)
@@ -52,7 +52,13 @@ def run(model: str | None, save: Path | None, override: bool, as_json: bool, **a
         from navcore.package import results_data
 
         written = None if save is None else str(save)
-        print_json({"workspace": str(package.workspace), "package": written, "results": results_data(package.results)})
+        print_json(
+            {
+                "workspace": str(package.workspace),
+                "package": written,
+                "results": results_data(package.results, package.ranking),
+            }
+        )
     if not ok:
         raise click.exceptions.Exit(NOT_OK)
 

@@ -130,7 +130,10 @@ def _run(name: str, workdir: Path, width: int | None) -> dict[str, Any]:
         profiler_config=ProfilerConfig(measurement_interval=200, max_trials=5),
         git_info=False,
     )
-    return {"results": results_data(package.results), "table": render_table(package.results, width=width)}
+    return {
+        "results": results_data(package.results, package.ranking),
+        "table": render_table(package.results, package.ranking, width=width),
+    }
 
 
 if __name__ == "__main__":

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import attrs
 
-from navcore.evaluation.ranking import Choice
+from navcore.evaluation.candidates import Choice
 
 
 class Strategy(Protocol):
@@ -22,13 +22,24 @@ class Strategy(Protocol):
 
 @attrs.frozen
 class MinLatency:
-    """The lowest median latency, at the smallest batch that was measured."""
+    """The lowest median latency, at the smallest batch that was measured.
+
+    Where the models were measured in turn their ratios decide: latencies that were measured minutes apart are not
+    compared.
+    """
 
     def choose(self, candidates: Sequence[Choice]) -> Choice | None:
         """See :class:`Strategy`."""
         smallest = min((choice.batch_size for choice in candidates), default=0)
         comparable = [choice for choice in candidates if choice.batch_size == smallest]
-        return min(comparable, key=lambda choice: choice.latency, default=None)
+        return min(comparable, key=_time_of(comparable), default=None)
+
+
+def _time_of(choices: Sequence[Choice]) -> Callable[[Choice], float]:
+    """By what latencies are compared: the ratio to the same reference where all have one, else their medians."""
+    if all(choice.ratio is not None for choice in choices):
+        return lambda choice: 1 / choice.ratio.ratio if choice.ratio is not None else choice.latency
+    return lambda choice: choice.latency
 
 
 @attrs.frozen

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import attrs
 
 from navcore.contract import Feeds, ProfileJob, ProfilerConfig, Runner
+from navcore.evaluation.raw_latencies import write_raw
 from navcore.evaluation.shared_numbers import Held, holding, shares_numbers, under_seed
-from navcore.evaluation.stable_windows import measure
+from navcore.evaluation.stable_windows import Measured, measure
 from navcore.evaluation.verification import verify
+from navcore.evaluation.windows import Window
 from navcore.workspace import BatchPerformance, Failure, Verification, describe
 
 if TYPE_CHECKING:
@@ -94,13 +96,15 @@ def evaluate(
     log_dir: Path,
     on_progress: Callable[[Evaluation], None] = lambda _result: None,
     held: Held | None = None,
+    raw: Path | None = None,
 ) -> Evaluation:
     """Verify first; measure only what did not fail.
 
     ``signature`` is the artifact's own, ``reference`` the source's, by which the samples are read. ``log_dir`` is what
     the profiler is told. ``on_progress`` receives what is known before each batch size is measured, which may be the
     end of the process. A batch size that cannot be measured does not keep the others from it. ``held`` holds the random
-    numbers of the process as the source's were held, where it draws.
+    numbers of the process as the source's were held, where it draws. ``raw`` is where all latencies are kept
+    (:func:`navcore.evaluation.raw_latencies.write_raw`), if anywhere.
     """
     result = Evaluation(
         provider=runner.provider, precision=runner.precision, threads=runner.threads, notes=runner.notes
@@ -110,18 +114,22 @@ def evaluate(
         result = attrs.evolve(result, verification=verification)
         if verification.failure is not None:
             return result
+    windows: dict[int, tuple[Window, ...]] = {}
     for batch_size in measuring.batch_sizes if measuring is not None else ():
         assert measuring is not None
         on_progress(attrs.evolve(result, at=batch_size))
         try:
             feeds = store.profiling_feeds(reference, batch_size)
-            performance = _measure(runner, feeds, batch_size, measuring, registry, log_dir)
+            measured = _measure(runner, feeds, batch_size, measuring, registry, log_dir)
         except Exception as error:
             told = describe(error)
             failure = attrs.evolve(told, cause=f"at batch size {batch_size}: {told.cause}")
             result = attrs.evolve(result, measuring=result.measuring or failure)
         else:
-            result = attrs.evolve(result, performance=(*result.performance, performance))
+            result = attrs.evolve(result, performance=(*result.performance, measured.performance))
+            windows[batch_size] = measured.windows
+    if raw is not None and windows:
+        write_raw(raw, windows)
     return result
 
 
@@ -216,7 +224,7 @@ def _measure(
     request: MeasureSettings,
     registry: Registry,
     log_dir: Path,
-) -> BatchPerformance:
+) -> Measured:
     config = request.config
     route = registry.route(request.profiler)
     job = ProfileJob(runner, feeds, seconds=config.seconds, calls=config.calls, log_dir=log_dir)

@@ -29,6 +29,9 @@ from .isolation import (
 from .leftovers import (
     tidied as tidied,
 )
+from .ranking import (
+    ranked_rows as ranked_rows,
+)
 from .resources import (
     available_memory as available_memory,
 )
@@ -41,6 +44,7 @@ from .run_context import (
     new_context as new_context,
 )
 from .scheduler import (
+    Executed as Executed,
     execute as execute,
 )
 from .workbench import (

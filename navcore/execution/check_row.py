@@ -11,10 +11,10 @@ import attrs
 from navcore.contract import Artifact, Name
 from navcore.evaluation import Evaluation, MeasureSettings, VerifySettings, evaluate
 from navcore.execution.check_settings import check_limits
-from navcore.execution.resources import processors
 from navcore.execution.run_context import RunContext
 from navcore.execution.step import CheckStep, StepPlace, runner_job
 from navcore.execution.step_children import RunStep, StepAnswer
+from navcore.execution.threads import fastest_count, opening, thread_counts
 from navcore.planning import Check
 from navcore.workspace import (
     Failure,
@@ -26,6 +26,7 @@ from navcore.workspace import (
     fresh_folder,
     hardware_key,
     remove,
+    windows_file,
 )
 
 ON_ANOTHER = "Measured on another machine than the source: the two speeds are not compared."
@@ -48,9 +49,17 @@ def check_stored(
     runtime = Name(planned.runtime)
     private = fresh_folder(context.workspace.unfinished(Name("checking"), artifact.format.name, runtime))
     log = context.workspace.log_of(artifact.format.name, runtime)
-    threads = processors() if threads is None or measuring is not None else threads
+    counts = thread_counts(context.settings.threads)
+    threads = counts[0] if threads is None or measuring is not None else threads
     call = context.call(planned.route, artifact, threads, folder)
-    step = CheckStep(call, context.samples.signature, context.workspace.root, verifying, measuring)
+    step = CheckStep(
+        call,
+        context.samples.signature,
+        context.workspace.root,
+        verifying,
+        measuring,
+        () if measuring is None else counts,
+    )
     limits = check_limits(context, planned)
     answer = run(step, StepPlace(private, log, planned.route.who, limits))
     with contextlib.suppress(OSError):
@@ -64,8 +73,13 @@ def measure_live(
     """Measure the live source where it lives; it is what is right, so there is nothing to verify."""
     started = time.monotonic()
     # A live model has no folder of its own.
-    job = runner_job(context.call(planned.route, artifact, processors(), context.workspace.root), context.registry)
+    counts = thread_counts(context.settings.threads)
+    call = context.call(planned.route, artifact, counts[0], context.workspace.root)
+    job = runner_job(call, context.registry)
     try:
+        if measuring is not None and len(counts) > 1:
+            feeds = context.store.profiling_feeds(artifact.signature, measuring.batch_sizes[0])
+            job = attrs.evolve(job, threads=fastest_count(opening(call, context.registry), feeds, counts))
         with context.registry.ask("make_runner", job, planned.route) as runner:
             result = evaluate(
                 runner,
@@ -76,6 +90,7 @@ def measure_live(
                 verifying=None,
                 measuring=measuring,
                 log_dir=job.log_dir,
+                raw=windows_file(context.workspace.format_folder(artifact.format.name), Name(planned.runtime)),
             )
     except Exception as error:
         outcome = Outcome(Status.FAILED, time.monotonic() - started, None, "", describe(error), contained=False)

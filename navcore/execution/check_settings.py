@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import attrs
 
-from navcore.contract import Artifact, resolve_batch_sizes
+from navcore.contract import Artifact, Route, resolve_batch_sizes
 from navcore.evaluation import MEAN_RUNS, MeasureSettings, VerifySettings
-from navcore.execution.resources import processors
 from navcore.execution.run_context import RunContext
 from navcore.execution.step import StepLimits
 from navcore.execution.step_children import executor_failed
+from navcore.execution.threads import most_threads
 from navcore.planning import Check
 from navcore.workspace import digest, hardware_key, to_data, versions_behind
 
@@ -29,14 +29,19 @@ def verify_settings(context: RunContext, artifact: Artifact, planned: Check) -> 
 
 
 def measure_settings(context: RunContext, planned: Check) -> MeasureSettings | None:
-    """What is measured; ``None`` without profiling, and for a spot check."""
-    settings = context.settings
-    if not settings.run_profiling or planned.route.spot_check is not None:
+    """What is measured by windows; ``None`` where nothing is, and for a spot check."""
+    windows = context.settings.windows
+    if windows is None or planned.route.spot_check is not None:
         return None
-    sizes = resolve_batch_sizes(
-        settings.profiler_config, batch_dim=settings.batch_dim, dataloader_batch=context.samples.batch_size
+    return MeasureSettings(windows, measured_sizes(context), profiler_route(context).id)
+
+
+def measured_sizes(context: RunContext) -> tuple[int, ...]:
+    """The batch sizes that are measured, ``(-1,)`` for a model that does not batch."""
+    settings = context.settings
+    return resolve_batch_sizes(
+        settings.measuring, batch_dim=settings.batch_dim, dataloader_batch=context.samples.batch_size
     )
-    return MeasureSettings(settings.profiler_config, sizes, _profiler_route(context))
 
 
 def check_limits(context: RunContext, planned: Check) -> StepLimits:
@@ -49,7 +54,7 @@ def check_limits(context: RunContext, planned: Check) -> StepLimits:
 
 def verified_key(context: RunContext, artifact_key: str, planned: Check, verifying: VerifySettings) -> str:
     """Under which a verdict is remembered: what was run, on what, and against what it was held."""
-    return digest("verified", _run_key(context, artifact_key, planned), to_data(verifying))
+    return digest("verified", run_key(context, artifact_key, planned.route), to_data(verifying))
 
 
 def measured_key(
@@ -57,8 +62,8 @@ def measured_key(
 ) -> str:
     """Under which a measurement is remembered: what was run, what was measured, by what, and on which machine."""
     versions = dict(versions_behind(context.registry.route(measuring.profiler)))
-    run_key = _run_key(context, artifact_key, planned)
-    return digest("measured", run_key, to_data(measuring), versions, hardware)
+    run = run_key(context, artifact_key, planned.route)
+    return digest("measured", run, to_data(measuring), versions, hardware)
 
 
 def hardware_of(context: RunContext) -> str:
@@ -71,16 +76,23 @@ def hardware_of(context: RunContext) -> str:
         raise executor_failed(error) from error
 
 
-def _profiler_route(context: RunContext) -> str:
-    """The id of the profiler route that the settings name."""
+def profiler_route(context: RunContext) -> Route:
+    """The profiler route that the settings name."""
     return next(
-        route.id
+        route
         for route in context.registry.routes
         if route.hook == "profile" and context.settings.profiler in (route.owner, route.distribution)
     )
 
 
-def _run_key(context: RunContext, artifact_key: str, planned: Check) -> str:
-    route = planned.route
+def run_key(context: RunContext, artifact_key: str, route: Route) -> str:
+    """What was run: an artifact, by its recipe, in the runtime of a route."""
     versions = dict(versions_behind(route))
-    return digest(artifact_key, route.id, versions, context.options_key(route), processors(), context.device)
+    return digest(
+        artifact_key,
+        route.id,
+        versions,
+        context.options_key(route),
+        most_threads(context.settings.threads),
+        context.device,
+    )

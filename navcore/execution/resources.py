@@ -1,8 +1,9 @@
-"""How much memory may still be taken here, by the machine's account and by that of a control group."""
+"""What this process may take: memory and processors, by the machine's account and by that of a control group."""
 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 
@@ -35,5 +36,15 @@ def left_by_control_group(root: Path = Path("/sys/fs/cgroup")) -> int | None:
 
 
 def processors() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0))
+    """How many processors this process may use: those of its affinity, or fewer by the quota of its control group."""
+    quota = quota_of_control_group()
+    return max(1, min(len(os.sched_getaffinity(0)), sys.maxsize if quota is None else quota))
+
+
+def quota_of_control_group(root: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """The whole processors that version 2 of control groups grants to this one, ``None`` without a quota."""
+    try:
+        quota, period = (root / "cpu.max").read_text().split()
+        return None if quota == "max" else int(quota) // int(period)
+    except (OSError, ValueError, ZeroDivisionError):
+        return None

@@ -17,6 +17,7 @@ from navcore.errors import NavcoreError, OptionError
 from navcore.execution.batch_memory import refuse_batch_beyond_memory
 from navcore.execution.build_format import discard_product
 from navcore.execution.leftovers import tidied
+from navcore.execution.ranking import ranked_rows
 from navcore.execution.resources import available_memory
 from navcore.execution.run_context import RunContext, new_context, source_point
 from navcore.execution.scheduler import execute
@@ -76,8 +77,10 @@ def run_model(
         journal = Journal(workspace.journal_file)
         samples = _sample(source, dataloader, settings, registry, workspace, journal, observer)
         settings = _for_samples(settings, samples)
+        if executor is not None:  # blocks in turn need one machine, and a step may go to any
+            settings = attrs.evolve(settings, ranking=False)
         if settings.run_profiling:
-            refuse_batch_beyond_memory(settings.profiler_config, samples.signature, available_memory())
+            refuse_batch_beyond_memory(settings.measuring, samples.signature, available_memory())
         context = new_context(
             registry,
             workspace,
@@ -90,11 +93,12 @@ def run_model(
             executor=executor,
         )
         record = new_record(context)
-        results = execute(context, [source_point(context)], publisher(context, record))
+        done = execute(context, [source_point(context)], publisher(context, record))
+        results, ranking = ranked_rows(context, done.rows, done.keys)
         for row in results:
             if row.path is None and not row.live:
                 discard_product(context, row.format)
-        record = attrs.evolve(record, results=keep_verified(record, results, context.journal))
+        record = attrs.evolve(record, results=keep_verified(record, results, context.journal), ranking=ranking)
         log_reasons(record.results)
         publish(workspace, record)
         return record, workspace
@@ -151,7 +155,7 @@ def _sample(
             output_names=settings.output_names,
             dynamic_axes=settings.dynamic_axes,
             axis_ranges=settings.axis_ranges,
-            batch_sizes=None if settings.batch_dim is None else settings.profiler_config.batch_sizes,
+            batch_sizes=None if settings.batch_dim is None else settings.measuring.batch_sizes,
             stored=not source.is_live,
             stored_shapes=calls.inputs.shapes,
         )
@@ -175,5 +179,4 @@ def _for_samples(settings: Settings, samples: Samples) -> Settings:
     """The settings of the run from here on: a model with a batch of its own turned out not to batch."""
     if samples.signature.batch_dim is not None or settings.batch_dim is None:
         return settings
-    config = attrs.evolve(settings.profiler_config, batch_sizes=None)  # the sizes asked for were that one batch
-    return attrs.evolve(settings, batch_dim=None, profiler_config=config)
+    return settings.without_batch()

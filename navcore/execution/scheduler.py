@@ -6,7 +6,9 @@ What follows from what is decided in :mod:`navcore.execution.schedule`; here it 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import attrs
 
 from navcore.contract import Artifact, estimate_seconds, resolve_batch_sizes
 from navcore.execution.build_format import BuildResult, build_key, built_artifact, recall
@@ -30,10 +32,18 @@ from navcore.workspace import Event, FormatResult, RuntimeResult, Stage, size_of
 Publish = Callable[[tuple[FormatResult, ...]], None]
 
 
-def execute(context: RunContext, kept: Sequence[StartingPoint], publish: Publish) -> tuple[FormatResult, ...]:
+@attrs.frozen
+class Executed:
+    """The rows of a run, and by name the recipes of the formats that are there."""
+
+    rows: tuple[FormatResult, ...] = ()
+    keys: Mapping[str, str] = attrs.field(factory=dict)
+
+
+def execute(context: RunContext, kept: Sequence[StartingPoint], publish: Publish) -> Executed:
     """Make and check every format of the plan; ``publish`` receives all rows each time one is finished.
 
-    ``kept`` is what there is to start from: the source, or the formats of a loaded package. The result has the source
+    ``kept`` is what there is to start from: the source, or the formats of a loaded package. The rows have the source
     first, then the formats in the order in which they were finished.
 
     Waves of steps that do not depend on each other are made side by side; how checks run beside them is in
@@ -59,7 +69,8 @@ def execute(context: RunContext, kept: Sequence[StartingPoint], publish: Publish
             for step, built in _made(context, pool, state, steps):
                 state = told(state, _ended(context, pool, state, step, built))
             pool.end_wave()
-        return tuple(published(state, finish(state)).rows.values())
+        rows = tuple(published(state, finish(state)).rows.values())
+        return Executed(rows, {name: one.key for name, one in state.foundations.items()})
 
 
 def _basis(context: RunContext, kept: Sequence[StartingPoint]) -> PlanBasis:
@@ -137,13 +148,13 @@ def _checked(
 
 def _announce_estimate(context: RunContext, plan: Plan) -> None:
     settings = context.settings
-    if not settings.run_profiling:
+    if settings.windows is None:
         return
     sizes = resolve_batch_sizes(
-        settings.profiler_config, batch_dim=settings.batch_dim, dataloader_batch=context.samples.batch_size
+        settings.windows, batch_dim=settings.batch_dim, dataloader_batch=context.samples.batch_size
     )
     runtimes = sum(not check.reason and check.route.spot_check is None for check in plan.checks)
-    least, most = estimate_seconds(settings.profiler_config, runtimes=runtimes, batch_sizes=len(sizes))
+    least, most = estimate_seconds(settings.windows, runtimes=runtimes, batch_sizes=len(sizes))
     told = f"{least:.0f} to {most:.0f} s" if math.isfinite(most) else "as long as its windows of calls take"
     text = f"measuring {runtimes} runtimes at batch sizes {_listed(sizes)} takes {told}"
     context.announce(Event(Stage.ESTIMATE, "profiling", text, seconds=least))

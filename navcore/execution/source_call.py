@@ -16,10 +16,10 @@ from navcore.contract import Artifact, Format, Name, Route, Runner, RunnerJob, S
 from navcore.errors import OptionError, StepError
 from navcore.execution.artifacts import live_artifact
 from navcore.execution.build_format import announce_placing
-from navcore.execution.resources import processors
 from navcore.execution.same_numbers import answers_in_a_row, same_numbers
 from navcore.execution.source_server import Call, OwnInputs, served
 from navcore.execution.step import RouteCall, StepLimits, StepPlace
+from navcore.execution.threads import most_threads
 from navcore.planning import Source
 from navcore.registry import Registry, resolve_options
 from navcore.workspace import Journal, Settings, Workspace, fresh_folder, remove
@@ -87,7 +87,7 @@ def source_call(
         route.who,
         StepLimits(memory_limit=settings.memory_limit),  # a run may call it for hours
     )
-    call_of_file = RouteCall(route.id, artifact, options, settings.device, processors(), path.parent)
+    call_of_file = RouteCall(route.id, artifact, options, settings.device, most_threads(settings.threads), path.parent)
     with served(call_of_file, place, patience=settings.timeout) as line:
         yield SourceCalls(line.call, line.seeded, partial(_fresh_twice, call_of_file, place, settings), line.inputs)
 

@@ -41,13 +41,17 @@ class ConvertStep:
 
 @attrs.frozen
 class CheckStep:
-    """Verify, then measure, the call's artifact; ``None`` leaves one out. ``reference`` is the source's signature."""
+    """Verify, then measure, the call's artifact; ``None`` leaves one out. ``reference`` is the source's signature.
+
+    Of ``thread_counts`` the fastest is taken before anything is measured; without any it is the call's.
+    """
 
     call: RouteCall
     reference: Signature
     workspace: Path
     verifying: VerifySettings | None
     measuring: MeasureSettings | None
+    thread_counts: tuple[int, ...] = ()
 
 
 @attrs.frozen
@@ -59,7 +63,25 @@ class ServeStep:
     key: str
 
 
-ChildStep: TypeAlias = ConvertStep | CheckStep | ServeStep
+@attrs.frozen
+class MeasureStep:
+    """Keep the call's artifact loaded and measure blocks of calls by the route ``profiler``, as often as it is asked.
+
+    ``thread_counts`` are the numbers of compute threads to choose from.
+
+    Questions come over the socket ``address`` under the hexadecimal ``key``; ``reference`` is the source's signature.
+    """
+
+    call: RouteCall
+    reference: Signature
+    workspace: Path
+    profiler: str
+    thread_counts: tuple[int, ...]
+    address: str
+    key: str
+
+
+ChildStep: TypeAlias = ConvertStep | CheckStep | ServeStep | MeasureStep
 
 
 @attrs.frozen

@@ -10,11 +10,16 @@ import attrs
 
 from navcore.contract import Artifact, Signature
 from navcore.errors import InputError
-from navcore.execution.step import CheckStep, ChildStep, ConvertStep, RouteCall, ServeStep
+from navcore.execution.step import CheckStep, ChildStep, ConvertStep, MeasureStep, RouteCall, ServeStep
 from navcore.registry import Candidate, Registry
 from navcore.workspace import describe, from_data, to_data
 
-_KINDS: Mapping[type[ChildStep], str] = {ConvertStep: "convert", CheckStep: "check", ServeStep: "serve"}
+_KINDS: Mapping[type[ChildStep], str] = {
+    ConvertStep: "convert",
+    CheckStep: "check",
+    ServeStep: "serve",
+    MeasureStep: "measure",
+}
 
 
 def request_of(step: ChildStep) -> dict[str, Any]:
@@ -37,6 +42,9 @@ def step_from(request: Mapping[str, Any], registry: Registry) -> ChildStep:
     if kind == "serve":
         return ServeStep(call, request["address"], request["key"])
     reference, workspace = from_data(request["reference"], Signature), Path(request["workspace"])
+    if kind == "measure":
+        counts = tuple(int(count) for count in request["thread_counts"])
+        return MeasureStep(call, reference, workspace, request["profiler"], counts, request["address"], request["key"])
     if kind == "convert":
         return ConvertStep(call, reference, workspace, Path(request["output"]))
     if kind != "check":
@@ -50,6 +58,7 @@ def step_from(request: Mapping[str, Any], registry: Registry) -> ChildStep:
         workspace,
         None if verifying is None else from_data(verifying, VerifySettings),
         None if measuring is None else from_data(measuring, MeasureSettings),
+        tuple(int(count) for count in request["thread_counts"]),
     )
 
 

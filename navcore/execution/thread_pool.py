@@ -46,10 +46,9 @@ class Task:
 class StepPool:
     """The threads of one run, from ``with`` to its end; an exception kills the children of all of them.
 
-    Without profiling the checks of what was made begin as soon as it is there, beside each other and beside the steps
-    that are still at work, as far as processors and memory reach; :meth:`check` hands each result over when it is
-    asked for. With profiling they begin when they are asked for, one at a time, since measuring has the machine to
-    itself.
+    Checks that measure nothing begin as soon as what they check is there, beside each other and beside the steps that
+    are still at work, as far as processors and memory reach; :meth:`check` hands each result over when it is asked for.
+    Those that measure windows begin when they are asked for, one at a time, since measuring has the machine to itself.
 
     A step or a check whose process was killed from outside, or lacked memory, is tried once more alone, and so is a
     check that ended beside others by a crash or for its time: that may have been its neighbours' doing.
@@ -127,7 +126,7 @@ class StepPool:
             self._begin_checks(artifact, key, checks, each)
 
     def _begin_checks(self, artifact: Artifact, key: str, checks: Sequence[Check], threads: int) -> None:
-        if self._context.settings.run_profiling or artifact.path is None:
+        if self._context.settings.windows is not None or artifact.path is None:
             return
         for planned in checks:
             if not planned.reason:

@@ -6,14 +6,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from navcore.contract import ConvertJob, Made
+import attrs
+
+from navcore.contract import ConvertJob, Made, Name
 from navcore.execution.isolation import enter_child, read_request, read_result, write_result
 from navcore.execution.same_numbers import framework_of, same_numbers
-from navcore.execution.step import CheckStep, ChildStep, ConvertStep, runner_job
+from navcore.execution.step import CheckStep, ChildStep, ConvertStep, MeasureStep, runner_job
 from navcore.execution.step_data import announced_in, failed_result, step_from
+from navcore.execution.threads import fastest_count, opening
 from navcore.registry import Registry, load_registry
 from navcore.sampling import SampleStore
-from navcore.workspace import to_data
+from navcore.workspace import to_data, windows_file
 
 if TYPE_CHECKING:
     from navcore.evaluation import Evaluation
@@ -41,6 +44,10 @@ def perform(step: ChildStep, registry: Registry, folder: Path) -> dict[str, Any]
         return {"made": to_data(convert(step, registry))}
     if isinstance(step, CheckStep):
         return {"check": to_data(check_artifact(step, registry, folder))}
+    if isinstance(step, MeasureStep):
+        from navcore.execution.block_server import serve_blocks
+
+        return {"blocks": serve_blocks(step, registry)}
     from navcore.execution.source_server import serve
 
     return {"calls": serve(step, registry)}
@@ -74,19 +81,24 @@ def check_artifact(step: CheckStep, registry: Registry, folder: Path) -> Evaluat
     def keep(result: Evaluation) -> None:
         write_result(folder, {"check": to_data(result)})
 
-    route = registry.route(step.call.route)
+    route, store = registry.route(step.call.route), SampleStore(step.workspace)
+    if step.measuring is not None and len(step.thread_counts) > 1:
+        feeds = store.profiling_feeds(step.reference, step.measuring.batch_sizes[0])
+        count = fastest_count(opening(step.call, registry), feeds, step.thread_counts)
+        job = attrs.evolve(job, threads=count)
     with registry.ask("make_runner", job, route) as runner:
         return evaluate(
             runner,
             job.signature,
             step.reference,
-            SampleStore(step.workspace),
+            store,
             registry,
             verifying=step.verifying,
             measuring=step.measuring,
             log_dir=job.log_dir,
             on_progress=keep,
             held=same_numbers(framework_of(route, registry)),
+            raw=windows_file(step.call.log_dir, Name(route.runtime)),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +14,11 @@ from navcore.execution import assets_of
 from navcore.package.choosing import combination, refuse_never_run, refuse_unknown, row_meant, rows_meant, with_verified
 from navcore.package.input_errors import explaining
 from navcore.package.opening import Models
-from navcore.planning import Asked, Limits, Source, harmless_part, settled_for_package
+from navcore.planning import Asked, Limits, Measuring, Source, harmless_part, settled_for_package
 from navcore.registry import Registry
 from navcore.workspace import (
     FormatResult,
+    Ranking,
     Record,
     Status,
     Workspace,
@@ -96,10 +97,15 @@ class PackageDescriptor:
         """One frozen row per format, the source first, each with a row per runtime."""
         return self._record.results
 
+    @property
+    def ranking(self) -> Ranking | None:
+        """By how much each row is faster than the source, measured in turn; ``None`` where nothing was."""
+        return self._record.ranking
+
     def __str__(self) -> str:
         from navcore.package.report import render_table, terminal_width
 
-        return render_table(self.results, width=terminal_width())
+        return render_table(self.results, self.ranking, width=terminal_width())
 
     def __repr__(self) -> str:
         ok = sum(self.get_formats_status().values())
@@ -260,7 +266,7 @@ class PackageDescriptor:
                 f"strategy={strategy!r} cannot choose.",
                 hint="Give navcore.MinLatency(), for example.",
             )
-        return strategy.choose(candidates_of(self.results))
+        return strategy.choose(candidates_of(self.results, self.ranking))
 
     def evaluate(self, metrics: Mapping[str, Metric], dataset: Any) -> tuple[MetricValue, ...]:
         """Run the user's metrics on every row that is ok, each in this process, and on a live source.
@@ -307,6 +313,9 @@ class PackageDescriptor:
         self,
         config: ProfilerConfig | None = None,
         *,
+        batch_sizes: Iterable[int] | None = None,
+        ranking: bool = True,
+        budget: float = 90.0,
         timeout: float | None = None,
         memory_limit: int | None = None,
     ) -> None:
@@ -314,13 +323,17 @@ class PackageDescriptor:
         from navcore.execution import tidied
         from navcore.package.remeasure import reprofile
 
-        given = settled_for_package(profiler_config=config, timeout=timeout, memory_limit=memory_limit)
+        given = settled_for_package(
+            profiler_config=config, batch_sizes=batch_sizes, ranking=ranking, budget=budget, timeout=timeout,
+            memory_limit=memory_limit,
+        )  # fmt: skip
+        measuring = Measuring(config, given["batch_sizes"], given["ranking"], given["budget"])
         limits = Limits(given["timeout"], given["memory_limit"])
         self._current()
         root = self._workspace.root
         with told_when_full(root), opened(root), tidied(self._workspace):
             self._record = self._current()
-            here = self._models.obeyed(config, limits)
+            here = self._models.obeyed(measuring, limits)
             record = reprofile(self._workspace, self._record, self._registry, self._source, here, trust=self._trust)
             self._keep(record)
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import attrs
 
-from navcore.contract import Artifact, Format, ProfilerConfig, Route, Runner, RunnerJob
+from navcore.contract import Artifact, Format, Route, Runner, RunnerJob
 from navcore.errors import PackageIncomplete, TrustRequired, Unavailable
 from navcore.evaluation import fastest_runtime
 from navcore.execution import artifact_of
 from navcore.package.choosing import nothing_made, row_meant
-from navcore.planning import Asked, Limits, Obeyed, Source, obeyed, settled_for_package
+from navcore.planning import Asked, Limits, Measuring, Obeyed, Source, obeyed, settled_for_package
 from navcore.registry import Registry
 from navcore.workspace import FormatResult, Record, Workspace
 
@@ -83,7 +83,7 @@ class Models:
 
     def open(self, artifact: Artifact, route: Route, threads: int | None) -> Runner:
         """The runner, in this process, with what of the record is obeyed."""
-        here = self.obeyed(None, Limits())
+        here = self.obeyed(Measuring(), Limits())
         device = here.settings.device
         job: RunnerJob[Any] = RunnerJob(
             artifact, route.runtime, here.options[route.id], device, threads, self.workspace.root
@@ -91,7 +91,7 @@ class Models:
         runner: Runner = self.registry.ask("make_runner", job, route)
         return runner
 
-    def obeyed(self, measurement: ProfilerConfig | None, limits: Limits) -> Obeyed:
+    def obeyed(self, measurement: Measuring, limits: Limits) -> Obeyed:
         """What of the record may be acted upon: all of it for a run's own package and for one that is trusted."""
         weights = sum(row.size or 0 for row in self.record.results if not row.live)
         asked = attrs.evolve(self.asked, measurement=measurement, limits=limits)

@@ -12,12 +12,13 @@ from navcore.execution import (
     available_memory,
     measure_runtime,
     new_context,
+    ranked_rows,
     refuse_batch_beyond_memory,
 )
-from navcore.package.retest import bounded, told_of, without
+from navcore.package.retest import MEASURING, bounded, told_of, without
 from navcore.planning import Check, Obeyed, Source
 from navcore.registry import Registry
-from navcore.workspace import FormatResult, Record, RuntimeResult, Status, Workspace, logged
+from navcore.workspace import FormatResult, Ranking, Record, RuntimeResult, Status, Workspace, logged
 
 _KEPT = "not measured again:"
 
@@ -39,7 +40,7 @@ def reprofile(
     """
     if record.samples is None or not (workspace.root / "model_input").is_dir():
         raise PackageIncomplete("The package holds no samples, so there is nothing to measure with.")
-    config = here.settings.profiler_config
+    config = here.settings.measuring
     resolve_batch_sizes(config, batch_dim=record.settings.batch_dim, dataloader_batch=1)
     refuse_batch_beyond_memory(config, record.samples.signature, available_memory())
     settings = attrs.evolve(here.settings, run_profiling=True)
@@ -48,13 +49,33 @@ def reprofile(
     context = new_context(registry, workspace, settings, source, record.source_key, samples)
     with logged(workspace.log_file):
         rows = tuple(
-            told_of(
-                attrs.evolve(row, runtimes=tuple(_measured(context, row, one, trust) for one in row.runtimes)), here
-            )
+            attrs.evolve(row, runtimes=tuple(_measured(context, row, one, trust) for one in row.runtimes))
             for row in record.results
         )
-    asked = attrs.evolve(record.settings, run_profiling=True, profiler_config=config)
-    return attrs.evolve(record, results=rows, settings=asked)
+        rows, ranking = _ranked(context, rows)
+    asked = attrs.evolve(
+        record.settings, run_profiling=True, **{name: getattr(here.settings, name) for name in MEASURING}
+    )
+    rows = tuple(told_of(row, here) for row in rows)
+    return attrs.evolve(record, results=rows, settings=asked, ranking=ranking)
+
+
+def _ranked(context: RunContext, rows: tuple[FormatResult, ...]) -> tuple[tuple[FormatResult, ...], Ranking | None]:
+    """The rows with a ranking of those that can be measured here; the rest keeps what it had."""
+    here = [_without_those_that_stay(row) for row in rows]
+    ranked, ranking = ranked_rows(context, here, {})
+    found = {(row.format.name, one.runtime): one for row in ranked for one in row.runtimes}
+    rows = tuple(
+        attrs.evolve(row, runtimes=tuple(found.get((row.format.name, one.runtime), one) for one in row.runtimes))
+        for row in rows
+    )
+    return rows, ranking
+
+
+def _without_those_that_stay(row: FormatResult) -> FormatResult:
+    return attrs.evolve(
+        row, runtimes=tuple(one for one in row.runtimes if not any(note.startswith(_KEPT) for note in one.notes))
+    )
 
 
 def _measured(context: RunContext, row: FormatResult, runtime: RuntimeResult, trust: bool) -> RuntimeResult:
@@ -67,6 +88,8 @@ def _measured(context: RunContext, row: FormatResult, runtime: RuntimeResult, tr
         row, context.samples.signature, context.workspace.root, context.registry, context.source.model
     )
     route = context.registry.route(runtime.route)
+    if context.settings.windows is None:
+        return attrs.evolve(runtime, notes=without(runtime.notes, _KEPT))
     fresh = measure_runtime(context, artifact, Check(row.format, runtime.runtime, route))
     return attrs.evolve(
         runtime,

@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 import attrs
 
 from navcore.contract import Format
-from navcore.execution import RunContext, StartingPoint, artifact_of, execute, new_context
+from navcore.execution import Executed, RunContext, StartingPoint, artifact_of, execute, new_context, ranked_rows
 from navcore.package.reading import Told
 from navcore.package.replanning import replanned, superseded
 from navcore.planning import NOT_USED, Asked, Obeyed, Source, bounded_batch, named_formats, obeyed
@@ -27,6 +27,7 @@ from navcore.workspace import (
 )
 
 _ELSEWHERE = "recorded elsewhere:"
+MEASURING = ("profiler_config", "batch_sizes", "ranking", "budget")
 _NOT_INSTALLED = "its runtime is not installed"
 
 
@@ -50,7 +51,7 @@ def retest(
     context = new_context(
         registry,
         workspace,
-        attrs.evolve(here.settings, targets=plan.wanted),
+        attrs.evolve(here.settings, targets=plan.wanted, ranking=here.settings.ranking and executor is None),
         Source(record.source),
         record.source_key,
         record.samples if trust else bounded(record.samples),
@@ -58,7 +59,8 @@ def retest(
         executor=executor,
     )
     kept = [_kept(context, row) for row in plan.kept]
-    rows = execute(context, kept, lambda _rows: None) if kept else ()
+    done = execute(context, kept, lambda _rows: None) if kept else Executed()
+    rows, ranking = ranked_rows(context, done.rows, done.keys)
     fresh = {str(row.format): row for row in rows}
     own = {format.name for target in asked.targets for format in named_formats(target, registry)}
     results = [
@@ -78,7 +80,8 @@ def retest(
         record,
         results=keep_verified(record, tuple(row for row in results if not superseded(row, results)), context.journal),
         environment=describe_environment(),
-        settings=attrs.evolve(record.settings, profiler_config=here.settings.profiler_config),
+        settings=attrs.evolve(record.settings, **{name: getattr(here.settings, name) for name in MEASURING}),
+        ranking=ranking,
     )
 
 

@@ -6,6 +6,7 @@ from .arguments import (
 from .asked import (
     Asked as Asked,
     Limits as Limits,
+    Measuring as Measuring,
     named_formats as named_formats,
     refuse_unknown as refuse_unknown,
     replaced_by as replaced_by,

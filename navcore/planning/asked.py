@@ -22,18 +22,39 @@ class Limits:
 
 
 @attrs.frozen
+class Measuring:
+    """How models are measured here: windows and batch sizes as recorded where they are ``None``, and the ranking."""
+
+    windows: ProfilerConfig | None = None
+    batch_sizes: tuple[int, ...] | None = None
+    ranking: bool = True
+    budget: float = 90.0
+
+    def applied_to(self, settings: Settings) -> Settings:
+        """The settings with it; windows of the user's own bring their own batch sizes."""
+        sizes = settings.batch_sizes if self.windows is None else None
+        return attrs.evolve(
+            settings,
+            profiler_config=self.windows or settings.profiler_config,
+            batch_sizes=self.batch_sizes or sizes,
+            ranking=self.ranking,
+            budget=self.budget,
+        )
+
+
+@attrs.frozen
 class Asked:
     """What is asked for here. Whatever is empty or ``None`` is as it was recorded.
 
     ``targets`` are made beyond the recorded ones. Each of ``options`` and ``runtimes`` stands in place of what was
-    recorded about the same format, ``measurement`` in place of the recorded one.
+    recorded about the same format, and so does what ``measurement`` says.
     """
 
     targets: tuple[str, ...] = ()
     options: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
     runtimes: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
     device: str | None = None
-    measurement: ProfilerConfig | None = None
+    measurement: Measuring = attrs.field(factory=lambda: Measuring())
     limits: Limits = attrs.field(factory=Limits)
 
 

@@ -64,13 +64,13 @@ def obeyed(settings: Settings, registry: Registry, *, trust: bool, weights: int,
     limits = asked.limits
     if not trust:
         settings, told, left_out = _harmless_part(settings, registry)
-        if asked.measurement is not None:
+        if asked.measurement.windows is not None:
             told = tuple(one for one in told if one.partition(" ")[0] not in attrs.fields_dict(ProfilerConfig))
     here = with_asked(settings_here(settings, registry), asked)
-    here = attrs.evolve(here, profiler_config=asked.measurement or here.profiler_config)
+    here = asked.measurement.applied_to(here)
     seconds, memory = here.timeout, here.memory_limit
     if not trust:
-        seconds, memory = seconds_for(here.profiler_config), memory_for(weights)
+        seconds, memory = seconds_for(here), memory_for(weights)
     here = attrs.evolve(
         here,
         timeout=seconds if limits.seconds is None else limits.seconds,
@@ -90,18 +90,24 @@ def _harmless_part(
 ) -> tuple[Settings, tuple[str, ...], dict[str, tuple[str, ...]]]:
     """Those settings, what was left out of them, and the options that were, by their key."""
     options, left_out = _harmless_options(settings, registry)
-    config, told = _bounded_measurement(settings.profiler_config, settings.batch_dim)
+    config, told = _bounded_windows(settings.profiler_config, settings.batch_dim)
+    sizes = _bounded_sizes(settings.batch_sizes, settings.batch_dim)
+    if sizes != settings.batch_sizes:
+        told = (*told, f"batch_sizes {ascii(settings.batch_sizes)[:60]}")
     kept, usual = {}, Settings()
-    for name in ("device", "profiler", "timeout", "memory_limit"):
+    for name in ("device", "profiler", "timeout", "memory_limit", "threads"):
         if getattr(settings, name) != getattr(usual, name):
             kept[name] = getattr(usual, name)
             told = (*told, f"{name} {getattr(settings, name)}")
-    return attrs.evolve(settings, options=options, profiler_config=config, **kept), told, left_out
+    return attrs.evolve(settings, options=options, profiler_config=config, batch_sizes=sizes, **kept), told, left_out
 
 
-def seconds_for(config: ProfilerConfig) -> float:
+def seconds_for(settings: Settings) -> float:
     """Seconds that a step of an untrusted package may take."""
-    _, most = estimate_seconds(config, runtimes=1, batch_sizes=len(config.batch_sizes or (1, 2)))
+    windows = settings.windows
+    if windows is None:
+        return SECONDS
+    _, most = estimate_seconds(windows, runtimes=1, batch_sizes=len(windows.batch_sizes or (1, 2)))
     return SECONDS + (most if math.isfinite(most) else 0)
 
 
@@ -148,15 +154,23 @@ def _default(route: Route) -> Any:
     return None if route.options is None else route.options()
 
 
-def _bounded_measurement(config: ProfilerConfig, batch_dim: int | None) -> tuple[ProfilerConfig, tuple[str, ...]]:
-    """The measurement as far as it takes no longer than navcore's own, and what had to be left out of it."""
+def _bounded_sizes(sizes: tuple[int, ...] | None, batch_dim: int | None) -> tuple[int, ...] | None:
+    """Batch sizes as far as they are measured without trust."""
+    if sizes is None or batch_dim is None:
+        return None
+    return tuple(size for size in sizes if size <= LARGEST_BATCH)[:_MOST_BATCHES] or None
+
+
+def _bounded_windows(
+    config: ProfilerConfig | None, batch_dim: int | None
+) -> tuple[ProfilerConfig | None, tuple[str, ...]]:
+    """The windows as far as they take no longer than navcore's own, and what had to be left out of them."""
+    if config is None:
+        return None, ()
     usual = ProfilerConfig()
-    sizes = None
-    if config.batch_sizes is not None and batch_dim is not None:
-        sizes = tuple(size for size in config.batch_sizes if size <= LARGEST_BATCH)[:_MOST_BATCHES] or None
     interval, calls = config.measurement_interval, config.measurement_request_count
     bounded = ProfilerConfig(
-        batch_sizes=sizes,
+        batch_sizes=_bounded_sizes(config.batch_sizes, batch_dim),
         measurement_mode=config.measurement_mode,
         measurement_interval=_at_most(interval, usual.measurement_interval),
         measurement_request_count=None if calls is None else min(calls, _MOST_CALLS),

@@ -156,6 +156,7 @@ def reference_arguments(
             "options": options,
             "runtimes": {} if runtimes is None else {Format.ONNX.name: runtimes},
             "git_info": not said.get("disable_git_info", False),
+            "ranking": False,  # the page measures each model for itself
         },
     )
 

@@ -69,6 +69,7 @@ from .fingerprints import (
 from .folder import (
     PRIVATE as PRIVATE,
     Workspace as Workspace,
+    blocks_file as blocks_file,
     delete as delete,
     is_ours as is_ours,
     locked as locked,
@@ -76,6 +77,7 @@ from .folder import (
     refuse_foreign_place as refuse_foreign_place,
     replace_whole as replace_whole,
     waiting_room as waiting_room,
+    windows_file as windows_file,
     workspace_path as workspace_path,
 )
 from .journal import (
@@ -110,6 +112,10 @@ from .publishing import (
     keep_verified as keep_verified,
     publish as publish,
     word_key as word_key,
+)
+from .ranking import (
+    PairedRatio as PairedRatio,
+    Ranking as Ranking,
 )
 from .results import (
     Attempt as Attempt,

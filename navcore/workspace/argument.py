@@ -31,8 +31,10 @@ class Spelling(StrEnum):
     ROUTE_OPTIONS = "route options"
     DYNAMIC_AXES = "dynamic axes"
     AXIS_RANGES = "axis ranges"
-    MEASURING = "measuring"
-    """Not one option: those of a measurement."""
+    SIZES = "sizes"
+    """A whole number, several times."""
+    WINDOWS = "windows"
+    """The length of a window, from which the whole measurement is made."""
 
 
 @attrs.frozen

@@ -117,6 +117,22 @@ def device(name: str, value: Any) -> str:
     return str(text(example="'cpu' or 'cuda:0'")(name, given))
 
 
+def sizes(*, example: str) -> Settle:
+    """Whole numbers above zero, in any collection that has an order; each once."""
+    one_size = whole(above=0, example=example)
+
+    def settle(name: str, value: Any) -> tuple[int, ...]:
+        instead = f"Write {name}={example}."
+        if isinstance(value, str | bytes | bytearray | Mapping | Set) or not isinstance(value, Iterable):
+            raise refused(name, value, "has to be a list of whole numbers", instead)
+        given = _items(name, value, instead)
+        if not given:
+            raise refused(name, value, "is empty", instead)
+        return tuple(dict.fromkeys(one_size(name, one) for one in given))
+
+    return settle
+
+
 def names(*, example: str) -> Settle:
     """One name or several, in any collection but a mapping; those of a set are sorted, since it has no order."""
 

@@ -5,6 +5,7 @@
     <workdir>/<model_name>.nav.workspace/
         status.yaml  navigator.log  model_input/  model_output/
         <format>/         the model, config.yaml, and the logs of the steps that made and checked it
+        <format>/measurements/   the latencies of every window and block
         .navcore/         marker.json, journal, private folders of unfinished steps
 """
 
@@ -25,6 +26,7 @@ from navcore.errors import WorkspaceError, WorkspaceLocked, WorkspaceNotOurs
 from navcore.workspace.atomic_files import is_private, sweep, sync_folder, write_json
 from navcore.workspace.disk_space import is_about_room, no_room
 from navcore.workspace.file_trees import remove
+from navcore.workspace.kinds import MEASUREMENTS
 from navcore.workspace.settings import valid_model_name
 
 DEFAULT_WORKDIR = "navigator_workdir"
@@ -79,6 +81,16 @@ class Workspace:
 
     def relative(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()
+
+
+def windows_file(folder: Path, runtime: Name) -> Path:
+    """Where the latencies of all windows of a runtime are kept, in the folder of its format."""
+    return folder / MEASUREMENTS / f"{runtime}.windows.npz"
+
+
+def blocks_file(folder: Path, runtime: Name) -> Path:
+    """The same for the blocks that were measured in turn with other models."""
+    return folder / MEASUREMENTS / f"{runtime}.blocks.npz"
 
 
 def workspace_path(workdir: Path | str | None, model_name: str) -> Path:

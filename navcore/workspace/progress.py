@@ -21,6 +21,7 @@ class Stage(StrEnum):
     MAKING = "making"
     CHECKING = "checking"
     ESTIMATE = "estimate"
+    RANKING = "ranking"
     PACKING = "packing"
 
 

@@ -32,6 +32,7 @@ from navcore.workspace.argument_types import (
     path,
     refused,
     shown,
+    sizes,
     switch,
     tensor_names,
     text,
@@ -69,6 +70,21 @@ def measurement(name: str, value: Any) -> ProfilerConfig:
         raise refused(name, value, "has to be a navcore.ProfilerConfig", instead)
     refuse_endless(value)
     return value
+
+
+AUTO = "auto"
+_MOST_THREADS = 4096
+
+
+def number_of_threads(name: str, value: Any) -> int | str:
+    """The type of ``threads``: a number, also as text, or the word that leaves the choice to navcore."""
+    if value == AUTO:
+        return AUTO
+    given = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+    count: int = whole(above=0, example="1, or 'auto'")(name, given)
+    if count > _MOST_THREADS:
+        raise refused(name, value, f"has to be at most {_MOST_THREADS}", f"Write {name}=1, or 'auto'.")
+    return count
 
 
 def valid_model_name(name: str) -> str:
@@ -221,12 +237,54 @@ class Settings:
         "measure every runtime that verified.",
         option=CommandOption(Spelling.SWITCH, "--no-profiling", "", "Verify, and do not measure."),
     )
-    profiler_config: ProfilerConfig = argument(
+    profiler_config: ProfilerConfig | None = argument(
         None,
-        or_else(ProfilerConfig, measurement),
-        "windows, stability and batch sizes of the measurement.",
-        option=CommandOption(Spelling.MEASURING),
+        or_none(measurement),
+        "windows, stability and batch sizes of the measurement. Without it the numbers come from the blocks of the "
+        "ranking, and without a ranking from the windows of the reference page.",
+        option=CommandOption(
+            Spelling.WINDOWS,
+            "--measurement-interval",
+            "MS",
+            "Measure each model by windows of so many milliseconds as well, until three agree.",
+        ),
         reference="profiler_config",
+    )
+    batch_sizes: tuple[int, ...] | None = argument(
+        None,
+        or_none(sizes(example="[1, 8]")),
+        "the batch sizes to measure, by default those of ``profiler_config``, else 1 and the dataloader's.",
+        option=CommandOption(
+            Spelling.SIZES,
+            "--batch-size",
+            "N",
+            "Measure at this batch size; may be repeated. Default: 1 and the data's.",
+        ),
+    )
+    ranking: bool = argument(
+        True,
+        switch,
+        "measure the source and all that verified in turn, in short blocks, until it is known by how much each is "
+        "faster. It needs one machine, so with ``executor`` there is none.",
+        option=CommandOption(Spelling.SWITCH, "--no-ranking", "", "Do not measure the models in turn."),
+    )
+    budget: float = argument(
+        90.0,
+        number(zero=False, example="90.0", most=_LONGEST),
+        "seconds that the ranking may take.",
+        option=CommandOption(Spelling.NUMBER, "--budget", "SECONDS", "How long the ranking may take. Default: 90."),
+    )
+    threads: int | str = argument(
+        AUTO,
+        number_of_threads,
+        'compute threads of what is measured. ``"auto"`` briefly tries one, the physical cores and all that this '
+        "process may use, and takes the fastest for each model; ``OMP_NUM_THREADS``, where set, is the upper bound.",
+        option=CommandOption(
+            Spelling.TEXT,
+            "--threads",
+            "N",
+            "Compute threads of what is measured. Default: auto, the fastest of one, the physical cores and all.",
+        ),
     )
     profiler: str = argument(
         None,
@@ -267,6 +325,24 @@ class Settings:
         switch,
         "record repository and commit of the current folder (never author or e-mail).",
     )
+
+    @property
+    def windows(self) -> ProfilerConfig | None:
+        """The windows by which each model is measured for itself; ``None`` where none are."""
+        if not self.run_profiling or (self.ranking and self.profiler_config is None):
+            return None
+        return self.measuring
+
+    @property
+    def measuring(self) -> ProfilerConfig:
+        """What was asked of the measurement, its batch sizes included; what was not is as the page has it."""
+        config = self.profiler_config or ProfilerConfig()
+        return config if self.batch_sizes is None else attrs.evolve(config, batch_sizes=self.batch_sizes)
+
+    def without_batch(self) -> Settings:
+        """The settings for a model that turned out not to batch: the sizes asked for were that one batch."""
+        config = self.profiler_config and attrs.evolve(self.profiler_config, batch_sizes=None)
+        return attrs.evolve(self, batch_dim=None, batch_sizes=None, profiler_config=config)
 
 
 @attrs.frozen(eq=False)
@@ -324,6 +400,10 @@ class RunArguments(TypedDict, total=False):
     runtimes: Mapping[str, Names] | None
     run_profiling: bool
     profiler_config: ProfilerConfig | None
+    batch_sizes: Iterable[int] | None
+    ranking: bool
+    budget: float
+    threads: int | str
     profiler: str | None
     prefer: Mapping[str, str] | None
     executor: Executor | None

@@ -87,7 +87,7 @@ def test_a_runner_is_measured_from_end_to_end(tmp_path: Path) -> None:
     config = ProfilerConfig(None, "count_windows", measurement_request_count=20)
 
     job = ProfileJob(runner, FEEDS, calls=config.calls, log_dir=tmp_path)
-    found = measure(lambda: one_window(job), call=lambda: runner(FEEDS), config=config, batch_size=3)
+    found = measure(lambda: one_window(job), call=lambda: runner(FEEDS), config=config, batch_size=3).performance
     assert found.request_count == 20 * (3 if found.stable else 10)
     assert found.avg_latency >= 1
     assert found.throughput == pytest.approx(3000 / found.avg_latency)

@@ -10,7 +10,8 @@ import pytest
 
 from navcore.contract.profiler_config import ProfilerConfig
 from navcore.errors import PluginError
-from navcore.evaluation.stable_windows import CALLS_FOR_PERCENTILE, measure
+from navcore.evaluation.stable_windows import measure
+from navcore.evaluation.windows import CALLS_FOR_PERCENTILE
 from navcore.workspace.results import BatchPerformance
 
 Array = np.ndarray[Any, Any]
@@ -49,7 +50,7 @@ class Scripted:
         return self.now
 
     def measure(self, config: ProfilerConfig = TIME, *, batch_size: int = 1) -> BatchPerformance:
-        return measure(self.window, call=self.call, config=config, batch_size=batch_size, clock=self.clock)
+        return measure(self.window, call=self.call, config=config, batch_size=batch_size, clock=self.clock).performance
 
 
 def test_three_windows_that_agree_are_pooled() -> None:
@@ -119,7 +120,7 @@ def test_the_least_numbers_of_calls_follow_from_the_binomial() -> None:
 
 def test_percentiles_interpolate_linearly() -> None:
     latencies = np.arange(200.0) + 100
-    found = measure(lambda: latencies, call=lambda: None, config=TIME, batch_size=1)
+    found = measure(lambda: latencies, call=lambda: None, config=TIME, batch_size=1).performance
     assert found.p90_latency == pytest.approx(np.percentile(np.tile(latencies, 3), 90))
 
 
@@ -183,7 +184,7 @@ def test_what_the_runner_raises_is_not_hidden() -> None:
 
 
 def test_the_share_of_the_cpu_and_the_switches_are_recorded() -> None:
-    found = measure(lambda: np.ones(3), call=lambda: None, config=TIME, batch_size=1)
+    found = measure(lambda: np.ones(3), call=lambda: None, config=TIME, batch_size=1).performance
     assert found.cpu_share is not None
     assert found.cpu_share >= 0
     assert found.switches is not None

@@ -1,123 +1,132 @@
-"""Two runs in threads of one program: its streams and its logging stay its own, and an observer ends no run."""
+"""How many threads a model gets: which numbers are tried, and which of them is taken."""
 
 from __future__ import annotations
 
-import logging
+import contextlib
 import os
-import sys
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-import navcore as nav
-from navcore.workspace.progress import Event
+from navcore.contract import Runner
+from navcore.execution import threads as room
+from navcore.execution.resources import processors, quota_of_control_group
+from navcore.execution.threads import fastest_count, thread_counts
 
-pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("toy")]
-Run = Callable[..., nav.PackageDescriptor]
-
-PLUGIN = '''"""A route that runs in the process of the model and prints; its probe prints too."""
-
-import threading
-from navcore import ExportJob, Format, exporter
-from navcore.testing.toy import TOY
-
-together = threading.Barrier(2)
+FEEDS = {"x": np.ones(1)}
 
 
-def available():
-    print("probed")
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Pretend to be a machine with so many processors and physical cores."""
+
+    def pretend(usable: int, physical: int | None, openmp: str | None = None) -> None:
+        monkeypatch.setattr(room, "processors", lambda: usable)
+        monkeypatch.setattr(room, "_physical_cores", lambda: physical)
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+        if openmp is not None:
+            monkeypatch.setenv("OMP_NUM_THREADS", openmp)
+
+    return pretend
 
 
-@exporter(TOY, Format("toy-noisy", filename="model.noisy"), available=available)
-def noisy_from_toy(job: ExportJob[None]) -> None:
-    together.wait(120)
-    print("exported")
-    job.output.write_text("made")
-'''
-
-
-def streams() -> tuple[object, ...]:
-    return sys.stdout, sys.stderr, os.readlink("/proc/self/fd/1"), os.readlink("/proc/self/fd/2")
-
-
-def logger_s_state() -> tuple[object, ...]:
-    logger = logging.getLogger("navcore")
-    return logger.level, logger.propagate, list(logger.handlers), [handler.level for handler in logger.handlers]
-
-
-def test_two_runs_at_once_leave_streams_and_logging_as_they_were(
-    run_toy: Run, toy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("usable", "physical", "openmp", "counts"),
+    [
+        (8, 4, None, (8, 4, 1)),
+        (2, 1, None, (2, 1)),
+        (1, 1, None, (1,)),
+        (4, 16, None, (4, 1)),
+        (4, None, None, (4, 1)),
+        (8, 4, "2", (2, 1)),
+        (8, 4, "1", (1,)),
+        (8, 4, "6,2", (6, 4, 1)),
+        (8, 4, "nonsense", (8, 4, 1)),
+        (8, 4, "64", (8, 4, 1)),
+    ],
+)
+def test_one_the_physical_cores_and_all_are_tried(
+    machine: Any, usable: int, physical: int | None, openmp: str | None, counts: tuple[int, ...]
 ) -> None:
-    """Both export at the same moment, in this very process, by a route that prints."""
-    name = f"noisy_{tmp_path.name}"
-    (tmp_path / f"{name}.py").write_text(PLUGIN)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("NAVCORE_EXTRA_PLUGINS", f"toy=navcore.testing.toy,noisy={name}")
-    before, logging_before = streams(), logger_s_state()
-    seen: set[tuple[object, ...]] = set()
-
-    def run(workdir: Path) -> nav.PackageDescriptor:
-        return run_toy(
-            toy.ToyModel(),
-            targets="toy-noisy",
-            run_profiling=False,
-            workdir=workdir,
-            progress=lambda _event: seen.add(streams()),
-        )
-
-    with ThreadPoolExecutor(2) as pool:
-        packages = list(pool.map(run, [tmp_path / "one", tmp_path / "other"]))
-    assert all((package.workspace / "toy-noisy" / "model.noisy").read_text() == "made" for package in packages)
-    assert seen == {before}
-    assert streams() == before
-    assert logger_s_state() == logging_before
+    machine(usable, physical, openmp)
+    assert thread_counts("auto") == counts
 
 
-def test_each_of_two_runs_has_its_own_log(run_toy: Run, toy: Any, tmp_path: Path) -> None:
-    at_once = threading.Barrier(2)
-
-    def run(target: str) -> str:
-        first: list[Event] = []
-
-        def meet(event: Event) -> None:
-            if not first:
-                at_once.wait(120)
-            first.append(event)
-
-        package = run_toy(targets=target, run_profiling=False, workdir=tmp_path / target, progress=meet)
-        return (package.workspace / "navigator.log").read_text()
-
-    with ThreadPoolExecutor(2) as pool:
-        alpha, beta = pool.map(run, ["toy-alpha", "toy-beta"])
-    assert "making toy-beta" in beta
-    assert "toy-beta" not in alpha
+def test_a_number_that_is_asked_for_is_the_only_one(machine: Any) -> None:
+    machine(8, 4, "2")
+    assert thread_counts(5) == (5,)
 
 
-def test_an_observer_that_raises_is_told_once_and_ends_no_run(run_toy: Run, caplog: pytest.LogCaptureFixture) -> None:
-    calls: list[Event] = []
+class Clock:
+    """A clock that only calls move on."""
 
-    def broken(event: Event) -> None:
-        calls.append(event)
-        raise RuntimeError("no terminal")
+    def __init__(self) -> None:
+        self.now = 0.0
 
-    with caplog.at_level(logging.WARNING, logger="navcore"):
-        package = run_toy(targets="toy-alpha", run_profiling=False, progress=broken)
-    assert package.get_status("toy-alpha")
-    assert len(calls) > 3
-    told = [record.getMessage() for record in caplog.records if "progress= raised" in record.getMessage()]
-    assert told == [
-        "progress= raised RuntimeError: no terminal; the run goes on, and what it raises from now on is not told again."
-    ]
-    assert "RuntimeError: no terminal" in (package.workspace / "navigator.log").read_text()
+    def __call__(self) -> float:
+        return self.now
 
 
-def test_an_observer_s_interrupt_ends_the_run(run_toy: Run) -> None:
-    def interrupt(_event: Event) -> None:
-        raise KeyboardInterrupt
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(room, "perf_counter", made)
+    return made
 
-    with pytest.raises(KeyboardInterrupt):
-        run_toy(targets="toy-alpha", progress=interrupt)
+
+class Model:
+    """A runtime that takes a while for each call, by its number of threads; ``fixed`` cannot change that number."""
+
+    def __init__(self, clock: Clock, seconds: Mapping[int, float], fixed: int | None = None) -> None:
+        self.clock = clock
+        self.seconds = seconds
+        self.fixed = fixed
+        self.opened: list[int] = []
+
+    @contextlib.contextmanager
+    def open(self, count: int) -> Iterator[Runner]:
+        self.opened.append(count)
+        used = self.fixed or count
+
+        def call(_feeds: Any) -> Any:
+            self.clock.now += self.seconds[used]
+            return {}
+
+        with Runner(call, threads=used) as runner:
+            yield runner
+
+
+def test_the_fastest_is_taken(clock: Clock) -> None:
+    model = Model(clock, {4: 0.02, 2: 0.002, 1: 0.01})
+    assert fastest_count(model.open, FEEDS, (4, 2, 1)) == 2
+    assert model.opened == [4, 2, 1, 4, 2, 1]
+
+
+def test_the_smaller_number_is_taken_where_more_make_no_difference(clock: Clock) -> None:
+    assert fastest_count(Model(clock, {2: 0.01, 1: 0.0101}).open, FEEDS, (2, 1)) == 1
+
+
+def test_nothing_is_tried_where_there_is_nothing_to_choose(clock: Clock) -> None:
+    model = Model(clock, {1: 0.01})
+    assert fastest_count(model.open, FEEDS, (1,)) == 1
+    assert not model.opened
+
+
+def test_a_runtime_that_cannot_change_its_threads_keeps_the_first(clock: Clock) -> None:
+    assert fastest_count(Model(clock, {8: 0.01}, fixed=8).open, FEEDS, (8, 1)) == 8
+
+
+def test_a_quota_counts_whole_processors(tmp_path: Path) -> None:
+    assert quota_of_control_group(tmp_path) is None
+    for text, found in (("max 100000", None), ("250000 100000", 2), ("50000 100000", 0), ("nonsense", None)):
+        (tmp_path / "cpu.max").write_text(text)
+        assert quota_of_control_group(tmp_path) == found
+
+
+def test_there_is_always_one_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("navcore.execution.resources.quota_of_control_group", lambda: 0)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
+    assert 1 <= processors() <= 2

@@ -14,8 +14,10 @@ from typing import Any
 import attrs
 
 from navcore.contract.formats import Format
+from navcore.contract.profiler_config import ProfilerConfig
 from navcore.contract.signature import Axis, Signature, TensorSpec
 from navcore.workspace.plain_data import to_data
+from navcore.workspace.ranking import PairedRatio, Ranking
 from navcore.workspace.results import Attempt, FormatResult, Outcome, RuntimeResult, Status
 from navcore.workspace.samples import Samples
 from navcore.workspace.settings import Settings
@@ -41,7 +43,7 @@ RECORD = Record(
     settings=Settings(
         targets=("onnx",), options={"onnx": {"opset": 17}, "onnx/cpu": {"threads": 2}}, input_names=("x",),
         dynamic_axes={"x": {0: "batch"}}, axis_ranges={"batch": (1, 2, 4)}, runtimes={"onnx": ("cpu",)},
-        device="cuda:0", prefer={"onnx": "nav-torch"},
+        device="cuda:0", prefer={"onnx": "nav-torch"}, profiler_config=ProfilerConfig(),
     ),
     source=Format("torch"),
     source_key="a" * 64,
@@ -60,6 +62,9 @@ RECORD = Record(
     environment={},
     git_info=dict.fromkeys(("repository", "commit", "author", "email")),
     navcore_version="0.1.0",
+    ranking=Ranking(
+        ("torch", "eager"), True, (PairedRatio("onnx", "cpu", 1, 2.0, 1.9, 2.1, 9),), 7, 0.25, 90.0, 12.0, True  # type: ignore[arg-type]
+    ),
 )  # fmt: skip
 DATA: Mapping[str, Any] = record_to_data(RECORD)
 META: Mapping[str, Any] = {"model_name": "navigator_model", "uuid": RECORD.uuid, "made_by": "0.1.0"}
@@ -180,6 +185,18 @@ VALUES: tuple[tuple[str, Callable[[Any], object]], ...] = (
     ("trials none", put("export_config", "profiler_config", "max_trials")(0)),
     ("interval infinite", put("export_config", "profiler_config", "measurement_interval")("inf")),
     ("interval below zero", put("export_config", "profiler_config", "measurement_interval")(-1)),
+    ("batch sizes of none", put("export_config", "batch_sizes")([0])),
+    ("batch sizes below zero", put("export_config", "batch_sizes")([-5])),
+    ("budget infinite", put("export_config", "budget")("inf")),
+    ("budget below zero", put("export_config", "budget")(-1)),
+    ("threads below zero", put("export_config", "threads")(-1)),
+    ("threads without end", put("export_config", "threads")(1 << 40)),
+    ("threads that are a list", put("export_config", "threads")([1])),
+    ("ratio of a path", put("ranking", "ratios", 0, "format")("../../x")),
+    ("ratio of no batch", put("ranking", "ratios", 0, "batch_size")(1 << 80)),
+    ("ratio that is text", put("ranking", "ratios", 0, "ratio")("fast")),
+    ("ranking of a path", put("ranking", "reference")(["../x", "cpu"])),
+    ("ranking that is a list", put("ranking")([])),
     ("mode unknown", put("export_config", "profiler_config", "measurement_mode")("for_ever")),
     ("status unknown", put(*ROW, "status")("FINE")),
     ("calling unknown", put(*ROW, "calling")("eval")),

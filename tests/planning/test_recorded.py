@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from navcore.contract import Format, ProfilerConfig
-from navcore.planning.asked import Asked, Limits
+from navcore.planning.asked import Asked, Limits, Measuring
 from navcore.planning.recorded import LARGEST_BATCH, NOT_USED, SECONDS, harmless_part, memory_for, obeyed
 from navcore.registry import load_registry
 from navcore.workspace import Settings
@@ -78,11 +78,11 @@ def test_a_measurement_asks_for_no_more_than_navcore_s_own(registry: Any) -> Non
 
 def test_what_the_user_asks_for_is_obeyed(registry: Any) -> None:
     asked = ProfilerConfig((8,), measurement_interval=60_000)
-    here = without_trust(RECORDED, registry, asked=Asked(measurement=asked, limits=Limits(7.0, 1 << 20)))
+    here = without_trust(RECORDED, registry, asked=Asked(measurement=Measuring(asked), limits=Limits(7.0, 1 << 20)))
     assert (here.settings.timeout, here.settings.memory_limit) == (7.0, 1 << 20)
     assert here.settings.profiler_config == asked
     assert "measurement_interval" not in here.notes(ALPHA)[0]
-    assert without_trust(RECORDED, registry, asked=Asked(measurement=asked)).settings.timeout > 600
+    assert without_trust(RECORDED, registry, asked=Asked(measurement=Measuring(asked))).settings.timeout > 600
 
 
 def test_with_trust_all_of_it_is_used(registry: Any) -> None:

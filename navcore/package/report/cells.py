@@ -7,7 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
-from navcore.workspace import BatchPerformance, Failure, FormatResult, RuntimeResult, Status, Verification
+from navcore.workspace import (
+    BatchPerformance,
+    Failure,
+    FormatResult,
+    PairedRatio,
+    Ranking,
+    RuntimeResult,
+    Status,
+    Verification,
+)
 
 MISSING = "–"
 DIFFERENCES = ("max abs", "max rel", "rel L2")
@@ -48,15 +57,29 @@ def source_first(results: Sequence[FormatResult]) -> list[FormatResult]:
     return sorted(results, key=lambda row: not is_source(row))
 
 
-def rows_of(results: Sequence[FormatResult]) -> Iterator[TableRow]:
+@attrs.frozen
+class Speeds:
+    """By what a row's speed is told: the source's own row, and the ranking, where there is one."""
+
+    reference: RuntimeResult | None = None
+    ranking: Ranking | None = None
+
+    def paired(self, format: str, runtime: str, batch_size: int) -> PairedRatio | None:
+        """The ratio to the source that was measured in turn."""
+        if self.ranking is None or not self.ranking.is_source:
+            return None
+        return self.ranking.ratio(format, runtime, batch_size)
+
+
+def rows_of(results: Sequence[FormatResult], ranking: Ranking | None = None) -> Iterator[TableRow]:
     """The table's lines, the source's first."""
     ordered = source_first(results)
-    reference = source_reference(ordered)
+    speeds = Speeds(source_reference(ordered), ranking)
     for result in ordered:
         if not result.runtimes:
             yield _unchecked(result)
         for runtime in result.runtimes:
-            yield from _checked(result, runtime, reference)
+            yield from _checked(result, runtime, speeds)
 
 
 def source_reference(results: Sequence[FormatResult]) -> RuntimeResult | None:
@@ -94,7 +117,7 @@ def unmade_cause(result: FormatResult) -> str:
     return cause
 
 
-def _checked(result: FormatResult, runtime: RuntimeResult, reference: RuntimeResult | None) -> Iterator[TableRow]:
+def _checked(result: FormatResult, runtime: RuntimeResult, speeds: Speeds) -> Iterator[TableRow]:
     head = {
         "format": format_words(result),
         "runtime": printable(runtime.runtime),
@@ -109,7 +132,9 @@ def _checked(result: FormatResult, runtime: RuntimeResult, reference: RuntimeRes
         return
     first = {**_blank(), **head, **differences}
     for measured in sorted(runtime.performance, key=lambda one: one.batch_size):
-        yield attrs.evolve(row, cells={**first, **_speed_cells(measured, ratio(runtime, measured, reference))})
+        paired = speeds.paired(result.format.name, runtime.runtime, measured.batch_size)
+        compared = ratio_text(ratio(runtime, measured, speeds.reference)) if paired is None else paired_text(paired)
+        yield attrs.evolve(row, cells={**first, **_speed_cells(measured, compared)})
         first = {}
     if first:
         yield attrs.evolve(row, cells=first)
@@ -170,15 +195,41 @@ def _largest(values: Sequence[float]) -> float | None:
     return math.nan if any(math.isnan(value) for value in values) else max(values)
 
 
-def _speed_cells(measured: BatchPerformance, compared: float | None) -> dict[str, str]:
+def _speed_cells(measured: BatchPerformance, compared: str) -> dict[str, str]:
     cells = (
         str(measured.batch_size) if measured.batch_size > 0 else MISSING,
-        number_text(measured.p50_latency),
+        with_margin(measured.p50_latency, measured.interval),
         number_text(measured.p99_latency),
         number_text(measured.throughput),
-        MISSING if compared is None else f"{number_text(compared, 2 if compared < 1 else 3)}×",
+        compared,
     )
     return dict(zip(SPEEDS, cells, strict=True))
+
+
+NO_DIFFERENCE = "no difference shown"
+"""What stands for a ratio whose interval covers 1."""
+
+MARGIN = " ±"
+"""What stands between a number and half the width of its interval."""
+
+
+def ratio_text(compared: float | None) -> str:
+    """A ratio without an interval: ``3.89×``."""
+    return MISSING if compared is None else f"{number_text(compared, 2 if compared < 1 else 3)}×"
+
+
+def paired_text(paired: PairedRatio) -> str:
+    """A ratio with its interval: ``3.89× ±0.06``."""
+    if not paired.shows_difference:
+        return NO_DIFFERENCE
+    return f"{ratio_text(paired.ratio)}{MARGIN}{number_text(paired.margin, 1)}"
+
+
+def with_margin(value: float, interval: tuple[float, float] | None) -> str:
+    """A number, and where its interval is known half the width of that: ``1.20 ±0.03``."""
+    if interval is None:
+        return number_text(value)
+    return f"{number_text(value)}{MARGIN}{number_text((interval[1] - interval[0]) / 2, 1)}"
 
 
 def ratio(runtime: RuntimeResult, measured: BatchPerformance, reference: RuntimeResult | None) -> float | None:

@@ -16,6 +16,7 @@ _BEGINS = {
     Stage.MAKING: "make",
     Stage.CHECKING: "check",
     Stage.ESTIMATE: "estimate",
+    Stage.RANKING: "rank",
     Stage.PACKING: "pack",
 }
 

@@ -5,18 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from navcore.package.report.cells import failure_of, is_source, ratio, source_first, source_reference
-from navcore.workspace import Attempt, Difference, Failure, FormatResult, Outcome, RuntimeResult
+from navcore.package.report.cells import Speeds, failure_of, is_source, ratio, source_first, source_reference
+from navcore.workspace import (
+    Attempt,
+    BatchPerformance,
+    Difference,
+    Failure,
+    FormatResult,
+    Outcome,
+    Ranking,
+    RuntimeResult,
+)
 
 
-def results_data(results: Sequence[FormatResult]) -> list[dict[str, Any]]:
+def results_data(results: Sequence[FormatResult], ranking: Ranking | None = None) -> list[dict[str, Any]]:
     """One mapping per format, the source first; latencies in ms, throughput in samples per second, sizes in bytes."""
     ordered = source_first(results)
-    reference = source_reference(ordered)
-    return [_format_data(result, reference) for result in ordered]
+    speeds = Speeds(source_reference(ordered), ranking)
+    return [_format_data(result, speeds) for result in ordered]
 
 
-def _format_data(result: FormatResult, reference: RuntimeResult | None) -> dict[str, Any]:
+def _format_data(result: FormatResult, speeds: Speeds) -> dict[str, Any]:
     format = result.format
     return {
         "format": format.name,
@@ -33,11 +42,11 @@ def _format_data(result: FormatResult, reference: RuntimeResult | None) -> dict[
         "failure": _failure_data(result.failure),
         "notes": list(result.notes),
         "attempts": [_attempt_data(attempt) for attempt in result.attempts],
-        "runtimes": [_runtime_data(result, runtime, reference) for runtime in result.runtimes],
+        "runtimes": [_runtime_data(result, runtime, speeds) for runtime in result.runtimes],
     }
 
 
-def _runtime_data(result: FormatResult, runtime: RuntimeResult, reference: RuntimeResult | None) -> dict[str, Any]:
+def _runtime_data(result: FormatResult, runtime: RuntimeResult, speeds: Speeds) -> dict[str, Any]:
     checked = runtime.verification
     return {
         "runtime": runtime.runtime,
@@ -66,11 +75,22 @@ def _runtime_data(result: FormatResult, runtime: RuntimeResult, reference: Runti
                 "throughput": measured.throughput,
                 "request_count": measured.request_count,
                 "stable": measured.stable,
-                "vs_source": ratio(runtime, measured, reference),
+                "p50_interval": None if measured.interval is None else list(measured.interval),
+                **_compared(result, runtime, measured, speeds),
             }
             for measured in sorted(runtime.performance, key=lambda one: one.batch_size)
         ],
     }
+
+
+def _compared(
+    result: FormatResult, runtime: RuntimeResult, measured: BatchPerformance, speeds: Speeds
+) -> dict[str, Any]:
+    """How many times faster than the source, and the 95 % interval where the two were measured in turn."""
+    paired = speeds.paired(result.format.name, runtime.runtime, measured.batch_size)
+    if paired is None:
+        return {"vs_source": ratio(runtime, measured, speeds.reference), "vs_source_interval": None}
+    return {"vs_source": paired.ratio, "vs_source_interval": [paired.low, paired.high]}
 
 
 def _difference_data(difference: Difference) -> dict[str, Any]:

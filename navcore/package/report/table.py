@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 from navcore.package.report.cells import (
     COLOURS,
     COLUMNS,
+    MARGIN,
     MISSING,
+    NO_DIFFERENCE,
     WORDS,
     TableRow,
     is_source,
@@ -25,7 +27,7 @@ from navcore.package.report.cells import (
     source_reference,
 )
 from navcore.package.report.reasons import Reason, folded, reasons_of
-from navcore.workspace import FormatResult, RuntimeResult, Status
+from navcore.workspace import FormatResult, Ranking, RuntimeResult, Status
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,14 +46,17 @@ _MOST_ROWS = 500
 _AND_MORE = "… and more than that; JSON has all of it."
 _GIVEN_UP_FIRST = ("max rel", "p99 ms", "size", "rel L2", "items/s", "max abs", "vs source")
 """What a terminal can do without, the least important first."""
+_UNSTABLE = "unstable: no three windows in a row agreed; the numbers pool all windows."
+_UNSETTLED = "unstable: the time was over before the ratio to the source was known to 3 %; a larger budget may help."
 _SIGNS = (
     ("format", " (on the way)", "*", "*: made on the way to another format."),
     ("result", " ✓ verified", " ✓", "✓: verified by your own word."),
+    ("vs source", NO_DIFFERENCE, "~1×", "~1×: the measurement shows no difference to the source."),
 )
 """Column, words in it, what stands for them where there is little room, and its meaning."""
 
 
-def render_table(results: Sequence[FormatResult], *, width: int | None = None) -> str:
+def render_table(results: Sequence[FormatResult], ranking: Ranking | None = None, *, width: int | None = None) -> str:
     """The results as plain text: one line per format, runtime and batch size, the source first.
 
     ``width`` is the number of columns that there are; where the table is wider, the least important of its columns are
@@ -62,7 +67,7 @@ def render_table(results: Sequence[FormatResult], *, width: int | None = None) -
 
     page = io.StringIO()
     console = Console(file=page, width=width or _ENDLESS, color_system=None, force_terminal=False, legacy_windows=False)
-    print_table(results, console, width=width)
+    print_table(results, console, ranking, width=width)
     return "\n".join(line.rstrip() for line in page.getvalue().splitlines())
 
 
@@ -80,15 +85,17 @@ def terminal_width() -> int | None:
         return _USUAL_TERMINAL
 
 
-def print_table(results: Sequence[FormatResult], console: Console, *, width: int | None = None) -> None:
+def print_table(
+    results: Sequence[FormatResult], console: Console, ranking: Ranking | None = None, *, width: int | None = None
+) -> None:
     """Print what :func:`render_table` returns, on a console that may show it in colours."""
     from rich.text import Text
 
-    rows = list(itertools.islice(rows_of(results), _MOST_ROWS))
+    rows = list(itertools.islice(rows_of(results, ranking), _MOST_ROWS))
     if not rows:
         console.print("No results yet.")
         return
-    reasons, legend = reasons_of(results), list(_legend(results))
+    reasons, legend = reasons_of(results), list(_legend(results, ranking))
     drawn = width is None or not all(row.cause for row in rows)
     if width is None:
         limit, told = _print_whole(rows, console)
@@ -167,6 +174,7 @@ def _shortened(cells: Sequence[Mapping[str, str]]) -> tuple[list[Mapping[str, st
     ending = _shared_ending([one.get("runtime", "") for one in cells])
     told = [f"Runtimes are named without their ending {ending}."] if ending else []
     short = [{**one, "runtime": one.get("runtime", "").removesuffix(ending)} for one in cells]
+    short = [{**one, "p50 ms": one.get("p50 ms", "").partition(MARGIN)[0]} for one in short]
     for column, words, sign, meaning in _SIGNS:
         if any(words in one.get(column, "") for one in short):
             short = [{**one, column: one.get(column, "").replace(words, sign)} for one in short]
@@ -255,20 +263,26 @@ def _remarks(result: FormatResult) -> Iterator[str]:
     yield from result.notes
 
 
-def _legend(results: Sequence[FormatResult]) -> Iterator[str]:
+def _legend(results: Sequence[FormatResult], ranking: Ranking | None) -> Iterator[str]:
     rows = [runtime for result in results for runtime in result.runtimes]
     measured = [runtime for runtime in rows if runtime.performance]
     if measured:
         yield "Latency is in milliseconds and includes host↔device copies; items/s are samples per second."
         yield from _threads(measured)
     reference = source_reference(results)
-    if reference is not None and len(measured) > 1:
+    if ranking is not None and ranking.is_source and ranking.ratios:
+        yield (
+            f"vs source: how many times faster than the source (in {printable(ranking.reference[1])}), measured in "
+            f"turn; ± is half the 95 % interval. {NO_DIFFERENCE.capitalize()}: the interval covers 1."
+        )
+    elif reference is not None and len(measured) > 1:
         yield (
             f"vs source: the median latency of the source (in {printable(reference.runtime)}) over the row's, at the "
             "same batch size; below 1× the row is slower than the source."
         )
     if any(not one.stable for runtime in measured for one in runtime.performance):
-        yield "unstable: no three windows in a row agreed; the numbers pool all windows."
+        by_turns = any(one.interval for runtime in measured for one in runtime.performance if not one.stable)
+        yield _UNSETTLED if by_turns else _UNSTABLE
     if any(runtime.verification is not None and runtime.verification.frozen_axes for runtime in rows):
         yield "fixed axis: the export takes only one size of an axis that moves in the data; the notes name it."
     if any(result.elsewhere for result in results) or any(runtime.elsewhere for runtime in rows):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from navcore.contract import InnerPath, Name, Signature, TensorName
 from navcore.workspace.results import FormatResult, Outcome
-from navcore.workspace.settings import Settings, valid_model_name
+from navcore.workspace.settings import Settings, run_arguments, valid_model_name
 
 if TYPE_CHECKING:
     from navcore.workspace.samples import Samples
@@ -24,8 +24,10 @@ _CONSTANTS = (str, int, float, bool, type(None))
 
 
 def refuse_settings(settings: Settings) -> None:
-    """Raises :class:`ValueError` for settings in which a name could be something else."""
+    """Raises :class:`ValueError` for settings in which a name or a number could be something else."""
     valid_model_name(settings.model_name)
+    for name in ("batch_sizes", "budget", "threads"):  # their types alone would let any number through
+        run_arguments()[name].settle(name, getattr(settings, name))
     for key in settings.options:
         target, slash, runtime = key.partition("/")
         Name(target)

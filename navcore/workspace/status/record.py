@@ -9,6 +9,7 @@ import attrs
 
 from navcore.contract import Format, TensorSpec
 from navcore.workspace.plain_data import from_data, to_data
+from navcore.workspace.ranking import Ranking
 from navcore.workspace.results import FormatResult
 from navcore.workspace.settings import Settings
 from navcore.workspace.status.boundaries import refuse_rows, refuse_samples, refuse_settings
@@ -29,7 +30,8 @@ class Record:
     ``uuid`` is random. ``timestamp`` is when the run began: UTC, ISO 8601 with microseconds, without a zone. ``source``
     is the format of the source model, ``source_key`` the digest under which work on it is remembered, and ``live`` says
     that it was a live model and no file. ``samples`` is ``None`` until samples were taken. ``results`` are in the order
-    in which they were made, the source first. ``environment`` and ``git_info`` are plain data.
+    in which they were made, the source first; ``ranking`` says which of them are faster, where they were measured in
+    turn. ``environment`` and ``git_info`` are plain data.
     """
 
     uuid: str
@@ -43,6 +45,7 @@ class Record:
     environment: Mapping[str, Any]
     git_info: Mapping[str, Any]
     navcore_version: str
+    ranking: Ranking | None = None
 
 
 def record_to_data(record: Record) -> dict[str, Any]:
@@ -66,6 +69,7 @@ def record_to_data(record: Record) -> dict[str, Any]:
             results=record.results,
         ),
         "model_status": [row_to_data(row) for row in record.results],
+        "ranking": to_data(record.ranking),
         "input_metadata": [] if signature is None else [_spec_to_data(spec) for spec in signature.inputs],
         "output_metadata": [] if signature is None else [_spec_to_data(spec) for spec in signature.outputs],
         "samples": None if samples is None else _samples_to_data(samples),
@@ -92,6 +96,7 @@ def record_from_data(data: Mapping[str, Any]) -> Record:
         environment=dict(data["environment"]),
         git_info=dict(data["git_info"]),
         navcore_version=str(data["navcore_version"]),
+        ranking=None if data.get("ranking") is None else from_data(data["ranking"], Ranking),
     )
     refuse_settings(record.settings)
     refuse_rows(record.results)

@@ -45,6 +45,7 @@ def from_reference(old: Mapping[str, Any]) -> dict[str, Any]:
         "source": {**_format(_source(config), None, None), "key": ""},
         "export_config": _config(config, any(git_info.values())),
         "model_status": [_row(entry, targets) for entry in old.get("model_status") or ()],
+        "ranking": None,
         "input_metadata": metadata["input"],
         "output_metadata": metadata["output"],
         "samples": samples,
@@ -88,6 +89,10 @@ def _config(config: Mapping[str, Any], git_info: bool) -> dict[str, Any]:
         "axis_ranges": config.get("trt_dynamic_axes"),
         "runtimes": {} if runtimes is None else {"onnx": runtimes},
         "run_profiling": True,
+        "batch_sizes": None,
+        "ranking": True,
+        "budget": 90.0,
+        "threads": "auto",
         "profiler": "navcore",
         "prefer": {},
         "timeout": None,
@@ -211,5 +216,12 @@ def _performance(old: Mapping[str, Any]) -> dict[str, Any]:
         "batch_size", "avg_latency", "std_latency", "p50_latency", "p90_latency", "p95_latency", "p99_latency",
         "throughput", "request_count",
     )  # fmt: skip
-    unknown: dict[str, Any] = {"windows": 0, "cold_start": None, "cpu_share": None, "switches": None, "notes": []}
+    unknown: dict[str, Any] = {
+        "windows": 0,
+        "cold_start": None,
+        "cpu_share": None,
+        "switches": None,
+        "interval": None,
+        "notes": [],
+    }
     return {**{key: old[key] for key in measured}, "stable": True, **unknown}

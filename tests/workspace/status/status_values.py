@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from navcore.contract.formats import Format, JitType
 from navcore.contract.profiler_config import MeasurementMode, ProfilerConfig
 from navcore.contract.signature import Axis, Signature, TensorSpec
+from navcore.workspace.ranking import PairedRatio, Ranking
 from navcore.workspace.results import (
     Attempt,
     BatchPerformance,
@@ -154,8 +155,18 @@ performances = complete(
     cold_start=st.none() | measures,
     cpu_share=st.none() | measures,
     switches=st.none() | measures,
+    interval=st.none() | st.tuples(measures, measures),
     notes=notes,
 )
+ratios = complete(
+    PairedRatio, format=names, runtime=words, batch_size=st.integers(-1, 4096), ratio=measures, low=measures,
+    high=measures, pairs=counts,
+)  # fmt: skip
+rankings = complete(
+    Ranking, reference=st.tuples(names, words), is_source=st.booleans(),
+    ratios=st.lists(ratios, max_size=2).map(tuple), seed=counts, block_seconds=measures, budget=measures,
+    seconds=measures, settled=st.booleans(), machine=text, notes=notes,
+)  # fmt: skip
 runtimes = complete(
     RuntimeResult,
     runtime=words,
@@ -240,7 +251,11 @@ settings = complete(
     device=st.none() | words,
     runtimes=st.dictionaries(words, several_words, max_size=2),
     run_profiling=st.booleans(),
-    profiler_config=profiler_configs,
+    profiler_config=st.none() | profiler_configs,
+    batch_sizes=st.none() | st.lists(st.integers(1, 99), min_size=1, unique=True).map(tuple),
+    ranking=st.booleans(),
+    budget=st.floats(0, 1e9, exclude_min=True),
+    threads=st.just("auto") | st.integers(1, 4096),
     profiler=words,
     prefer=st.dictionaries(words, words, max_size=2),
     timeout=st.none() | finite,
@@ -275,6 +290,7 @@ records = complete(
         {"repository": st.none() | text, "commit": st.none() | text, "author": st.none(), "email": st.none()}
     ),
     navcore_version=text,
+    ranking=st.none() | rankings,
 )
 
 

@@ -187,7 +187,7 @@ def test_keys_stand_in_their_order_without_aliases() -> None:
     data = yaml.safe_load(text)
     assert list(data) == [
         "format_version", "uuid", "navcore_version", "git_info", "environment", "source", "export_config",
-        "model_status", "input_metadata", "output_metadata", "samples",
+        "model_status", "ranking", "input_metadata", "output_metadata", "samples",
     ]  # fmt: skip
     assert list(data["model_status"][0])[:6] == [
         "format", "path", "runtime_results", "torch_jit", "precision", "variant"

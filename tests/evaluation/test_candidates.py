@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from navcore.contract.formats import Format
-from navcore.evaluation.ranking import candidates_of
+from navcore.evaluation.candidates import candidates_of
 from navcore.evaluation.strategies import MinLatency
 from navcore.workspace.results import BatchPerformance, FormatResult, RuntimeResult, Status, Verification
 

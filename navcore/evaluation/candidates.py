@@ -8,7 +8,7 @@ import attrs
 
 from navcore.contract import Format
 from navcore.errors import InputError, Unavailable
-from navcore.workspace import FormatResult, RuntimeResult, Status
+from navcore.workspace import FormatResult, PairedRatio, Ranking, RuntimeResult, Status
 
 
 @attrs.frozen
@@ -16,7 +16,9 @@ class Choice:
     """One measured row: format, runtime, median latency in milliseconds at ``batch_size``, samples per second.
 
     ``batch_size`` is −1 for a model that does not batch. ``stable`` is false when the windows of the measurement did
-    not agree. ``size`` is that of the model in bytes, ``None`` where it is not known.
+    not agree. ``size`` is that of the model in bytes, ``None`` where it is not known. ``ratio`` says how many times
+    faster than the source it is (or than what else the models were held against), measured in turn, ``None`` where it
+    was not; ``requested`` is false for a format that was made on the way to another.
     """
 
     format: Format
@@ -26,9 +28,11 @@ class Choice:
     throughput: float
     stable: bool
     size: int | None = None
+    ratio: PairedRatio | None = None
+    requested: bool = True
 
 
-def candidates_of(results: Sequence[FormatResult]) -> tuple[Choice, ...]:
+def candidates_of(results: Sequence[FormatResult], ranking: Ranking | None = None) -> tuple[Choice, ...]:
     """What may be best: every row that verified ok here and was measured, at each of its batch sizes.
 
     Never one that failed, is unverified, fixes an axis that moves in the data or was recorded elsewhere; never the
@@ -37,13 +41,17 @@ def candidates_of(results: Sequence[FormatResult]) -> tuple[Choice, ...]:
     return tuple(
         Choice(
             row.format, one.runtime, measured.p50_latency, measured.batch_size, measured.throughput, measured.stable,
-            row.size,
+            row.size, _ratio(ranking, row, one, measured.batch_size), row.requested,
         )
         for row in results
         for one in row.runtimes
         if not row.live and is_measured(one) and not one.elsewhere and not _fixes_an_axis(one)
         for measured in one.performance
     )  # fmt: skip
+
+
+def _ratio(ranking: Ranking | None, row: FormatResult, one: RuntimeResult, batch_size: int) -> PairedRatio | None:
+    return None if ranking is None else ranking.ratio(row.format.name, one.runtime, batch_size)
 
 
 def _fixes_an_axis(runtime: RuntimeResult) -> bool:

@@ -1,0 +1,94 @@
+"""Which rows are measured in turn, and how what was measured becomes part of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+from navcore.contract import Artifact, Name, Route
+from navcore.errors import PackageIncomplete
+from navcore.execution.artifacts import artifact_of
+from navcore.execution.run_context import RunContext
+from navcore.workspace import BatchPerformance, Failure, FormatResult, Outcome, RuntimeResult, Status
+
+Place = tuple[Name, Name]
+"""Format and runtime."""
+
+_MEASURABLE = (Status.OK, Status.UNVERIFIED)
+
+
+@attrs.frozen(eq=False)
+class Contestant:
+    """One format in one runtime that takes part. ``memory`` is what its process used when it was checked, in bytes."""
+
+    artifact: Artifact
+    route: Route
+    is_source: bool
+    memory: int | None = None
+
+    @property
+    def place(self) -> Place:
+        return Name(self.artifact.format.name), Name(self.route.runtime)
+
+    @property
+    def name(self) -> str:
+        return "/".join(self.place)
+
+
+@attrs.frozen
+class Timed:
+    """What was measured of one contestant, and why the rest of it was not."""
+
+    performance: tuple[BatchPerformance, ...] = ()
+    threads: int | None = None
+    failure: Failure | None = None
+
+
+def contestants_of(context: RunContext, rows: Sequence[FormatResult]) -> tuple[Contestant, ...]:
+    """Every runtime of the rows that was verified here, the source among them, as far as it can be opened here."""
+    routes = {route.id: route for route in context.registry.routes}
+    found = []
+    for row in rows:
+        is_source = row.format.name == context.source.format.name and not row.route
+        if (row.live and context.source.model is None) or row.elsewhere:
+            continue
+        try:
+            artifact = artifact_of(
+                row, context.samples.signature, context.workspace.root, context.registry, context.source.model
+            )
+        except PackageIncomplete:
+            continue
+        for runtime in row.runtimes:
+            route = routes.get(runtime.route)
+            if route is not None and _takes_part(context, runtime, route):
+                memory = runtime.outcome.peak_memory if runtime.outcome is not None else None
+                found.append(Contestant(artifact, route, is_source, memory))
+    return tuple(found)
+
+
+def _takes_part(context: RunContext, runtime: RuntimeResult, route: Route) -> bool:
+    if runtime.status not in _MEASURABLE or runtime.elsewhere or route.spot_check is not None:
+        return False
+    return not context.registry.unavailable(route)
+
+
+def with_times(
+    rows: Sequence[FormatResult], timed: Mapping[Place, Timed], *, windows: bool
+) -> tuple[FormatResult, ...]:
+    """The rows with what was measured; where each was measured by ``windows`` of its own, those numbers stay."""
+
+    def completed(row: FormatResult, runtime: RuntimeResult) -> RuntimeResult:
+        found = timed.get((Name(row.format.name), runtime.runtime))
+        if found is None or (windows and runtime.performance):
+            return runtime
+        profiling = None if found.failure is None else Outcome(Status.FAILED, failure=found.failure)
+        return attrs.evolve(
+            runtime,
+            performance=found.performance,
+            profiling=profiling,
+            threads=found.threads if found.threads is not None else runtime.threads,
+            machine="",
+        )
+
+    return tuple(attrs.evolve(row, runtimes=tuple(completed(row, one) for one in row.runtimes)) for row in rows)
