@@ -97,6 +97,7 @@ def finished_workdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
             workdir=workdir,
             profiler_config=QUICK,
             profiler="toy",
+            ranking=False,
             git_info=False,
         )
         package.save(workdir / "toy.nav")

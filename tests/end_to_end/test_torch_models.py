@@ -20,7 +20,7 @@ STORED = ("onnx", "torch-exportedprogram", "torchscript-script", "torchscript-tr
 
 
 def run(model: torch.nn.Module, data: list[Any], folder: Path, **arguments: Any) -> nav.PackageDescriptor:
-    return nav.run(model, data, workdir=folder, profiler_config=QUICK, **arguments)
+    return nav.run(model, data, workdir=folder, profiler_config=QUICK, **{"ranking": False, **arguments})
 
 
 def statuses(package: nav.PackageDescriptor) -> dict[str, bool]:
@@ -121,7 +121,7 @@ def test_a_package_travels_to_another_folder_and_says_what_needs_trust(tmp_path:
     nav.save(package, tmp_path / "model.nav", keep_workdir=False)
     assert not package.workspace.exists()
 
-    loaded = nav.load(tmp_path / "model.nav", workdir=tmp_path / "there", profiler_config=QUICK)
+    loaded = nav.load(tmp_path / "model.nav", workdir=tmp_path / "there", profiler_config=QUICK, ranking=False)
 
     assert loaded.get_status(nav.Format.ONNX)
     assert loaded.get_verified_status(nav.Format.ONNX, runtime=nav.RuntimeProvider.CPU)

@@ -38,7 +38,7 @@ from navcore.testing import toy
 nav.run(
     toy.ToyModel(mischief={"beta": "numbers"}), toy.dataloader(), targets="toy-beta", workdir=sys.argv[1],
     profiler="toy", profiler_config=nav.ProfilerConfig(measurement_mode="count_windows", measurement_request_count=5),
-    git_info=False, run_profiling=sys.argv[2] == "measured",
+    ranking=False, git_info=False, run_profiling=sys.argv[2] == "measured",
 )
 """
 Essence = Callable[[Any], Any]

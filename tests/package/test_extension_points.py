@@ -20,6 +20,7 @@ def package(tmp_path_factory: pytest.TempPathFactory, toy_plugin: None) -> nav.P
         targets=["toy-alpha", "toy-beta"],
         workdir=tmp_path_factory.mktemp("work"),
         profiler_config=nav.ProfilerConfig(measurement_interval=1, max_trials=3),
+        ranking=False,
         git_info=False,
     )
 

@@ -35,7 +35,13 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         monkeypatch.setenv("NAVCORE_DISABLE_PLUGINS", others if traced else f"{others},trace")
         model = toy.ToyModel(mischief={name.replace("_", " "): what for name, what in mischief.items()})
         return nav.run(
-            model, toy.dataloader(), workdir=tmp_path / place, profiler_config=QUICK, profiler="toy", git_info=False
+            model,
+            toy.dataloader(),
+            workdir=tmp_path / place,
+            profiler_config=QUICK,
+            profiler="toy",
+            ranking=False,
+            git_info=False,
         )
 
     return go

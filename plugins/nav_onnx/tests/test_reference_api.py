@@ -93,7 +93,7 @@ def test_nothing_given_means_the_formats_of_the_page_and_the_defaults_of_run(run
     assert (arguments.pop("model"), arguments.pop("dataloader")) == ("model.onnx", [1])
     assert arguments.pop("targets") == ("onnx", "trt")
     assert (arguments.pop("options"), arguments.pop("runtimes")) == ({}, {})
-    assert arguments.pop("profiler_config") == navcore.ProfilerConfig()
+    assert arguments.pop("ranking") is False
     defaults = inspect.signature(navcore.api.run).parameters
     assert {name: value for name, value in arguments.items() if value != defaults[name].default} == {}
 
@@ -121,8 +121,9 @@ ARRIVED = {
     "device": "cuda",
     "runtimes": {"onnx": ("CPUExecutionProvider", "CUDAExecutionProvider")},
     "run_profiling": False,
-    "profiler_config": navcore.ProfilerConfig(),
+    "profiler_config": None,
     "git_info": False,
+    "ranking": False,
     "progress": progress,
 }
 FORMATS, PRECISIONS = ("onnx", Format.TENSORRT), (TensorRTPrecision.FP16, "fp32")

@@ -85,5 +85,6 @@ def package(
         model_name="pictures",
         workdir=tmp_path_factory.mktemp("work"),
         profiler_config=nav.ProfilerConfig((1,), "count_windows", measurement_request_count=3),
+        ranking=False,
         git_info=False,
     )
