@@ -175,7 +175,8 @@ def load(
         path: the package.
         workdir: where its workspace goes, by default ``navigator_workdir`` in the current folder.
         override_workdir: replace a workspace of the same model. Without it a package is loaded only where nothing
-            is, or into a workspace that holds exactly the same, such as the one it was just saved from.
+            is, into the workspace that it was loaded into before (what was learned there is not done again), or into
+            one that holds exactly the same, such as the one it was just saved from.
         retest_conversions: make every target again that the formats kept lead to, verify all again, and measure.
             ``False`` takes over what was recorded.
         run_profiling: ``None`` means: as ``retest_conversions``.
