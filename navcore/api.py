@@ -187,7 +187,8 @@ def load(
             row; of options only numbers that a route declares harmless are used. :class:`SignedBy` trusts the holder
             of a key.
         targets: formats or families to make here beyond those that were asked for where the package comes from.
-        options: options of routes, as for :func:`run`; each stands in place of the recorded one.
+        options: options of routes, as for :func:`run`; each stands in place of the recorded one. Those of a format
+            whose file comes from the package and is not made again here are not used, and its row says so.
         runtimes: limits a format to the named runtimes, as for :func:`run`, in place of what was recorded of it.
         device: where runtimes that have a choice run; by default what was recorded, and without trust their own choice.
         timeout: seconds that one step may take; by default what was recorded, and without trust 300 and the time of the
@@ -199,8 +200,8 @@ def load(
 
     Raises:
         PackageError: the file is damaged, tampered with or hostile; nothing is written then.
-        OptionError: ``run_profiling=True`` or ``targets`` with ``retest_conversions=False``, a limit that limits
-            nothing, a key that is none, an option or runtime that nobody installed here knows.
+        OptionError: ``run_profiling=True``, ``targets`` or options of making with ``retest_conversions=False``, a
+            limit that limits nothing, a key that is none, an option or runtime that nobody installed here knows.
         UnknownFormat: a target that no installed plugin knows.
         WorkspaceExists: the workspace exists and holds something else; nothing in it was touched.
     """
@@ -218,6 +219,9 @@ def load(
         raise OptionError("run_profiling=True needs retest_conversions=True: only what was tested here is measured.")
     if given["targets"] and not retest:
         raise OptionError("targets needs retest_conversions=True: without it nothing is made.")
+    making = [key for key in given["options"] if "/" not in key]
+    if making and not retest:
+        raise OptionError(f"options[{making[0]!r}] needs retest_conversions=True: without it nothing is made.")
     asked = Asked(
         given["targets"] or (), given["options"], given["runtimes"], given["device"], profiler_config,
         Limits(given["timeout"], given["memory_limit"]),

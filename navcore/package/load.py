@@ -72,7 +72,7 @@ def load_package(
             with logged(workspace.log_file), tidied(workspace):
                 if retest_conversions:
                     settings = attrs.evolve(record.settings, run_profiling=run_profiling)
-                    record = retest(
+                    record, asked = retest(
                         attrs.evolve(record, settings=settings), workspace, registry, told, trust=trusted,
                         asked=asked, executor=executor, observer=observer,
                     )  # fmt: skip

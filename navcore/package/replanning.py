@@ -62,7 +62,7 @@ def replanned(record: Record, registry: Registry, *, trust: bool, asked: Sequenc
     }
     there = {row.format.name for row in record.results}
     missing = tuple(
-        _missing(format, _why_not(format, None, record, registry, trust))
+        missing_row(format, _why_not(format, None, record, registry, trust))
         for format in dict.fromkeys(own)
         if format.name not in there and format.name not in reached
     )
@@ -141,5 +141,6 @@ def _why_not_used(row: FormatResult, registry: Registry, trust: bool) -> str:
     return ""
 
 
-def _missing(format: Format, reason: str) -> FormatResult:
+def missing_row(format: Format, reason: str) -> FormatResult:
+    """The row of a format that is asked for here and not made, with the reason."""
     return FormatResult(format, Status.UNAVAILABLE, failure=Failure(reason, "unavailable"))

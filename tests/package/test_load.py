@@ -248,6 +248,16 @@ def test_without_samples_nothing_is_tested_and_the_rows_say_so(finished: Any, tm
         package.profile()
 
 
+def test_what_is_asked_for_of_a_package_without_samples_is_told_as_not_made(run_toy: Run, tmp_path: Path) -> None:
+    run_toy(targets="toy-alpha", run_profiling=False).save(tmp_path / "x.nav", save_data=False)
+    package = nav.load(tmp_path / "x.nav", workdir=tmp_path / "there", targets=["toy-beta", "toy-alpha"])
+    (beta,) = (row for row in package.results if row.format.name == "toy-beta")
+    assert (beta.status, beta.path) == (Status.UNAVAILABLE, None)
+    assert beta.failure is not None
+    assert beta.failure.cause == "the package holds no samples to test it with, so it was not made here"
+    assert package.get_status("toy-alpha"), "what was recorded of it is shown"
+
+
 def test_rows_of_a_plugin_that_is_missing_stay(packed: Path, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.delenv("NAVCORE_EXTRA_PLUGINS")
     package = nav.load(packed, workdir=tmp_path, trust=True)
