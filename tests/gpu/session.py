@@ -5,10 +5,10 @@ It needs nothing but the standard library, a CUDA build of PyTorch for the Pytho
     python tests/gpu/session.py --collect     # where there is a network; lists the wheels in gpu-wheels and their sizes
     python3.12 tests/gpu/session.py           # on the machine with the card
 
-`nox --session gpu` calls the same. The second command makes an environment that sees the machine's PyTorch, installs the
-wheels, runs every test that is marked `gpu`, and writes gpu-report.json and gpu-report.md. A machine without a card gets
-as far as the tests, which are skipped with the reason; on one with a card a skip that no missing runtime explains is a
-failure.
+`nox --session gpu` calls the same. The second command makes an environment that sees the machine's PyTorch, installs
+the wheels, runs every test that is marked `gpu`, and writes gpu-report.json and gpu-report.md. A machine without a card
+gets as far as the tests, which are skipped with the reason; on one with a card a skip that no missing runtime explains
+is a failure.
 """
 
 from __future__ import annotations
