@@ -49,6 +49,10 @@ def test_what_a_target_for_later_is_made_from_is_made_verified_and_packed(run_to
     assert engine.failure is not None
     assert engine.failure.cause == "there is no device in this machine"
     assert (alpha.status, alpha.requested) == (Status.OK, False)
+    log = (package.workspace / "navigator.log").read_text()
+    assert (
+        "device-engine unavailable: there is no device in this machine. It is made from toy-alpha: navcore.load" in log
+    )
     package.save(tmp_path / "x.nav")
 
 
