@@ -259,7 +259,7 @@ def against_wheel(session: nox.Session) -> None:
 
 @nox.session(default=False, venv_backend="none")
 def gpu(session: nox.Session) -> None:
-    """Eight minutes on a machine with an NVIDIA card, without network; `-- --collect FOLDER` gets the wheels for it.
+    """Eight minutes on a machine with an NVIDIA card, without network; `-- --collect` gets the wheels for it.
 
     What it does is a script that a machine without nox runs as well. PyTorch is the machine's own, so here the session
     borrows that of the session everything, if there is one, to get as far as a machine without a card can.

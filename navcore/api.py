@@ -179,7 +179,8 @@ def load(
         path: the package.
         workdir: where its workspace goes, by default ``navigator_workdir`` in the current folder.
         override_workdir: replace a workspace of the same model. Without it a package is loaded only where nothing
-            is, or into a workspace that holds exactly the same, such as the one it was just saved from.
+            is, into the workspace that it was loaded into before (what was learned there is not done again), or into
+            one that holds exactly the same, such as the one it was just saved from.
         retest_conversions: make every target again that the formats kept lead to, verify all again, and measure.
             ``False`` takes over what was recorded.
         run_profiling: ``None`` means: as ``retest_conversions``.
@@ -190,7 +191,8 @@ def load(
             row; of options only numbers that a route declares harmless are used. :class:`SignedBy` trusts the holder
             of a key.
         targets: formats or families to make here beyond those that were asked for where the package comes from.
-        options: options of routes, as for :func:`run`; each stands in place of the recorded one.
+        options: options of routes, as for :func:`run`; each stands in place of the recorded one. Those of a format
+            whose file comes from the package and is not made again here are not used, and its row says so.
         runtimes: limits a format to the named runtimes, as for :func:`run`, in place of what was recorded of it.
         device: where runtimes that have a choice run; by default what was recorded, and without trust their own choice.
         batch_sizes: the batch sizes to measure, by default as recorded.
@@ -205,8 +207,8 @@ def load(
 
     Raises:
         PackageError: the file is damaged, tampered with or hostile; nothing is written then.
-        OptionError: ``run_profiling=True`` or ``targets`` with ``retest_conversions=False``, a limit that limits
-            nothing, a key that is none, an option or runtime that nobody installed here knows.
+        OptionError: ``run_profiling=True``, ``targets`` or options of making with ``retest_conversions=False``, a
+            limit that limits nothing, a key that is none, an option or runtime that nobody installed here knows.
         UnknownFormat: a target that no installed plugin knows.
         WorkspaceExists: the workspace exists and holds something else; nothing in it was touched.
     """
@@ -224,6 +226,9 @@ def load(
         raise OptionError("run_profiling=True needs retest_conversions=True: only what was tested here is measured.")
     if given["targets"] and not retest:
         raise OptionError("targets needs retest_conversions=True: without it nothing is made.")
+    making = [key for key in given["options"] if "/" not in key]
+    if making and not retest:
+        raise OptionError(f"options[{making[0]!r}] needs retest_conversions=True: without it nothing is made.")
     asked = Asked(
         given["targets"] or (), given["options"], given["runtimes"], given["device"],
         Measuring(profiler_config, given["batch_sizes"], given["ranking"], given["budget"]),

@@ -39,6 +39,7 @@ from navcore.workspace import (
     announce,
     describe_environment,
     describe_git,
+    forget_package,
     keep_verified,
     log_reasons,
     logged,
@@ -74,6 +75,7 @@ def run_model(
         logged(workspace.log_file),
         tidied(workspace),
     ):
+        forget_package(workspace)
         journal = Journal(workspace.journal_file)
         samples = _sample(source, dataloader, settings, registry, workspace, journal, observer)
         settings = _for_samples(settings, samples)

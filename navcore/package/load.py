@@ -8,31 +8,28 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from navcore.errors import NavcoreError
 from navcore.execution import tidied
 from navcore.package.archive import Refusal, extract_archive, refusal
 from navcore.package.reading import Told, read_told
 from navcore.package.retest import elsewhere, retest
-from navcore.package.same_content import refuse_other_content
+from navcore.package.same_content import record_there
 from navcore.package.signing import settle_trust
 from navcore.package.trust import SignedBy
 from navcore.planning import Asked, harmless_part, refuse_unknown, replaced_by, with_asked
 from navcore.registry import Registry, load_registry
 from navcore.workspace import (
-    Journal,
     Observer,
     Record,
     Settings,
     Workspace,
     delete,
     is_ours,
-    keep_verified,
     locked,
     log_reasons,
     logged,
     publish,
-    read_status,
     refuse_foreign_place,
+    remember_package,
     replace_whole,
     told_when_full,
     waiting_room,
@@ -68,18 +65,14 @@ def load_package(
     refuse_unknown(asked, registry)
     with told_when_full(root), locked(root):
         there = is_ours(root) and not override
-        if there:
-            refuse_other_content(root, told)
-        said = _read_before(root) if there else None
+        record = record_there(root, told) if there else told.record
         workspace = Workspace(root) if there else _extracted(path, told, root)
-        record = told.record
-        if said is not None:
-            record = attrs.evolve(record, results=keep_verified(said, record.results, Journal(workspace.journal_file)))
+        remember_package(workspace, told.manifest.digest)
         try:
             with logged(workspace.log_file), tidied(workspace):
                 if retest_conversions:
                     settings = attrs.evolve(record.settings, run_profiling=run_profiling)
-                    record = retest(
+                    record, asked = retest(
                         attrs.evolve(record, settings=settings), workspace, registry, told, trust=trusted,
                         asked=asked, executor=executor, observer=observer,
                     )  # fmt: skip
@@ -117,11 +110,3 @@ def _extracted(path: Path, told: Told, root: Path) -> Workspace:
         delete(Workspace(room))
         raise
     return replace_whole(root, room / "content")
-
-
-def _read_before(root: Path) -> Record | None:
-    """What the workspace says of itself before its own package is loaded into it; the user's word must survive."""
-    try:
-        return read_status(root / "status.yaml")
-    except NavcoreError:
-        return None

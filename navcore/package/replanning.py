@@ -62,7 +62,7 @@ def replanned(record: Record, registry: Registry, *, trust: bool, asked: Sequenc
     }
     there = {row.format.name for row in record.results}
     missing = tuple(
-        _missing(format, _why_not(format, None, record, registry, trust))
+        missing_row(format, _why_not(format, None, record, registry, trust))
         for format in dict.fromkeys(own)
         if format.name not in there and format.name not in reached
     )
@@ -79,7 +79,7 @@ def _ground(known: Sequence[FormatResult], record: Record, registry: Registry, t
     routes = _conversions(registry)
     usable = [route for route in routes if not registry.unavailable(route)]
     there = [row for row in known if row.path is not None and not _why_not_used(row, registry, trust)]
-    kept: dict[str, FormatResult] = {row.format.name: row for row in there if not _is_converted(row, record)}
+    kept: dict[str, FormatResult] = {row.format.name: row for row in there if not is_converted(row, record)}
     for row in there:  # a row stands behind the one that it was made from
         if row.format.name not in cheapest_paths(usable, list(kept)):
             kept.setdefault(row.format.name, row)
@@ -90,7 +90,7 @@ def _conversions(registry: Registry) -> list[Route]:
     return [route for route in registry.routes if route.hook == "convert"]
 
 
-def _is_converted(row: FormatResult, record: Record) -> bool:
+def is_converted(row: FormatResult, record: Record) -> bool:
     """Made from another file, so that it can be made again without the live source."""
     return bool(row.made_from) and not (record.live and row.made_from == record.source.name)
 
@@ -141,5 +141,6 @@ def _why_not_used(row: FormatResult, registry: Registry, trust: bool) -> str:
     return ""
 
 
-def _missing(format: Format, reason: str) -> FormatResult:
+def missing_row(format: Format, reason: str) -> FormatResult:
+    """The row of a format that is asked for here and not made, with the reason."""
     return FormatResult(format, Status.UNAVAILABLE, failure=Failure(reason, "unavailable"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from concurrent.futures import Executor
 
 import attrs
@@ -10,8 +10,8 @@ import attrs
 from navcore.contract import Format
 from navcore.execution import Executed, RunContext, StartingPoint, artifact_of, execute, new_context, ranked_rows
 from navcore.package.reading import Told
-from navcore.package.replanning import replanned, superseded
-from navcore.planning import NOT_USED, Asked, Obeyed, Source, bounded_batch, named_formats, obeyed
+from navcore.package.replanning import missing_row, replanned, superseded
+from navcore.planning import NOT_USED, Asked, Obeyed, Source, bounded_batch, named_formats, obeyed, without_unused
 from navcore.registry import Registry
 from navcore.workspace import (
     FormatResult,
@@ -28,6 +28,9 @@ from navcore.workspace import (
 
 _ELSEWHERE = "recorded elsewhere:"
 MEASURING = ("profiler_config", "batch_sizes", "ranking", "budget")
+_UNUSED = "its file is the package's own and not made again here, so these options were not used:"
+_NO_SAMPLES_TO_TEST = "the package holds no samples, so nothing was tested again here"
+_NO_SAMPLES_TO_MAKE = "the package holds no samples to test it with, so it was not made here"
 _NOT_INSTALLED = "its runtime is not installed"
 
 
@@ -41,13 +44,16 @@ def retest(
     asked: Asked,
     executor: Executor | None,
     observer: Observer | None,
-) -> Record:
-    """Check every format that is kept, make of them what was asked for, keep as recorded what cannot be redone."""
+) -> tuple[Record, Asked]:
+    """Check every format that is kept, make of them what was asked for, keep as recorded what cannot be redone.
+
+    Returns the record, and what was asked for less the options that nothing here takes; each is a note of its row.
+    """
     if record.samples is None or not told.holds_samples:
-        reason = "the package holds no samples, so nothing was tested again here"
-        return attrs.evolve(record, results=tuple(elsewhere(row, reason) for row in record.results))
-    here = obeyed(record.settings, registry, trust=trust, weights=told.weights, asked=asked)
+        return _without_samples(record, registry, asked), asked
     plan = replanned(record, registry, trust=trust, asked=asked.targets)
+    asked, unused = without_unused(asked, [row.format.name for row in plan.kept], plan.wanted, registry)
+    here = obeyed(record.settings, registry, trust=trust, weights=told.weights, asked=asked)
     context = new_context(
         registry,
         workspace,
@@ -58,7 +64,7 @@ def retest(
         observer=observer,
         executor=executor,
     )
-    kept = [_kept(context, row) for row in plan.kept]
+    kept = [_kept(context, row, unused.get(row.format.name, ())) for row in plan.kept]
     done = execute(context, kept, lambda _rows: None) if kept else Executed()
     rows, ranking = ranked_rows(context, done.rows, done.keys)
     fresh = {str(row.format): row for row in rows}
@@ -76,13 +82,23 @@ def retest(
     known = {row.format.name for row in record.results}
     results += [told_of(row, here) for name, row in fresh.items() if name not in known]
     results += plan.missing
-    return attrs.evolve(
+    record = attrs.evolve(
         record,
         results=keep_verified(record, tuple(row for row in results if not superseded(row, results)), context.journal),
         environment=describe_environment(),
         settings=attrs.evolve(record.settings, **{name: getattr(here.settings, name) for name in MEASURING}),
         ranking=ranking,
     )
+    return record, asked
+
+
+def _without_samples(record: Record, registry: Registry, asked: Asked) -> Record:
+    """The record as it is, with a row for every format that is asked for here, and why it is not made."""
+    there = {row.format.name for row in record.results}
+    wanted = dict.fromkeys(format for target in asked.targets for format in named_formats(target, registry))
+    missing = [missing_row(format, _NO_SAMPLES_TO_MAKE) for format in wanted if format.name not in there]
+    rows = [elsewhere(row, _NO_SAMPLES_TO_TEST) for row in record.results]
+    return attrs.evolve(record, results=(*rows, *missing))
 
 
 def bounded(samples: Samples) -> Samples:
@@ -108,8 +124,11 @@ def without(notes: tuple[str, ...], beginning: str) -> tuple[str, ...]:
     return tuple(note for note in notes if not note.startswith(beginning))
 
 
-def _kept(context: RunContext, row: FormatResult) -> StartingPoint:
-    row = attrs.evolve(row, elsewhere=False, notes=without(row.notes, _ELSEWHERE))
+def _kept(context: RunContext, row: FormatResult, unused: Sequence[str]) -> StartingPoint:
+    notes = without(without(row.notes, _ELSEWHERE), _UNUSED)
+    if unused:
+        notes = (*notes, f"{_UNUSED} {', '.join(unused)}")
+    row = attrs.evolve(row, elsewhere=False, notes=notes)
     artifact = artifact_of(row, context.samples.signature, context.workspace.root, context.registry)
     key = digest("kept", context.source_key, row.format.name, digest_of_file(artifact.file))
     return StartingPoint(artifact, key, row)

@@ -2,55 +2,89 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import attrs
 
 from navcore.errors import NavcoreError, WorkspaceExists
-from navcore.package.archive import Manifest
+from navcore.package.archive import FileEntry, Manifest
 from navcore.package.reading import Told
-from navcore.workspace import PRIVATE, FormatResult, Kind, digest_of_bytes, is_private, kind_of, read_status
+from navcore.package.replanning import is_converted
+from navcore.workspace import (
+    PRIVATE,
+    FormatResult,
+    Journal,
+    Kind,
+    Record,
+    Workspace,
+    digest_of_bytes,
+    is_private,
+    keep_verified,
+    kind_of,
+    loaded_package,
+    read_status,
+)
+
+_OF_THE_MOMENT = (Kind.RECORD, Kind.MEASUREMENT)
+"""What a workspace may have of its own: nothing replaces it where a package is loaded as the workspace stands."""
 
 
-def refuse_other_content(root: Path, told: Told) -> None:
-    """Raise :class:`WorkspaceExists` where the workspace and the package do not hold the same.
+def record_there(root: Path, told: Told) -> Record:
+    """What is known in the workspace at ``root`` of the package that is loaded into it, and nothing of it replaced.
 
-    Right after saving they do, as in the reference page's example: then the package is loaded into the workspace as it
-    stands, and nothing is replaced.
+    Where the package was loaded before, that is what the workspace says of itself: a load goes on there, as a run does.
+    Right after saving, as in the reference page's example, both hold the same. Raises :class:`WorkspaceExists` for
+    every other workspace, and for one that lacks a file of the package.
     """
-    what = _first_difference(root, told)
+    try:
+        record = read_status(root / "status.yaml")
+    except NavcoreError:
+        raise _refused(root, "has no status.yaml that could be read") from None
+    before = loaded_package(root) == told.manifest.digest
+    what = _first_lost(root, told.manifest, record) if before else _first_difference(root, told, record)
     if what:
-        raise WorkspaceExists(
-            f"The workspace {root} exists, and {what}.",
-            hint="Give another workdir, or override_workdir=True to delete what is there and load the package.",
-        )
+        raise _refused(root, what)
+    found = record if before else told.record
+    return attrs.evolve(found, results=keep_verified(record, found.results, Journal(Workspace(root).journal_file)))
 
 
-def _first_difference(root: Path, told: Told) -> str:
+def _refused(root: Path, what: str) -> WorkspaceExists:
+    return WorkspaceExists(
+        f"The workspace {root} exists, and {what}.",
+        hint="Give another workdir, or override_workdir=True to delete what is there and load the package.",
+    )
+
+
+def _first_lost(root: Path, manifest: Manifest, record: Record) -> str:
+    """What the workspace of a package has lost of it, but for the models that are made again anyway."""
+    again = {row.format.name for row in record.results if is_converted(row, record)}
+    rest = [entry for entry in manifest.files if entry.place.partition("/")[0] not in again]
+    other = _other_model(root, rest)
+    return f"no longer holds {other} as the package does" if other else ""
+
+
+def _first_difference(root: Path, told: Told, record: Record) -> str:
     listed = {entry.place: entry for entry in told.manifest.files}
     for path in sorted(root.rglob("*")):
         place = path.relative_to(root).as_posix()
         if path.is_dir() and not path.is_symlink():
             continue
         private = place.partition("/")[0] == PRIVATE or is_private(path)
-        if not private and kind_of(place) is not Kind.RECORD and place not in listed:
+        if not private and kind_of(place) not in _OF_THE_MOMENT and place not in listed:
             return f"holds {place}, which the package does not"
-    if other := _other_model(root, told.manifest):
+    if other := _other_model(root, told.manifest.files):
         return f"does not hold {other} as the package does"
-    try:
-        results = read_status(root / "status.yaml").results
-    except NavcoreError:
-        return "has no status.yaml that could be read"
-    if _without_words(results) != _without_words(told.record.results):
+    if _without_words(record.results) != _without_words(told.record.results):
         return "has other results than the package"
     return ""
 
 
-def _other_model(root: Path, manifest: Manifest) -> str:
+def _other_model(root: Path, files: Iterable[FileEntry]) -> str:
     """The first model or sample of the package that the workspace does not hold byte for byte, or ``""``."""
-    for entry in manifest.files:
+    for entry in files:
         path = root / entry.place
-        if entry.kind is Kind.RECORD:
+        if entry.kind in _OF_THE_MOMENT:
             continue
         if not path.is_file() or path.stat().st_size != entry.size or digest_of_bytes(path) != entry.sha256:
             return entry.place

@@ -70,7 +70,7 @@ def _members(workspace: Workspace, record: Record, samples: bool) -> Iterator[Me
 
 
 def _files(workspace: Workspace, folder: Path, row: FormatResult) -> Iterator[Member]:
-    """A format's model with the files beside it, its assets, its config.yaml and its logs.
+    """A format's model with the files beside it, its assets, its config.yaml, its measurements and its logs.
 
     Of a model that a route made the declared assets are packed and no other file that lies with them. Raises
     :class:`PackageIncomplete` naming one that is gone.
@@ -81,8 +81,9 @@ def _files(workspace: Workspace, folder: Path, row: FormatResult) -> Iterator[Me
     assets = set(assets_of(row, workspace.root).values()) if stored else set()
     for entry in _tree(workspace, folder):
         is_log = entry.source.suffix == ".log" and entry.source.parent == folder
-        is_other = bool(row.route) and kind_of(entry.name) is Kind.ASSET and entry.source not in assets
-        if is_log or (stored and not is_other):
+        kind = kind_of(entry.name)
+        is_other = bool(row.route) and kind is Kind.ASSET and entry.source not in assets
+        if is_log or kind is Kind.MEASUREMENT or (stored and not is_other):
             yield entry
 
 

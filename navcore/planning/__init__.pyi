@@ -11,6 +11,7 @@ from .asked import (
     refuse_unknown as refuse_unknown,
     replaced_by as replaced_by,
     with_asked as with_asked,
+    without_unused as without_unused,
 )
 from .frameworks import Framework as Framework
 from .package_arguments import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -79,6 +79,26 @@ def named_formats(target: str, registry: Registry) -> tuple[Format, ...]:
         raise error
     exact = any(format.name == target for format in found)
     return found if exact else usual_variants(found, registry.routes)
+
+
+def without_unused(
+    asked: Asked, kept: Collection[str], made: Collection[str], registry: Registry
+) -> tuple[Asked, dict[str, tuple[str, ...]]]:
+    """What is asked for less the options that nothing here takes, and those by the name of the format they are about.
+
+    ``kept`` are the names of the formats whose files are taken as they lie there, ``made`` of those that can be made.
+    An option of making a format goes for nothing where all that it is about is kept.
+    """
+    used, unused = {}, dict[str, tuple[str, ...]]()
+    for key, values in asked.options.items():
+        meant = {format.name for format in matching(key, registry.formats)} if "/" not in key else set()
+        if not meant & set(kept) or meant & (set(made) - set(kept)):
+            used[key] = values
+            continue
+        for name in sorted(meant & set(kept)):
+            told = (f"{key}.{option}={ascii(value)[:60]}" for option, value in values.items())
+            unused[name] = (*unused.get(name, ()), *told)
+    return attrs.evolve(asked, options=used), unused
 
 
 def replaced_by(asked: Asked, settings: Settings, formats: Sequence[Format]) -> Settings:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from navcore.contract import Signature
 from navcore.errors import SourceError
 from navcore.sampling.sample_store import SampleStore
 from navcore.sampling.source_model import OtherOutputs, SourceCall, run_source_once
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class NotBatching(SourceError):
@@ -41,7 +45,23 @@ def refusals_understood(
         taken = f"a batch of {batch_size}" if batch_size > 1 else "a single sample"
         refusal = NotBatching(
             error.what,
-            hint=f"It takes {taken}, as the dataloader gives it: if the model does not batch, pass batch_dim=None.",
+            hint=f"It takes {taken}, as the dataloader gives it: if the model does not batch, pass batch_dim=None."
+            + _batch_elsewhere(signature, feeds),
         )
         refusal.takes = batch_size
         raise refusal from error.__cause__
+
+
+def _batch_elsewhere(signature: Signature, feeds: Mapping[str, np.ndarray]) -> str:
+    """A further hint where an input that is not batched has an axis as long as the batch, as states of an LSTM have."""
+    index, symbol = signature.batch_dim or 0, signature.batch_symbol
+    batched = [spec.name for spec in signature.inputs if len(spec.shape) > index and spec.shape[index] == symbol]
+    size = feeds[batched[0]].shape[index] if batched else 1
+    if size == 1:
+        return ""
+    axes = {
+        spec.name: {feeds[spec.name].shape.index(size): symbol}
+        for spec in signature.inputs
+        if symbol not in spec.shape and size in feeds[spec.name].shape
+    }
+    return f" If the batch stands elsewhere in an input, say where: dynamic_axes={axes}." if axes else ""

@@ -96,6 +96,11 @@ from .logfile import (
     log_reasons as log_reasons,
     logged as logged,
 )
+from .origin import (
+    forget_package as forget_package,
+    loaded_package as loaded_package,
+    remember_package as remember_package,
+)
 from .plain_data import (
     from_data as from_data,
     from_older_data as from_older_data,

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 
+from navcore.errors import NavcoreError
 from navcore.workspace.results import Failure, FormatResult, Status
 
 LOGGER = logging.getLogger("navcore")
@@ -28,7 +29,7 @@ def log_reasons(results: Sequence[FormatResult]) -> None:
 def _reason(failure: Failure | None) -> str:
     if failure is None:
         return "no runtime here could check it"
-    return f"{failure.cause} {failure.hint}".strip()
+    return str(NavcoreError(failure.cause, hint=failure.hint))
 
 
 class _Onward(logging.Handler):

@@ -2,8 +2,8 @@
 
 It needs nothing but the standard library, a CUDA build of PyTorch for the Python that runs it, and a folder of wheels::
 
-    python tests/gpu/session.py --collect gpu-wheels        # where there is a network; lists the wheels and their sizes
-    python3.12 tests/gpu/session.py --wheels gpu-wheels     # on the machine with the card
+    python tests/gpu/session.py --collect     # where there is a network; lists the wheels in gpu-wheels and their sizes
+    python3.12 tests/gpu/session.py           # on the machine with the card
 
 `nox --session gpu` calls the same. The second command makes an environment that sees the machine's PyTorch, installs
 the wheels, runs every test that is marked `gpu`, and writes gpu-report.json and gpu-report.md. A machine without a card
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import datetime
+import importlib.util
 import json
 import os
 import platform
@@ -30,6 +31,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 TREE = Path(__file__).resolve().parents[2]
+WHEELS = TREE / "gpu-wheels"
 PROJECTS = (".", "plugins/nav_torch", "plugins/nav_onnx", "plugins/nav_trt")
 OWN = ("navcore", "nav-torch", "nav-onnx", "nav-trt")
 TOOLS = ("pytest", "pytest-timeout", "hypothesis", "setuptools")
@@ -69,9 +71,11 @@ class Outcome:
 def main(arguments: list[str] | None = None) -> int:
     """Collect wheels, or run the tests; 0 when that went well."""
     parser = argparse.ArgumentParser(description="Run the tests that need an NVIDIA card, and write a report.")
-    parser.add_argument("--collect", type=Path, metavar="FOLDER", help="download and build the wheels, and list them")
+    parser.add_argument(
+        "--collect", type=Path, nargs="?", const=WHEELS, metavar="FOLDER", help="download, build and list the wheels"
+    )
     parser.add_argument("--python", default="3.12", help="of the machine with the card, for --collect; by default 3.12")
-    parser.add_argument("--wheels", type=Path, default=TREE / "gpu-wheels", metavar="FOLDER", help="what to install")
+    parser.add_argument("--wheels", type=Path, default=WHEELS, metavar="FOLDER", help="what to install")
     parser.add_argument("--report", type=Path, default=TREE, metavar="FOLDER", help="where the report goes")
     parser.add_argument("--minutes", type=float, default=MINUTES, help="after which everything is ended; by default 8")
     asked = parser.parse_args(arguments)
@@ -145,6 +149,9 @@ def visit(wheels: Path, report: Path, minutes: float) -> int:
             f"There are no wheels in {wheels}. Collect them where there is a network: {Path(__file__).name} --collect."
         )
         return 2
+    if unfit := why_unfit(wheels):
+        print(unfit)
+        return 2
     card = graphics_card()
     print(f"card: {card or 'none, so the tests will be skipped'}", flush=True)
     with tempfile.TemporaryDirectory() as scratch:
@@ -162,6 +169,22 @@ def visit(wheels: Path, report: Path, minutes: float) -> int:
     write(report, machine, outcomes, wrong, unseen(wheels))
     print((report / "gpu-report.md").read_text())
     return 1 if wrong else 0
+
+
+def why_unfit(wheels: Path) -> str:
+    """Why this Python cannot use the wheels, or ``""``; pip would only say that it finds no matching distribution."""
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    for file in sorted(wheels.glob("*.whl")):
+        found = re.search(r"-cp(\d)(\d+)-cp\d+-", file.name)
+        if found and f"{found[1]}.{found[2]}" != here:
+            there = f"{found[1]}.{found[2]}"
+            return (
+                f"{file.name} is for Python {there}, and this is Python {here} ({sys.executable}). "
+                f"Start the visit with python{there}, or collect with --python {here}."
+            )
+    if importlib.util.find_spec("torch") is None:
+        return f"{sys.executable} has no PyTorch, and none is brought along. Start the visit with a Python that has it."
+    return ""
 
 
 def graphics_card() -> str:

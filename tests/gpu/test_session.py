@@ -67,6 +67,28 @@ def test_without_wheels_the_visit_says_how_to_get_them(
     assert "Collect them where there is a network" in capsys.readouterr().out
 
 
+def test_wheels_for_another_python_are_told_before_anything_is_installed(
+    session: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    (tmp_path / "onnx-1-cp310-abi3-linux_x86_64.whl").touch()
+    (tmp_path / "numpy-2-cp39-cp39-linux_x86_64.whl").touch()
+    assert session.main(["--wheels", str(tmp_path), "--report", str(tmp_path)]) == 2
+    told = capsys.readouterr().out
+    assert f"is for Python 3.9, and this is Python {here}" in told
+    assert f"Start the visit with python3.9, or collect with --python {here}." in told
+
+
+def test_a_python_without_pytorch_is_told_before_anything_is_installed(
+    session: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "onnx-1-cp310-abi3-linux_x86_64.whl").touch()
+    monkeypatch.setattr(session.importlib.util, "find_spec", lambda _name: None)
+    assert "has no PyTorch, and none is brought along" in session.why_unfit(tmp_path)
+    monkeypatch.setattr(session.importlib.util, "find_spec", lambda _name: object())
+    assert session.why_unfit(tmp_path) == ""
+
+
 def test_every_file_with_a_test_for_the_card_is_found(session: ModuleType) -> None:
     found = session.marked()
     assert "tests/gpu/test_load_from_cpu.py" in found

@@ -136,6 +136,61 @@ def test_a_load_removes_nothing_that_the_package_does_not_hold(finished: Any, pa
     assert (finished.workspace / "model_input").is_dir()
 
 
+def test_a_second_load_of_a_package_goes_on_where_the_first_one_ended(
+    packed: Path, tmp_path: Path, quick: nav.ProfilerConfig, essence: Any, journalled: Any
+) -> None:
+    first = nav.load(packed, workdir=tmp_path, profiler_config=quick, trust=True)
+    first.set_verified("toy-beta", "toy-runtime")
+    (first.workspace / "mine.txt").write_text("x")
+    before = journalled(first)
+    second = nav.load(packed, workdir=tmp_path, profiler_config=quick, trust=True)
+    assert essence(second.results) == essence(read_status(first.workspace / "status.yaml").results)
+    assert [one.performance for row in second.results for one in row.runtimes] == [
+        one.performance for row in first.results for one in row.runtimes
+    ], "nothing was measured anew"
+    assert journalled(second) == before
+    assert second.get_verified_status("toy-beta", "toy-runtime") is True
+    as_it_stands = nav.load(packed, workdir=tmp_path, retest_conversions=False)
+    assert essence(as_it_stands.results) == essence(second.results)
+    assert (first.workspace / "mine.txt").exists()
+
+
+def test_what_was_asked_for_at_the_first_load_is_there_after_the_second(run_toy: Run, tmp_path: Path) -> None:
+    run_toy(targets="toy-alpha", run_profiling=False).save(tmp_path / "x.nav")
+    nav.load(tmp_path / "x.nav", workdir=tmp_path / "there", targets="toy-beta", run_profiling=False)
+    package = nav.load(tmp_path / "x.nav", workdir=tmp_path / "there", run_profiling=False)
+    assert package.get_status("toy-beta")
+    assert package.record.settings.targets == ("toy-alpha", "toy-beta")
+
+
+def test_a_load_goes_on_in_no_other_workspace_than_its_own(run_toy: Run, packed: Path, workdir: Path) -> None:
+    package = nav.load(packed, workdir=workdir, run_profiling=False)
+    package.save(workdir / "other.nav", save_data=False)
+    with pytest.raises(nav.WorkspaceExists, match="which the package does not"):
+        nav.load(workdir / "other.nav", workdir=workdir)
+    (package.workspace / "toy-alpha" / "model.toy").write_text("changed")
+    with pytest.raises(nav.WorkspaceExists, match=r"no longer holds toy-alpha/model.toy as the package does"):
+        nav.load(packed, workdir=workdir)
+    run_toy(run_profiling=False)
+    with pytest.raises(nav.WorkspaceExists, match="has other results than the package"):
+        nav.load(packed, workdir=workdir)
+
+
+def test_a_load_that_was_killed_is_gone_on_with(packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: object, **__: object) -> None:
+        raise Killed
+
+    monkeypatch.setattr("navcore.package.load.publish", killed)
+    with pytest.raises(Killed):
+        nav.load(packed, workdir=tmp_path, run_profiling=False)
+    monkeypatch.undo()
+    monkeypatch.setenv("NAVCORE_EXTRA_PLUGINS", "toy=navcore.testing.toy")
+    assert nav.load(packed, workdir=tmp_path, run_profiling=False).get_status("toy-beta")
+
+
 def test_a_load_that_breaks_off_leaves_a_workspace_that_was_there(finished: Any, packed: Path) -> None:
     class Refusing(ThreadPoolExecutor):
         def submit(self, *_: object, **__: object) -> Any:
@@ -191,6 +246,16 @@ def test_without_samples_nothing_is_tested_and_the_rows_say_so(finished: Any, tm
         assert runner({"x": np.ones((1, 1), np.float32)})["y"] == 2
     with pytest.raises(nav.PackageIncomplete, match="holds no samples"):
         package.profile()
+
+
+def test_what_is_asked_for_of_a_package_without_samples_is_told_as_not_made(run_toy: Run, tmp_path: Path) -> None:
+    run_toy(targets="toy-alpha", run_profiling=False).save(tmp_path / "x.nav", save_data=False)
+    package = nav.load(tmp_path / "x.nav", workdir=tmp_path / "there", targets=["toy-beta", "toy-alpha"])
+    (beta,) = (row for row in package.results if row.format.name == "toy-beta")
+    assert (beta.status, beta.path) == (Status.UNAVAILABLE, None)
+    assert beta.failure is not None
+    assert beta.failure.cause == "the package holds no samples to test it with, so it was not made here"
+    assert package.get_status("toy-alpha"), "what was recorded of it is shown"
 
 
 def test_rows_of_a_plugin_that_is_missing_stay(packed: Path, tmp_path: Path, monkeypatch: Any) -> None:

@@ -49,6 +49,10 @@ def test_what_a_target_for_later_is_made_from_is_made_verified_and_packed(run_to
     assert engine.failure is not None
     assert engine.failure.cause == "there is no device in this machine"
     assert (alpha.status, alpha.requested) == (Status.OK, False)
+    log = (package.workspace / "navigator.log").read_text()
+    assert (
+        "device-engine unavailable: there is no device in this machine. It is made from toy-alpha: navcore.load" in log
+    )
     package.save(tmp_path / "x.nav")
 
 
@@ -93,6 +97,18 @@ def test_the_user_may_ask_for_more_here(run_toy: Run, arrive: Run, tmp_path: Pat
     assert "level: 3" in config, "the user's own option is stated without trust"
 
 
+def test_options_of_making_what_the_package_brings_are_told_and_not_recorded(run_toy: Run, tmp_path: Path) -> None:
+    run_toy(targets="toy-beta", options={"toy-alpha": {"scale": 1.0}}, run_profiling=False).save(tmp_path / "x.nav")
+    asked = {"toy-alpha": {"scale": 7.0}, "toy-beta": {"scale": 1.0}}
+    package = nav.load(tmp_path / "x.nav", workdir=tmp_path / "there", options=asked, run_profiling=False)
+    (told,) = (note for note in row_of(package, "toy-alpha").notes if "not made again here" in note)
+    assert told.endswith("so these options were not used: toy-alpha.scale=7.0")
+    assert package.record.settings.options == {"toy-alpha": {"scale": 1.0}, "toy-beta": {"scale": 1.0}}
+    assert "scale: 7.0" not in (package.workspace / "toy-alpha" / "config.yaml").read_text()
+    again = nav.load(tmp_path / "x.nav", workdir=tmp_path / "there", run_profiling=False)
+    assert not any("not made again here" in note for note in row_of(again, "toy-alpha").notes)
+
+
 def test_what_was_made_on_the_way_can_be_asked_for_here(run_toy: Run, arrive: Run, tmp_path: Path) -> None:
     run_toy(targets="toy-gamma", run_profiling=False).save(tmp_path / "x.nav")
     assert not row_of(arrive(tmp_path / "x.nav"), "toy-beta").requested
@@ -131,6 +147,11 @@ def test_a_target_that_only_the_source_leads_to_is_told(run_toy: Run, tmp_path: 
         ({"options": {"toy-beta": {"scal": 1}}}, nav.OptionError, "scal"),
         ({"runtimes": {"toy-beta": ["nowhere"]}}, nav.OptionError, "No installed plugin runs toy-beta in 'nowhere'"),
         ({"targets": "toy-beta", "retest_conversions": False, "run_profiling": None}, nav.OptionError, "targets needs"),
+        (
+            {"options": {"toy-beta": {"scale": 1.0}}, "retest_conversions": False, "run_profiling": None},
+            nav.OptionError,
+            r"options\['toy-beta'\] needs retest_conversions=True",
+        ),
     ],
 )
 def test_what_nobody_here_can_do_is_refused_before_anything_is_written(

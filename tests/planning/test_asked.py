@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from navcore.errors import OptionError, UnknownFormat
-from navcore.planning.asked import Asked, named_formats, refuse_unknown, replaced_by, with_asked
+from navcore.planning.asked import Asked, named_formats, refuse_unknown, replaced_by, with_asked, without_unused
 from navcore.planning.recorded import obeyed
 from navcore.registry import load_registry
 from navcore.workspace import Settings
@@ -60,3 +60,14 @@ def test_what_nobody_here_knows_is_refused(registry: Any) -> None:
 def test_a_family_means_its_usual_formats(registry: Any) -> None:
     assert [format.name for format in named_formats("toy-beta", registry)] == ["toy-beta"]
     assert {"toy-alpha", "toy-beta", "toy-gamma"} <= {format.name for format in named_formats("toy", registry)}
+
+
+def test_options_of_making_what_is_kept_go_for_nothing(registry: Any) -> None:
+    asked = Asked(options={
+        "toy-alpha": {"scale": 2.0}, "toy-alpha/toy-runtime": {"mischief": ""}, "toy-beta": {"scale": 3.0},
+        "toy": {"scale": 4.0},
+    })  # fmt: skip
+    used, unused = without_unused(asked, ["toy-alpha"], ["toy-beta"], registry)
+    assert set(used.options) == {"toy-alpha/toy-runtime", "toy-beta", "toy"}
+    assert unused == {"toy-alpha": ("toy-alpha.scale=2.0",)}
+    assert without_unused(asked, [], ["toy-beta"], registry) == (asked, {})

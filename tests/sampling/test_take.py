@@ -370,6 +370,18 @@ def test_a_source_that_takes_one_batch_size_only_is_told_to_say_so(take: Take, o
     assert outputs(take([drawn(only, 3)], rigid, batch_dim=None)) == {"output__0": (only, 3)}
 
 
+def test_a_source_whose_batch_stands_elsewhere_in_an_input_is_told_how_to_say_so(take: Take) -> None:
+    def recurrent(x: Array, state: Array) -> Array:
+        if x.shape[0] != state.shape[1]:
+            raise ValueError(f"Expected a state of {x.shape[0]}")
+        return x + state.sum(0)
+
+    items = [{"x": drawn(batch, 5), "state": drawn(2, batch, 5)} for batch in (3, 4)]
+    with pytest.raises(SourceError, match=r"say where: dynamic_axes=\{'state': \{1: 'batch'\}\}\.$"):
+        take(items, recurrent)
+    assert outputs(take(items, recurrent, dynamic_axes={"state": {1: "batch"}}))
+
+
 def test_a_squeeze_that_drops_the_batch_axis_of_one_sample_is_told(take: Take) -> None:
     with pytest.raises(SourceError, match=r"shape \[3\] for .* and \[2, 3\] for item 0 .*squeeze\(\)"):
         take([drawn(2, 3, 1)], lambda x: x.squeeze())

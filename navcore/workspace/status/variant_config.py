@@ -130,20 +130,23 @@ def _concerning(record: Record, row: FormatResult) -> Settings:
     if not row.made_from and row.format != record.source:
         return record.settings  # a row of an older version, which does not say what had a part in it
     part = {name for format in formats.values() for name in (format.name, format.family)}
+    made = part if row.route else set()  # a file that is the source was not made, whatever options say
 
     def kept(values: Mapping[str, Any]) -> dict[str, Any]:
         return {key: value for key, value in values.items() if key.partition("/")[0] in part}
 
     asked = record.settings
-    return attrs.evolve(asked, options=kept(asked.options), runtimes=kept(asked.runtimes), prefer=kept(asked.prefer))
+    options = {key: values for key, values in kept(asked.options).items() if "/" in key or key in made}
+    return attrs.evolve(asked, options=options, runtimes=kept(asked.runtimes), prefer=kept(asked.prefer))
 
 
 def _config_to_data(settings: Settings, row: FormatResult, path: str, signature: Signature) -> dict[str, Any]:
     asked = settings_to_data(settings)
 
     def used(option: str) -> Any:
+        fact = row.facts.get(option)
         given = asked_option(settings, option, row.format.family, row.format.name)
-        return _value(row.facts.get(option)) if given is None else given
+        return given if fact is None else _value(fact)
 
     opset = used("opset")
     return {

@@ -7,8 +7,9 @@ from nav_torch.blame import blamed
 from nav_torch.capture import reached
 from nav_torch.flat import example_tensors, flattened
 from nav_torch.formats import TORCH, TORCH_EXPORTED, load_exported
-from nav_torch.restoring import exporting, home, hushed
+from nav_torch.restoring import exporting, home, hushed, usable_device
 from nav_torch.running import module_runner
+from nav_torch.stored_call import stored_call
 from nav_torch.strict import captured_strictly
 from nav_torch.subject import subject
 from navcore import ExportJob, Made, Runner, RunnerJob, RuntimeProvider, exporter, runner
@@ -34,12 +35,18 @@ def exportedprogram_from_torch(job: ExportJob[None]) -> Made:
 
 @runner(TORCH_EXPORTED, runtime=RuntimeProvider.PYT)
 def run_exported(job: RunnerJob[None]) -> Runner:
-    """Load the file, move it to the job's device (its own unless told), and call it, its guards included."""
+    """Load the file, move it to the job's device (its own unless told), and call it, its guards included.
+
+    A file that is the source of a run is called in the structure that it was exported with.
+    """
     from torch.export.passes import move_to_device_pass
 
+    device = None if job.device is None else str(usable_device(job.device))
     with hushed():
         program = load_exported(job.artifact.file)
         module = program.module()
-        if job.device is not None and home(module) != job.device:
-            module = move_to_device_pass(program, job.device).module()
-    return module_runner(job, module, module)
+        if device is not None and home(module) != device:
+            program = move_to_device_pass(program, device)
+            module = program.module()
+    stored = stored_call(program, module) if job.artifact.calling == "named" else None
+    return module_runner(job, module, module, stored=stored)

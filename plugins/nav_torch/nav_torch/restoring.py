@@ -43,7 +43,7 @@ def home(model: torch.nn.Module) -> str:
     return "cpu"
 
 
-def _device(name: str) -> torch.device:
+def usable_device(name: str) -> torch.device:
     """The device of that name.
 
     Raises :class:`OptionError` for none that PyTorch knows, :class:`Unavailable` for one that this machine, or this
@@ -76,7 +76,7 @@ def placed(model: torch.nn.Module, device: str | None) -> Iterator[str]:
     if torch.device(here).type == "meta":
         raise SourceError("The model is on the device 'meta', which holds no numbers.", hint="Load its weights first.")
     places = {tensor.device for tensors in (model.parameters(), model.buffers()) for tensor in tensors}
-    there = _device(device or here)
+    there = usable_device(device or here)
     now = torch.device(here)
     same = there.type == now.type and there.index in (None, now.index)
     if len(places) != 1 or same:

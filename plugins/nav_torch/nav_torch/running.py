@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from nav_torch.stored_call import StoredCall
+
 
 def module_runner(
     job: RunnerJob[Any],
@@ -23,10 +25,12 @@ def module_runner(
     *,
     stack: ExitStack | None = None,
     device: str | None = None,
+    stored: StoredCall | None = None,
 ) -> Runner:
     """A runner that calls ``model`` on ``device`` (``None``: where its ``weights`` are).
 
-    A flattened model is called with tensors in the signature's order, any other as its source. ``stack`` is closed
+    A flattened model is called with tensors in the signature's order, any other as its source. ``stored`` is the call
+    that a file keeps which is the source of a run; without it such a file is called by position. ``stack`` is closed
     with the runner.
     """
     stack = stack or ExitStack()
@@ -34,11 +38,13 @@ def module_runner(
         count = stack.enter_context(threads(job.threads))
         place = device or home(weights)
         return Runner(
-            _caller(job, model, weights, place),
+            _caller(job, model, weights, place, stored),
             close=stack.close,
             provider=place,
             precision=_precision(weights, place),
             threads=count,
+            inputs=stored.inputs if stored else (),
+            shapes=stored.shapes if stored else None,
         )
     except BaseException:
         stack.close()
@@ -46,7 +52,7 @@ def module_runner(
 
 
 def _caller(
-    job: RunnerJob[Any], model: Callable[..., Any], weights: torch.nn.Module, device: str
+    job: RunnerJob[Any], model: Callable[..., Any], weights: torch.nn.Module, device: str, stored: StoredCall | None
 ) -> Callable[[Feeds], Mapping[str, np.ndarray]]:
     import torch
 
@@ -70,7 +76,9 @@ def _caller(
 
     def unknown(feeds: Feeds) -> Mapping[str, np.ndarray]:
         with quiet():
-            return signature.name_outputs(model(*map(tensor, feeds.values())), to_array, parts)
+            tensors = {name: tensor(array) for name, array in feeds.items()}
+            result = model(*tensors.values()) if stored is None else stored.call(tensors)
+            return signature.name_outputs(result, to_array, parts)
 
     if job.artifact.calling == "named":  # a file that is the source of a run: nobody has told how it is called
         return unknown

@@ -9,7 +9,7 @@ from nav_torch.flat import example_tensors, flattened
 from nav_torch.formats import TORCH, TORCHSCRIPT_SCRIPT, TORCHSCRIPT_TRACE, load_torchscript
 from nav_torch.onnx_layout import layout_of
 from nav_torch.remembering import remembered
-from nav_torch.restoring import exporting
+from nav_torch.restoring import exporting, usable_device
 from nav_torch.running import module_runner
 from nav_torch.subject import subject
 from navcore import ExportJob, Made, Runner, RunnerJob, RuntimeProvider, exporter, runner
@@ -76,5 +76,6 @@ def torchscript_trace_from_torch(job: ExportJob[None]) -> Made:
 @runner(TORCHSCRIPT_SCRIPT, TORCHSCRIPT_TRACE, runtime=RuntimeProvider.PYT)
 def run_torchscript(job: RunnerJob[None]) -> Runner:
     """Load the file on the job's device (the CPU unless told) and call it."""
-    model: torch.nn.Module = load_torchscript(job.artifact.file, job.device or "cpu")
+    device = str(usable_device(job.device or "cpu"))
+    model: torch.nn.Module = load_torchscript(job.artifact.file, device)
     return module_runner(job, model, model)

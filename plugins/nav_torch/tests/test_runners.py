@@ -176,3 +176,16 @@ def test_a_pickle_is_not_loaded_and_said_to_be_one(kept: Any, tmp_path: Path) ->
     torch.save(kept, tmp_path / "model.pt")
     with pytest.raises(nav.InputError, match=r"no TorchScript file: it holds weights, or a pickled module"):
         nav.run(tmp_path / "model.pt", [torch.ones(2, 3)], workdir=tmp_path, run_profiling=False)
+
+
+@pytest.mark.parametrize(("route", "run"), PAIRS)
+@pytest.mark.parametrize(
+    ("device", "sentence"),
+    [("meta", "The device 'meta' holds no numbers"), ("abacus:9", "PyTorch knows no device 'abacus:9'")],
+)
+def test_a_file_goes_to_no_device_that_could_not_run_it(
+    route: Any, run: Any, device: str, sentence: str, subject: Any, export: Any, open_runner: Any
+) -> None:
+    result = export(route, subject)
+    with pytest.raises(nav.OptionError, match=sentence):
+        open_runner(run, result, device=device)

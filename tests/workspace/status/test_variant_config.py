@@ -109,6 +109,9 @@ def test_the_reference_keys_say_what_was_used(tmp_path: Path) -> None:
 
 
 def test_the_opset_is_the_one_that_was_written(tmp_path: Path) -> None:
+    other = attrs.evolve(RECORD, settings=attrs.evolve(RECORD.settings, options={"onnx": {"opset": 17}}))
+    write_config(tmp_path / "config.yaml", other, ONNX)
+    assert yaml.safe_load((tmp_path / "config.yaml").read_text())["onnx_opsets"] == [20], "and not the one asked for"
     write_config(tmp_path / "config.yaml", RECORD, ONNX)
     data = yaml.safe_load((tmp_path / "config.yaml").read_text())
     assert data["onnx_opsets"] == [20]
@@ -149,7 +152,8 @@ def test_what_the_route_chose_can_be_pinned(tmp_path: Path) -> None:
 
 def test_a_source_file_is_not_made_by_anyone(tmp_path: Path) -> None:
     source = FormatResult(Format.ONNX, Status.OK, path="onnx/model.onnx", runtimes=OK)
-    record = attrs.evolve(RECORD, source=Format.ONNX, live=False, results=(source,))
+    asked = attrs.evolve(RECORD.settings, options={**RECORD.settings.options, "onnx": {"opset": 9}})
+    record = attrs.evolve(RECORD, source=Format.ONNX, live=False, results=(source,), settings=asked)
     settings = written(tmp_path, source, record).settings()
     assert (settings.targets, settings.prefer) == (("onnx",), {})
     assert list(settings.options) == ["onnx/CPUExecutionProvider"]
