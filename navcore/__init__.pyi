@@ -67,6 +67,7 @@ from .evaluation import (
     Choice as Choice,
     Comparison as Comparison,
     MaxThroughput as MaxThroughput,
+    MaxThroughputUnder as MaxThroughputUnder,
     MinLatency as MinLatency,
     Smallest as Smallest,
     Strategy as Strategy,

@@ -27,6 +27,7 @@ from .raw_latencies import (
 )
 from .strategies import (
     MaxThroughput as MaxThroughput,
+    MaxThroughputUnder as MaxThroughputUnder,
     MinLatency as MinLatency,
     Smallest as Smallest,
     Strategy as Strategy,

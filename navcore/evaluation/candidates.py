@@ -18,7 +18,8 @@ class Choice:
     ``batch_size`` is −1 for a model that does not batch. ``stable`` is false when the windows of the measurement did
     not agree. ``size`` is that of the model in bytes, ``None`` where it is not known. ``ratio`` says how many times
     faster than the source it is (or than what else the models were held against), measured in turn, ``None`` where it
-    was not; ``requested`` is false for a format that was made on the way to another.
+    was not; ``requested`` is false for a format that was made on the way to another. ``error`` is the largest relative
+    L2 difference of any output from the source's, of an output of integers the share of elements that differ.
     """
 
     format: Format
@@ -30,6 +31,7 @@ class Choice:
     size: int | None = None
     ratio: PairedRatio | None = None
     requested: bool = True
+    error: float | None = None
 
 
 def candidates_of(results: Sequence[FormatResult], ranking: Ranking | None = None) -> tuple[Choice, ...]:
@@ -41,7 +43,7 @@ def candidates_of(results: Sequence[FormatResult], ranking: Ranking | None = Non
     return tuple(
         Choice(
             row.format, one.runtime, measured.p50_latency, measured.batch_size, measured.throughput, measured.stable,
-            row.size, _ratio(ranking, row, one, measured.batch_size), row.requested,
+            row.size, _ratio(ranking, row, one, measured.batch_size), row.requested, _error(one),
         )
         for row in results
         for one in row.runtimes
@@ -52,6 +54,11 @@ def candidates_of(results: Sequence[FormatResult], ranking: Ranking | None = Non
 
 def _ratio(ranking: Ranking | None, row: FormatResult, one: RuntimeResult, batch_size: int) -> PairedRatio | None:
     return None if ranking is None else ranking.ratio(row.format.name, one.runtime, batch_size)
+
+
+def _error(one: RuntimeResult) -> float | None:
+    found = () if one.verification is None else one.verification.differences
+    return max((one.differing if one.relative_l2 is None else one.relative_l2 for one in found), default=None)
 
 
 def _fixes_an_axis(runtime: RuntimeResult) -> bool:

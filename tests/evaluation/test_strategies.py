@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from navcore.contract import Format
-from navcore.evaluation import Choice, MaxThroughput, MinLatency, Smallest, Strategy
+from navcore.errors import OptionError
+from navcore.evaluation import Choice, MaxThroughput, MaxThroughputUnder, MinLatency, Smallest, Strategy
+from navcore.workspace import PairedRatio
 
 
 def choice(name: str, latency: float, batch_size: int = 1, size: int | None = None) -> Choice:
@@ -39,3 +41,43 @@ def test_latencies_are_compared_at_one_batch_size_only() -> None:
 
 def test_what_has_no_size_is_not_the_smallest() -> None:
     assert Smallest().choose([UNKNOWN]) is None
+
+
+def ranked(name: str, latency: float, ratio: float, error: float | None = 1e-6) -> Choice:
+    paired = PairedRatio(name, "r", 1, ratio, ratio, ratio, 5)  # type: ignore[arg-type]
+    return Choice(Format(name), "r", latency, 1, 1000 / latency, True, 100, paired, error=error)
+
+
+def test_ratios_that_were_measured_in_turn_come_before_latencies() -> None:
+    faster, measured_in_a_quiet_minute = ranked("faster", 2.0, 3.0), ranked("slower", 1.0, 2.0)
+    assert MinLatency().choose([measured_in_a_quiet_minute, faster]) == faster
+
+
+def test_where_one_has_no_ratio_latencies_decide() -> None:
+    assert MinLatency().choose([QUICK, ranked("faster", 2.0, 3.0)]) == QUICK
+
+
+@pytest.mark.parametrize("strategy", [MinLatency, MaxThroughput, Smallest])
+def test_what_is_further_from_the_source_than_allowed_is_left_out(strategy: type) -> None:
+    exact, rough, unknown = (
+        ranked("exact", 2.0, 1.0, 1e-6),
+        ranked("rough", 1.0, 2.0, 1e-2),
+        ranked("x", 0.5, 4.0, None),
+    )
+    assert strategy(max_error=1e-3).choose([rough, unknown, exact]) == exact
+    assert strategy(max_error=1e-9).choose([rough, unknown, exact]) is None
+
+
+def test_throughput_under_a_latency() -> None:
+    slow = choice("slow", 40.0, batch_size=64)
+    assert MaxThroughput().choose([BUSY, QUICK, slow]) == BUSY
+    assert MaxThroughputUnder(latency_ms=2).choose([BUSY, QUICK, slow]) == QUICK
+    assert MaxThroughputUnder(latency_ms=0.1).choose([BUSY, QUICK, slow]) is None
+
+
+@pytest.mark.parametrize("value", [0, -1, float("nan")])
+def test_a_limit_is_above_zero(value: float) -> None:
+    with pytest.raises(OptionError, match="has to be above 0"):
+        MaxThroughputUnder(latency_ms=value)
+    with pytest.raises(OptionError, match="has to be above 0"):
+        MinLatency(max_error=value)
