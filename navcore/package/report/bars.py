@@ -33,7 +33,7 @@ class Bars:
         self._progress: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
         self._began: dict[str, float] = {}
-        self._total, self._done = 0.0, 0.0
+        self._total, self._done, self._told = 0.0, 0.0, ""
         self._lock = threading.RLock()
         atexit.register(self.close)
 
@@ -41,9 +41,9 @@ class Bars:
         """Print a line that stays, above the bars."""
         self.console.print(line, soft_wrap=True)
 
-    def expect(self, seconds: float) -> None:
-        """From now on show how much of so many seconds the work that is marked as timed has taken."""
-        self._total, self._done = seconds, 0.0
+    def expect(self, seconds: float, words: str) -> None:
+        """From now on show how much of so many seconds the work that is marked as timed has taken, beside ``words``."""
+        self._total, self._done, self._told = seconds, 0.0, words
 
     def begin(self, name: str, words: str, *, timed: bool = False) -> None:
         """Show ``words`` with the seconds since now, until :meth:`end` is told the same name."""
@@ -55,8 +55,7 @@ class Bars:
             if timed and self._total > 0:
                 self._began[name] = time.monotonic()
                 if _TOTAL not in self._tasks:
-                    told = f"measuring, at least {self._total:.0f} s"
-                    self._tasks[_TOTAL] = self._progress.add_task(told, total=self._total)
+                    self._tasks[_TOTAL] = self._progress.add_task(self._told, total=self._total)
 
     def is_under_way(self, name: str) -> bool:
         """Whether a bar of that name is shown."""

@@ -65,11 +65,14 @@ class Console:
         from rich.text import Text
 
         name, line = f"{event.stage}/{event.subject}", Text(front)
+        seconds = event.seconds or 0.0
         if event.stage is Stage.ESTIMATE:
-            bars.expect(event.seconds or 0.0)
+            bars.expect(seconds, f"measuring, at least {seconds:.0f} s")
         elif event.status is None and not bars.is_under_way(name):
+            if event.stage is Stage.RANKING:
+                bars.expect(seconds, f"measuring in turn, at most {seconds:.0f} s")
             told = f"{_BEGINS[event.stage]} {printable(event.subject)}{f' {rest}' if rest else ''}"
-            bars.begin(name, told, timed=event.stage is Stage.CHECKING)
+            bars.begin(name, told, timed=event.stage in (Stage.CHECKING, Stage.RANKING))
             return
         if event.status is None:
             line.append(f"  {rest}" if rest else "", style="" if event.stage is Stage.ESTIMATE else "dim")

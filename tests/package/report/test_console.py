@@ -100,6 +100,14 @@ class TestBars:
             console(Event(Stage.CHECKING, "onnx/cpu"))
             assert "measuring, at least 30 s" in terminal.getvalue()
 
+    def test_a_ranking_shows_how_much_of_its_budget_is_gone(self, terminal: Terminal) -> None:
+        with Console(terminal, clock=lambda: 0.0) as console:
+            console(Event(Stage.RANKING, "in turn", "3 models at batch sizes 1, 8", seconds=90.0))
+            assert "rank in turn 3 models" in terminal.getvalue()
+            assert "measuring in turn, at most 90 s" in terminal.getvalue()
+            console(Event(Stage.RANKING, "in turn", "every ratio is known to 3 %", Status.OK, seconds=21.0))
+        assert "rank      in turn\x1b[32m  ok in 21.0 s\x1b[0m: every ratio is known to 3 %" in terminal.getvalue()
+
     def test_a_remark_about_work_under_way_is_a_line(self, terminal: Terminal) -> None:
         with Console(terminal, clock=lambda: 0.0) as console:
             console(Event(Stage.SAMPLING, "torch", "reading"))
