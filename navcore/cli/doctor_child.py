@@ -17,7 +17,8 @@ from typing import Any
 
 import attrs
 
-from navcore.execution import ChildReport, Limits, enter_child, read_request, run_module, write_result
+from navcore.cli.parallel_work import told_of_threads
+from navcore.execution import ChildReport, Limits, enter_child, processors, read_request, run_module, write_result
 from navcore.package import counted
 from navcore.registry import CORE_TARGET, DISABLE, Candidate, candidates, load_registry
 
@@ -78,7 +79,8 @@ def examine(*, timeout: float = 60.0) -> Diagnosis:
     conflicts = _conflicts(fit, everybody, timeout)
     plugins = tuple(_with_conflict(health, conflicts) for health, _ in found)
     routes = tuple(route for _, ways in found for route in ways)
-    return Diagnosis(describe_machine(), plugins, tuple(sorted(routes, key=lambda one: (one.format, one.name))))
+    machine = {**describe_machine(), "threads": told_of_threads(processors())}
+    return Diagnosis(machine, plugins, tuple(sorted(routes, key=lambda one: (one.format, one.name))))
 
 
 def describe_machine() -> dict[str, Any]:

@@ -34,6 +34,7 @@ from .ranking import (
 )
 from .resources import (
     available_memory as available_memory,
+    processors as processors,
 )
 from .run import (
     run_model as run_model,

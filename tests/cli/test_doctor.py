@@ -108,7 +108,7 @@ def test_the_command_exits_1_for_a_broken_plugin_and_0_for_a_missing_device(monk
     assert good.exit_code == 0
     answer = json.loads(good.output)
     assert set(answer) == {"machine", "plugins", "routes"}
-    assert {"python", "cpus", "memory", "gpu"} <= set(answer["machine"])
+    assert {"python", "cpus", "memory", "gpu", "threads"} <= set(answer["machine"])
 
 
 @pytest.mark.usefixtures("installed")
