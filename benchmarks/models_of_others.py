@@ -58,13 +58,13 @@ def feeds(entry: dict[str, Any], batch: int, length: int, seed: int) -> dict[str
 
 
 def build(entry: dict[str, Any]) -> Any:
-    """The model with random weights, the same every time."""
+    """The model with random weights, the same every time; what comes out of it has signal."""
     library, name, settings = entry["library"], entry["model"], entry["settings"]
     if library == "keras":
         import keras
 
         keras.utils.set_random_seed(0)
-        return getattr(keras.applications, name)(**settings)
+        return settled_keras(getattr(keras.applications, name)(**settings), entry)
     import torch
 
     torch.manual_seed(0)
@@ -76,10 +76,39 @@ def build(entry: dict[str, Any]) -> Any:
     if library == "timm":
         import timm
 
-        return timm.create_model(name, pretrained=False, **settings).eval()
+        return settled_torch(timm.create_model(name, pretrained=False, **settings), entry)
     import torchvision
 
-    return torchvision.models.get_model(name, weights=None, **settings).eval()
+    return settled_torch(torchvision.models.get_model(name, weights=None, **settings), entry)
+
+
+def settled_torch(model: Any, entry: dict[str, Any]) -> Any:
+    """The model once its normalisations have seen data; without, values vanish on the way, and nothing is judged."""
+    import torch
+
+    norms = [part for part in model.modules() if isinstance(part, torch.nn.modules.batchnorm._BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = None  # the plain mean of what it sees
+    with torch.no_grad():
+        for number in range(3 if norms else 0):
+            model.train()(torch.from_numpy(feeds(entry, 8, 8, seed=1000 + number)["x"]))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    return model.eval()
+
+
+def settled_keras(model: Any, entry: dict[str, Any]) -> Any:
+    """The same of a model of Keras."""
+    norms = [layer for layer in model.layers if hasattr(layer, "moving_mean")]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.3
+    for number in range(5 if norms else 0):
+        model(feeds(entry, 8, 8, seed=1000 + number)["x"], training=True)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    return model
 
 
 class Source:
