@@ -225,7 +225,8 @@ def raw_keras(source: Source, folder: Path) -> dict[str, bool]:
 
     def saved() -> list[Any]:
         source.model.export(str(folder / "saved"), verbose=False)
-        return [tf.saved_model.load(str(folder / "saved")).serve(arrays["x"]).numpy()]
+        loaded = tf.saved_model.load(str(folder / "saved"))  # which owns the variables
+        return [loaded.serve(arrays["x"]).numpy()]
 
     def onnx() -> list[Any]:
         import tf2onnx

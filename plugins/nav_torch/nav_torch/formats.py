@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from nav_torch.live import from_array, state, to_array
+from nav_torch.live import device, from_array, state, to_array
 from nav_torch.operators import called_in_error, called_in_program, loaded
 from nav_torch.own_data import own_data
 from navcore import Format, InputError, JitType, Live
@@ -72,6 +72,7 @@ TORCH = Format(
         to_array=to_array,
         from_array=from_array,
         state=state,
+        device=device,
         provide=own_data,
         seeded=_seeded,
     ),

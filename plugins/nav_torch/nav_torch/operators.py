@@ -128,9 +128,7 @@ def _definer(name: str) -> str | None:
     place = _PYTHON_FILE.search(torch._C._dispatch_dump(name))
     if place is None:
         return namespace if namespace in sys.modules and namespace != "torch" else None
-    return _importable(
-        next((key for key, module in list(sys.modules.items()) if _file(module) == place[1]), None)
-    )
+    return _importable(next((key for key, module in list(sys.modules.items()) if _file(module) == place[1]), None))
 
 
 def _file(module: Any) -> str | None:

@@ -37,7 +37,7 @@ def _refuse_wrapped_weights(model: Any) -> None:
     for name, tensor in (*model.named_parameters(), *model.named_buffers()):
         if inner_tensors(tensor) is not None:
             raise ExportError(
-                f"torch.jit.script takes the weight {name!r}, of the class {type(tensor).__name__}, for a plain tensor.",
+                f"torch.jit.script takes {name!r}, a weight of the class {type(tensor).__name__}, for a plain tensor.",
                 hint="The exported program looks into that class, and the traced variant may.",
             )
 

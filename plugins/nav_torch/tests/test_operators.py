@@ -1,4 +1,4 @@
-"""Models that call operators of a library: a process that has not imported it runs them all the same, or says why not."""
+"""Models that call operators of a library: a process that has not imported it runs them, or says why not."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_a_file_of_unknown_origin_finds_the_libraries_that_everybody_knows(tmp_p
 def test_a_file_that_is_broken_is_not_blamed_on_operators(tmp_path: Path) -> None:
     (tmp_path / "model.pt2").write_bytes(b"nothing")
     (tmp_path / "model.pt").write_bytes(b"nothing")
-    with pytest.raises(Exception, match="(?i)zip"):
+    with pytest.raises(Exception, match=r"(?i)zip"):
         load_exported(tmp_path / "model.pt2")
     with pytest.raises(RuntimeError, match="PytorchStreamReader"):
         load_torchscript(tmp_path / "model.pt")
