@@ -191,3 +191,15 @@ def test_weights_of_a_class_of_their_own_are_exported_and_never_taken_for_plain_
     assert package.get_formats_status() == dict(zip(targets, (True, False), strict=True)), package.results
     (failure,) = [row.failure for row in package.results if row.failure is not None]
     assert "torch.jit.script takes 'weight', a weight of the class Coded, for a plain tensor." in failure.cause
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+def test_weights_that_pytorch_packed_stay_in_torchscript_and_the_reason_is_told(tmp_path: Any) -> None:
+    model = torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(4, 3)).eval(), {nn.Linear}, torch.qint8)
+    data = [torch.randn(2, 4) for _ in range(3)]
+    targets = ("torchscript-trace", "torch-exportedprogram", "onnx")
+    package = nav.run(model, data, targets=targets, workdir=tmp_path, run_profiling=False)
+    assert package.get_formats_status() == dict(zip(targets, (True, False, False), strict=True))
+    for failure in [row.failure for row in package.results if row.failure is not None]:
+        assert "torch.export cannot look into the quantised weights of '0'" in failure.cause
+        assert "torchao" in failure.hint
