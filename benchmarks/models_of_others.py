@@ -8,7 +8,10 @@ library is not installed is left out and named.
 
 Beyond navcore's plugins it needs: transformers, torchvision, timm (and TensorFlow with Keras for the last ten).
 
-    python benchmarks/models_of_others.py [NAME …] [--limit SECONDS]
+    python benchmarks/models_of_others.py [NAME …] [--limit SECONDS] [--results FILE.jsonl]
+
+With ``--results`` each architecture's row is appended to the file as soon as it is known, and an architecture that the
+file holds already is not run again.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +58,13 @@ def feeds(entry: dict[str, Any], batch: int, length: int, seed: int) -> dict[str
 
 
 def build(entry: dict[str, Any]) -> Any:
-    """The model with random weights, the same every time."""
+    """The model with random weights, the same every time; what comes out of it has signal."""
     library, name, settings = entry["library"], entry["model"], entry["settings"]
     if library == "keras":
         import keras
 
         keras.utils.set_random_seed(0)
-        return getattr(keras.applications, name)(**settings)
+        return settled_keras(getattr(keras.applications, name)(**settings), entry)
     import torch
 
     torch.manual_seed(0)
@@ -72,10 +76,39 @@ def build(entry: dict[str, Any]) -> Any:
     if library == "timm":
         import timm
 
-        return timm.create_model(name, pretrained=False, **settings).eval()
+        return settled_torch(timm.create_model(name, pretrained=False, **settings), entry)
     import torchvision
 
-    return torchvision.models.get_model(name, weights=None, **settings).eval()
+    return settled_torch(torchvision.models.get_model(name, weights=None, **settings), entry)
+
+
+def settled_torch(model: Any, entry: dict[str, Any]) -> Any:
+    """The model once its normalisations have seen data; without, values vanish on the way, and nothing is judged."""
+    import torch
+
+    norms = [part for part in model.modules() if isinstance(part, torch.nn.modules.batchnorm._BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = None  # the plain mean of what it sees
+    with torch.no_grad():
+        for number in range(3 if norms else 0):
+            model.train()(torch.from_numpy(feeds(entry, 8, 8, seed=1000 + number)["x"]))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    return model.eval()
+
+
+def settled_keras(model: Any, entry: dict[str, Any]) -> Any:
+    """The same of a model of Keras."""
+    norms = [layer for layer in model.layers if hasattr(layer, "moving_mean")]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.3
+    for number in range(5 if norms else 0):
+        model(feeds(entry, 8, 8, seed=1000 + number)["x"], training=True)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    return model
 
 
 class Source:
@@ -192,7 +225,8 @@ def raw_keras(source: Source, folder: Path) -> dict[str, bool]:
 
     def saved() -> list[Any]:
         source.model.export(str(folder / "saved"), verbose=False)
-        return [tf.saved_model.load(str(folder / "saved")).serve(arrays["x"]).numpy()]
+        loaded = tf.saved_model.load(str(folder / "saved"))  # which owns the variables
+        return [loaded.serve(arrays["x"]).numpy()]
 
     def onnx() -> list[Any]:
         import tf2onnx
@@ -279,38 +313,68 @@ def child(name: str, limit: float) -> dict[str, Any]:
     return result
 
 
+def known(path: Path | None) -> dict[str, Any]:
+    """By architecture, the results that an earlier call wrote down; the last one counts, a torn line does not."""
+    found: dict[str, Any] = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path is not None and path.exists() else ():
+        with suppress(json.JSONDecodeError):
+            row = json.loads(line)
+            found[row.pop("name")] = row
+    return found
+
+
+def missing(found: dict[str, Any]) -> list[str]:
+    """Formats that a raw exporter reached, and navcore did not."""
+    return sorted(set(found["raw"]) - set(found["ok"]))
+
+
+def show(name: str, found: dict[str, Any]) -> None:
+    if "failed" in found:
+        print(f"{name:32} FAILED: {found['failed']}", flush=True)
+        return
+    print(f"{name:32} ok {len(found['ok'])}, raw {len(found['raw'])}", flush=True)
+    for format in missing(found):
+        print(f"{'':32} only raw: {format}: {found['causes'].get(format, '')[:160]}")
+    for format, sizes in found["refuted"].items():
+        print(f"{'':32} REFUTED: {format} at {', '.join(sizes)}")
+
+
+def total(results: list[dict[str, Any]]) -> str:
+    done = [found for found in results if "failed" not in found]
+    ours, raw, behind, refuted_rows = (
+        sum(len(part(found)) for found in done)
+        for part in (lambda one: one["ok"], lambda one: one["raw"], missing, lambda one: one["refuted"])
+    )
+    return (
+        f"{len(done)} architectures: ok {ours}, raw exporters {raw}; reached only by them {behind};"
+        f" ok and refuted {refuted_rows}; failed {len(results) - len(done)}"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="architectures of the list, by default all")
     parser.add_argument("--limit", type=float, default=900.0, help="seconds for one architecture")
+    parser.add_argument("--results", type=Path, help="one line of JSON for each architecture; what it holds is not run")
     parser.add_argument("--only", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     entries = {entry["name"]: entry for entry in json.loads(LIST.read_text(encoding="utf-8"))}
     if asked.only:
         print(json.dumps(one(entries[asked.only])))
         return
-    ours = raw = behind = false_ok = failed = 0
+    before, results = known(asked.results), []
     for name in asked.names or entries:
         library = entries[name]["library"]
-        if importlib.util.find_spec(library) is None:
+        if name not in before and importlib.util.find_spec(library) is None:
             print(f"{name:32} left out: {library} is not installed", flush=True)
             continue
-        found = child(name, asked.limit)
-        if "failed" in found:
-            failed += 1
-            print(f"{name:32} FAILED: {found['failed']}", flush=True)
-            continue
-        missing = sorted(set(found["raw"]) - set(found["ok"]))
-        ours, raw, behind = ours + len(found["ok"]), raw + len(found["raw"]), behind + len(missing)
-        false_ok += len(found["refuted"])
-        print(f"{name:32} ok {len(found['ok'])}, raw {len(found['raw'])}", flush=True)
-        for format in missing:
-            print(f"{'':32} only raw: {format}: {found['causes'].get(format, '')[:160]}")
-        for format, sizes in found["refuted"].items():
-            print(f"{'':32} REFUTED: {format} at {', '.join(sizes)}")
-    print(
-        f"\nok {ours}, raw exporters {raw}; reached only by them {behind}; ok and refuted {false_ok}; failed {failed}"
-    )
+        found = before[name] if name in before else child(name, asked.limit)
+        if asked.results and name not in before:
+            with asked.results.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"name": name, **found}) + "\n")
+        show(name, found)
+        results.append(found)
+    print(f"\n{total(results)}")
 
 
 if __name__ == "__main__":

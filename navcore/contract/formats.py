@@ -74,7 +74,8 @@ class Live:
     which the model lives; anything but ``"cpu"`` rules out exporting in a fork of the caller. ``provide`` is entered
     for the time of a run without a dataloader and gives the model's own data, or ``None`` for a model without any.
     ``seeded`` is entered for the time of a call: the framework's random numbers start from that seed, and go on
-    afterwards as if nothing had been. With it a source that remembers is told from one that draws.
+    afterwards as if nothing had been. With it a source that remembers is told from one that draws. Without
+    ``seeds_all`` there are numbers that it does not reach: a source whose first answers differ then counts as drawing.
     """
 
     types: tuple[str, ...]
@@ -86,6 +87,7 @@ class Live:
         eq=False, repr=False, default=None
     )
     seeded: Callable[[int], AbstractContextManager[None]] | None = attrs.field(eq=False, repr=False, default=None)
+    seeds_all: bool = attrs.field(eq=False, repr=False, default=True)
 
     def recognises(self, model: object) -> bool:
         """Whether the model is an instance of one of ``types``; none of these is imported to find out."""

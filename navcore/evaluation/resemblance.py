@@ -1,4 +1,4 @@
-"""What an output that is far off looks like: the first row in every row, or another output of the source."""
+"""What an output that is far off looks like: one row in every row, or another output of the source."""
 
 from __future__ import annotations
 
@@ -32,13 +32,17 @@ def resemblance(
             return f"output {output!r} has the values of {other!r}"
     spec = next((spec for spec in signature.outputs if spec.name == output), None)
     axis = None if spec is None else signature.batch_axis(spec)
-    if axis is not None and _first_row_everywhere(axis, expected[output], found):
-        return f"every row of output {output!r} equals row 0"
-    return ""
+    return "" if axis is None else _one_row_everywhere(output, axis, expected[output], found)
 
 
-def _first_row_everywhere(batch_axis: int, expected: Array, found: Array) -> bool:
+def _one_row_everywhere(output: str, batch_axis: int, expected: Array, found: Array) -> str:
+    """A clause on an output whose rows are all the same, where the source's differ: which of its rows that is."""
     wanted, rows = (np.moveaxis(array, batch_axis, 0) for array in (expected, found))
-    if len(rows) < 2 or distance(wanted[0], rows[0]) > ALIKE:
-        return False
+    if len(rows) < 2 or _are_alike(wanted) or not _are_alike(rows):
+        return ""
+    frozen = next((row for row, array in enumerate(wanted) if distance(array, rows[0]) <= ALIKE), None)
+    return f"every row of output {output!r} " + ("is the same" if frozen is None else f"equals row {frozen}")
+
+
+def _are_alike(rows: Array) -> bool:
     return all(distance(rows[0], row) <= ALIKE for row in rows[1:])

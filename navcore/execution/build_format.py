@@ -164,7 +164,7 @@ def make(
     output = product / step.target.filename
     if step.route.hook == "convert":
         answer = run(_convert_step(context, step, origin, output, threads), place)
-    elif _can_fork(context, step, origin):
+    elif can_fork(context, step, origin):
         job = _export_job(context, step, origin, output, folder, threads=1, forked=True)
         answer = run_forked(lambda: _export(context, step, job), place)
     else:
@@ -177,7 +177,11 @@ def make(
     return built
 
 
-def _can_fork(context: RunContext, step: Step, origin: Artifact) -> bool:
+def can_fork(context: RunContext, step: Step, origin: Artifact) -> bool:
+    """Whether a live model is exported in a fork of the caller: the route allows it, and no device is involved.
+
+    Otherwise the caller itself does it.
+    """
     live = origin.format.live
     on_cpu = live is None or live.device(origin.model) == "cpu"
     return step.route.isolation == "fork" and on_cpu and context.device in (None, "cpu")

@@ -14,6 +14,7 @@ import attrs
 
 from navcore.contract import Artifact, Format, Name, Route, Runner, RunnerJob, Signature
 from navcore.errors import OptionError, StepError
+from navcore.evaluation import distance, is_floating
 from navcore.execution.artifacts import live_artifact
 from navcore.execution.build_format import announce_placing
 from navcore.execution.same_numbers import answers_in_a_row, same_numbers
@@ -27,6 +28,9 @@ from navcore.workspace import Journal, Settings, Workspace, fresh_folder, remove
 if TYPE_CHECKING:
     import numpy as np
 
+
+_ROUNDED = 1e-5
+"""Relative L2 difference of two answers that may be the same but for the order of a sum."""
 
 Twice = Callable[[Signature, Mapping[str, "np.ndarray"]], tuple[Any, Any]]
 """Runs a source twice on the same inputs, nothing reset in between, and returns both answers."""
@@ -75,7 +79,8 @@ def source_call(
 
         def twice(signature: Signature, feeds: Mapping[str, np.ndarray]) -> tuple[Any, Any]:
             with opened(signature) as runner:
-                return answers_in_a_row(runner, live, signature, feeds)
+                first, second = answers_in_a_row(runner, live, signature, feeds)
+            return first, second if live.seeds_all else _unless_drawn(first, second, seeded(signature, feeds))
 
         yield SourceCalls(call, seeded, twice)
         return
@@ -101,8 +106,7 @@ def _fresh_twice(
 ) -> tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]:
     """The first two answers of a stored model in a process of its own, the random numbers being the same in both.
 
-    Two first answers, in two processes, that differ all the same are drawn where no seed reaches: then what a model
-    remembers cannot be told from what it draws, and its second answer counts as the first.
+    The other first answer, of another process, says whether there is something that no seed reaches.
     """
     folder = place.folder.with_name(f"{place.folder.name}-fresh")
 
@@ -113,11 +117,25 @@ def _fresh_twice(
 
     (first, second), (other,) = answers(2), answers(1)
     remove(folder)
-    return first, second if all(_same(first[name], other[name]) for name in first) else first
+    return first, _unless_drawn(first, second, other)
 
 
-def _same(one: np.ndarray, other: np.ndarray) -> bool:
-    return one.shape == other.shape and one.tobytes() == other.tobytes()
+def _unless_drawn(
+    first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]
+) -> Mapping[str, np.ndarray]:
+    """The second answer in a row, or the first in its place where an ``other`` first answer differs from that.
+
+    Two first answers from one seed that differ are drawn where no seed reaches: then what a model remembers cannot be
+    told from what it draws.
+    """
+    return second if all(_alike(first[name], other[name]) for name in first) else first
+
+
+def _alike(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two answers are the same; of numbers that are rounded, as far as a device that adds in any order goes."""
+    if one.shape != other.shape or one.tobytes() == other.tobytes():
+        return one.shape == other.shape
+    return is_floating(one.dtype) and distance(one, other) <= _ROUNDED
 
 
 def _copy_source(source: Source, workspace: Workspace, journal: Journal) -> Path:

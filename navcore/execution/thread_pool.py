@@ -11,7 +11,7 @@ import attrs
 
 from navcore.contract import Artifact
 from navcore.execution.admission import LOOK_EVERY, Abandoned, Admission, foreseen_memory
-from navcore.execution.build_format import BuildResult, built_artifact, make
+from navcore.execution.build_format import BuildResult, built_artifact, can_fork, make
 from navcore.execution.check_format import CheckResult, check_runtime
 from navcore.execution.isolation import kill_children
 from navcore.execution.resources import processors
@@ -99,7 +99,7 @@ class StepPool:
 
         made = {task.step.target.name: known.get(task.step.target.name) for task in tasks}
         todo = [task for task in tasks if made[task.step.target.name] is None]
-        in_caller = [one for one in todo if _is_in_caller(one.step)]
+        in_caller = [one for one in todo if self._is_in_caller(one)]
         futures = {one.step.target.name: self._submit(work, one) for one in todo if one not in in_caller}
         for task in tasks:
             if (before := made[task.step.target.name]) is not None:
@@ -108,6 +108,10 @@ class StepPool:
             made[task.step.target.name] = work(task)
         made |= {name: future.result() for name, future in futures.items()}
         return {name: built for name, built in made.items() if built is not None}
+
+    def _is_in_caller(self, task: Task) -> bool:
+        """Frameworks export one model at a time in a process: they keep in its globals how far they are."""
+        return task.step.route.hook == "export_model" and not can_fork(self._context, task.step, task.origin)
 
     def _make(self, task: Task, threads: int) -> BuildResult:
         needs = None if task.origin.path is None else self._foreseen(task.origin)
@@ -188,10 +192,6 @@ class StepPool:
             return answer
 
         return guarded
-
-
-def _is_in_caller(step: Step) -> bool:
-    return step.route.hook == "export_model" and step.route.isolation == "caller"
 
 
 def _deserves_another_try(outcome: Outcome) -> bool:

@@ -16,6 +16,9 @@ _LABELS = (
     "Leave out what is no input, such as a label: pass [(image,) for image, label in dataloader] or a collate_fn that "
     "drops it, or yield dicts with the model's own names; input_names= names tensors and drops none."
 )
+_OTHER_NAME = (
+    "Yield the tensor itself, or a dict with the model's own name for it; input_names= is what the exports call it."
+)
 
 
 def unlike_the_call(error: TypeError, signature: Signature) -> SourceError | None:
@@ -38,7 +41,8 @@ def unlike_the_call(error: TypeError, signature: Signature) -> SourceError | Non
         )
     if (found := _UNKNOWN.search(text)) is not None and found["name"] in names:
         return SourceError(
-            f"An item of the dataloader holds {found['name']!r}, which the model does not take: {text}.", hint=_LABELS
+            f"An item of the dataloader holds {found['name']!r}, which the model does not take: {text}.",
+            hint=_LABELS if positions + len(names) > 1 else _OTHER_NAME,
         )
     if (found := _MISSING.search(text)) is not None and (positions or names):
         held = ", ".join(signature.input_names)

@@ -32,7 +32,7 @@ from navcore.sampling.settings import SamplingSettings
 from navcore.sampling.source_model import SourceCall, SourceModel, SourceTwice, infinite_outputs, open_source
 
 NOISE_SAMPLES = 3
-"""On how many correctness samples the source is run a second time, to compare it with itself."""
+"""On how many correctness samples the source is run twice, to compare it with itself; on all of them if it is noisy."""
 
 
 @attrs.frozen
@@ -73,10 +73,14 @@ def run_source(
             output_names=settings.output_names,
             selects=not settings.stored,
         )
-        noise = _noise(store, selection, model)
+        noise = _noise(store, selection, model, range(NOISE_SAMPLES))
         # A live model is opened for every call, so that what it remembers shows in nothing else; a file is not.
         memory = {} if settings.stored and max(noise.values()) <= INDEPENDENCE else _memory(store, model, twice)
-        model = attrs.evolve(model, runs=1 if memory else _runs(model, noise), seeded=seeded)
+        runs_of_each = 1 if memory else _runs(model, noise)
+        if runs_of_each > 1:  # a sample with little in it has the most noise beside it
+            more_noise = _noise(store, selection, model, range(NOISE_SAMPLES, len(selection.correctness)))
+            noise = {name: max(size, more_noise[name]) for name, size in noise.items()}
+        model = attrs.evolve(model, runs=runs_of_each, seeded=seeded)
         runs, notes = _run_samples(signature, store, selection, model)
         probes, more = _run_items(signature, store, selection, model)
         runs += more
@@ -152,10 +156,10 @@ def _kept(store: SampleStore, number: int, probe: Probe) -> Probe:
     return attrs.evolve(probe, feeds={}, expected={}, seeded={})
 
 
-def _noise(store: SampleStore, selection: Selection, model: SourceModel) -> dict[str, float]:
+def _noise(store: SampleStore, selection: Selection, model: SourceModel, samples: range) -> dict[str, float]:
     """How far apart, per output, two runs on the same inputs are at most."""
     noise = dict.fromkeys(model.names.values(), 0.0)
-    for number in range(len(selection.correctness))[:NOISE_SAMPLES]:
+    for number in range(len(selection.correctness))[samples.start : samples.stop]:
         label = _label("correctness", number, selection.correctness[number])
         feeds = store.inputs(model.signature, "correctness", number)
         before, again = model(feeds, label), model(feeds, label)

@@ -246,6 +246,22 @@ def test_a_small_column_may_be_the_rounding_of_large_ones() -> None:
 # What a wrong output looks like
 
 
+@pytest.mark.parametrize(("frozen", "told"), [(2, "equals row 2"), (-1, "equals row 3"), (None, "is the same")])
+def test_any_row_in_every_row_is_called_that(frozen: int | None, told: str) -> None:
+    def one_row(feeds: Feeds) -> Mapping[str, Array]:
+        y = linear(feeds)["y"]
+        row = np.full_like(y[:1], 7) if frozen is None else y[[frozen]]
+        return {"y": np.broadcast_to(row, y.shape)}
+
+    given = [compare(linear, draw(4, 8, 8), "item 0", symbol=None)]
+    assert cause(verify(one_row, given, signature=SIGNATURE)).startswith(f"Every row of output 'y' {told} in item 0")
+
+
+def test_a_source_whose_rows_are_alike_has_none_that_is_frozen() -> None:
+    alike = [compare(linear, np.repeat(draw(1, 8, 8), 4, axis=0), "item 0")]
+    assert "row" not in cause(verify(scaled(2), alike, signature=SIGNATURE))
+
+
 def test_the_first_row_in_every_row_is_called_that_and_no_fixed_axis() -> None:
     def first_row(feeds: Feeds) -> Mapping[str, Array]:
         y = linear(feeds)["y"]

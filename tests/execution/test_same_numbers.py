@@ -47,3 +47,38 @@ def test_the_users_random_numbers_go_on_as_if_nothing_had_been() -> None:
     np.random.rand()
     answers(lambda feeds: {"y": feeds["x"] * np.random.rand()})
     assert np.random.rand() == expected
+
+
+class Drawing(toy.ToyModel):
+    """Draws where no seed reaches."""
+
+    def __call__(self, x: Any) -> Any:
+        (y,) = super().__call__(x).values()
+        return {"y": toy.ToyTensor((y.array + np.random.default_rng().normal(0, 0.1, y.array.shape)).astype("float32"))}
+
+
+class Remembering(toy.ToyModel):
+    def __call__(self, x: Any) -> Any:
+        (y,) = super().__call__(x).values()
+        return {"y": toy.ToyTensor(y.array + np.float32(self.calls))}
+
+
+@pytest.mark.processes
+@pytest.mark.usefixtures("toy")
+@pytest.mark.parametrize(
+    ("model", "seeds_all", "told"),
+    [
+        (Drawing(), False, "does not repeat itself"),
+        (Remembering(), True, "is stateful"),
+        (Remembering(), False, "does not repeat itself"),  # it cannot be reset, so nothing tells it from one that draws
+    ],
+)
+def test_a_live_source_that_draws_where_no_seed_reaches_is_not_called_stateful(
+    model: Any, seeds_all: bool, told: str, run_toy: Any, request: pytest.FixtureRequest
+) -> None:
+    live = toy.TOY.live
+    object.__setattr__(live, "seeds_all", seeds_all)  # it is frozen, and known by what it is
+    request.addfinalizer(lambda: object.__setattr__(live, "seeds_all", True))
+    samples = run_toy(model, targets="toy-alpha", run_profiling=False).record.samples
+    assert any(told in note for note in samples.notes)
+    assert samples.stateful == (told == "is stateful")

@@ -23,15 +23,18 @@ pytestmark = pytest.mark.processes
 
 Run = Callable[..., nav.PackageDescriptor]
 
-# Two more runtimes of toy-alpha. What they do is in files of a folder: each says there that it is here, and looks for
-# the other.
+# Two more runtimes of toy-alpha, and two more formats of the live model. What they do is in files of a folder: each
+# says there that it is here, and looks for the other.
 PLUGIN = """
 import json, os, signal, time
 from pathlib import Path
 
-from navcore.contract.jobs import Runner
-from navcore.contract.decorators import runner
-from navcore.testing.toy import ALPHA
+from navcore.contract.formats import Format
+from navcore.contract.jobs import Made, Runner
+from navcore.contract.decorators import exporter, runner
+from navcore.testing.toy import ALPHA, TOY
+
+MADE_LEFT, MADE_RIGHT = (Format(f"made-{side}", filename="model", summary="a side") for side in ("left", "right"))
 
 PLACE = Path(__file__).parent / "place"
 
@@ -80,6 +83,20 @@ def run_left(job):
 def run_right(job):
     act("right", "left")
     return runner_of(job)
+
+
+@exporter(TOY, MADE_LEFT, isolation="fork")
+def make_left(job):
+    act("left", "right")
+    job.output.write_text("left")
+    return Made()
+
+
+@exporter(TOY, MADE_RIGHT, isolation="fork")
+def make_right(job):
+    act("right", "left")
+    job.output.write_text("right")
+    return Made()
 """
 
 
@@ -168,6 +185,14 @@ def test_what_was_killed_beside_others_is_tried_once_more_alone(run_sides: Run, 
     """The kernel may have killed it for memory that a neighbour took."""
     assert statuses(run_sides("meet, crash, and come back", "meet")) == BOTH_OK
     assert (place / "crashed").exists()
+
+
+@pytest.mark.parametrize(("device", "told"), [(None, "meet"), ("toy:0", "apart")])
+def test_exports_in_the_callers_own_process_take_turns(run_sides: Run, device: str | None, told: str) -> None:
+    """Forks wait for each other; what cannot be forked would share the globals of its framework with the other."""
+    package = run_sides(told, told, targets=("made-left", "made-right"), device=device)
+    attempts = [row.attempts[-1].outcome for row in package.results if not row.live]
+    assert [(one.status, one.contained) for one in attempts] == 2 * [(Status.OK, device is None)]
 
 
 class Interrupted(BaseException):

@@ -459,6 +459,17 @@ def test_a_source_that_does_not_repeat_itself_is_measured_and_told(take: Take) -
     assert any("does not repeat itself" in note for note in samples.notes)
 
 
+def test_the_noise_is_that_of_the_sample_with_the_least_in_it(take: Take) -> None:
+    """However late it comes: what is drawn beside it is as large as elsewhere, and larger by comparison."""
+    random = np.random.RandomState(0)
+
+    def dithered(x: Array) -> Array:
+        return (x + 0.01 * random.standard_normal(x.shape)).astype("float32")
+
+    samples = take([*(drawn(1, 400) for _ in range(5)), 0.1 * drawn(1, 400)], dithered)
+    assert 0.07 < samples.noise["output__0"] < 0.3  # √2 · 0.01 beside values of 0.1
+
+
 def test_what_is_expected_of_a_noisy_source_is_the_mean_of_several_runs(take: Take, store: SampleStore) -> None:
     random = np.random.RandomState(0)
 

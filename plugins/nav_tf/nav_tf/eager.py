@@ -12,6 +12,7 @@ from nav_tf.formats import TENSORFLOW
 from nav_tf.installed import why_no_tensorflow
 from nav_tf.live import from_array, parts, to_array, variables
 from nav_tf.placing import place_of, placed
+from nav_tf.random_states import RandomStates, random_states
 from nav_tf.restoring import untouched
 from navcore import Feeds, NavcoreError, Runner, RunnerJob, RuntimeProvider, SourceError, runner
 
@@ -34,11 +35,12 @@ def open_model(job: RunnerJob[None]) -> Runner:
     """The runner of a live model, the artifact's own. Raises :class:`SourceError` for one that cannot be called."""
     model = job.artifact.model
     refuse_unusable(model)
+    states = RandomStates(random_states(model))
 
     def call(feeds: Feeds) -> Mapping[str, np.ndarray]:
         args, kwargs = _arguments(job, model, feeds)
         try:
-            with placed(job.device):
+            with placed(job.device), states.held():
                 result = call_model(model, args, kwargs)
         except NavcoreError:
             raise

@@ -10,6 +10,7 @@ import attrs
 
 from nav_tf.live import device, from_array, state, to_array
 from nav_tf.quiet import hushed, import_quietly
+from nav_tf.random_states import seeded
 from navcore import Format, InputError, Live
 
 GRAPH_FILE = "saved_model.pb"
@@ -54,6 +55,8 @@ TENSORFLOW = Format(
         from_array=from_array,
         state=state,
         device=device,
+        seeded=seeded,
+        seeds_all=False,
     ),
 )
 TF_SAVEDMODEL = attrs.evolve(

@@ -7,18 +7,19 @@ from contextlib import contextmanager
 from typing import Any
 
 from nav_tf.live import variables
+from nav_tf.random_states import random_states
 
 
 @contextmanager
 def untouched(model: Any) -> Iterator[None]:
-    """Undo what calls change: counters, states of recurrent layers, seeds; variables that training does not move.
+    """Undo what calls change: counters, states of recurrent layers and random generators, what training leaves alone.
 
     A value that is read shares the variable's memory until it is assigned, so keeping it costs next to nothing.
     """
     import numpy as np
 
     moving = [variable for _, variable in variables(model) if not variable.trainable]
-    held = [(variable, _read(variable)) for variable in (*moving, *_recurrent_states(model))]
+    held = [(variable, _read(variable)) for variable in (*moving, *_recurrent_states(model), *random_states(model))]
     try:
         yield
     finally:

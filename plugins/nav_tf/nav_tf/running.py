@@ -11,6 +11,7 @@ from nav_tf.formats import TF_SAVEDMODEL, TF_TRT_FP16, TF_TRT_FP32
 from nav_tf.installed import why_no_tensorflow, why_no_tensorrt
 from nav_tf.placing import is_fresh, place_of, placed, prepare_process
 from nav_tf.quiet import hushed, import_quietly
+from nav_tf.random_states import RandomStates
 from nav_tf.serving import Serving, ServingOptions, keys_of, open_serving
 from navcore import Feeds, InputError, Runner, RunnerJob, RuntimeProvider, StepError, runner
 
@@ -66,6 +67,7 @@ def _caller(job: RunnerJob[Any], serving: Serving) -> Callable[[Feeds], Mapping[
     names = keys_of(job.signature.output_names, serving.outputs, "outputs")
     wanted = {name: key for key, name in names.items()}
     outputs = {name: wanted[name] for name in (job.signature.output_names or wanted) if name in wanted}
+    states = RandomStates(serving.function.variables)
 
     def call(feeds: Feeds) -> Mapping[str, np.ndarray]:
         missing = [name for name in inputs.values() if name not in feeds]
@@ -75,7 +77,7 @@ def _caller(job: RunnerJob[Any], serving: Serving) -> Callable[[Feeds], Mapping[
                 hint="Yield dicts with those keys.",
             )
         try:
-            with placed(job.device):
+            with placed(job.device), states.held():
                 # By way of `serving`, which owns the variables: the signature alone would lose them.
                 result = serving.function(**{key: tf.constant(feeds[name]) for key, name in inputs.items()})
         except (tf.errors.OpError, ValueError, TypeError) as error:

@@ -31,9 +31,21 @@ def captured(
             "The model is TorchScript, into which torch.export cannot look.",
             hint="Pass the module that was scripted or traced; the TorchScript variants and exporter take it as it is.",
         )
+    _refuse_packed_weights(flat)
     hints = {axis: torch.export.Dim.AUTO for spec in signature.inputs for axis in spec.shape if isinstance(axis, str)}
     with blamed("torch.export"), linked(flat, signature):
         return torch.export.export(flat, tensors, dynamic_shapes=dynamic_shapes(signature, hints), strict=False)
+
+
+def _refuse_packed_weights(model: torch.nn.Module) -> None:
+    """Raise :class:`ExportError` for weights that PyTorch's own quantisation packed into an object of its own."""
+    for name, part in model.named_modules():
+        if (kind := type(part)).__module__.startswith("torch.ao.nn.") and hasattr(part, "_packed_params"):
+            raise ExportError(
+                f"torch.export cannot look into the quantised weights of {name!r} ({kind.__module__}.{kind.__name__}).",
+                hint="The TorchScript variants take them as they are. What torchao makes of the model (quantize_, or "
+                "prepare_pt2e and convert_pt2e) reaches .pt2 and ONNX.",
+            )
 
 
 def dynamic_shapes(signature: Signature, dims: dict[str, Any]) -> tuple[dict[int, Any] | None, ...]:

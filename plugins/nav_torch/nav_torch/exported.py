@@ -7,6 +7,7 @@ from nav_torch.blame import blamed
 from nav_torch.capture import reached
 from nav_torch.flat import example_tensors, flattened
 from nav_torch.formats import TORCH, TORCH_EXPORTED, load_exported
+from nav_torch.operators import facts_of_program, import_recorded
 from nav_torch.restoring import exporting, home, hushed, usable_device
 from nav_torch.running import module_runner
 from nav_torch.stored_call import stored_call
@@ -30,7 +31,12 @@ def exportedprogram_from_torch(job: ExportJob[None]) -> Made:
         kept = settled(job.signature, reached(capture.program, job.signature), "torch.export", strict=False)
         with blamed("torch.export.save"):
             torch.export.save(capture.program, job.output)
-    return Made(calling="positional", signature=kept.signature, notes=(*kept.notes, *capture.notes))
+    return Made(
+        calling="positional",
+        signature=kept.signature,
+        notes=(*kept.notes, *capture.notes),
+        facts=facts_of_program(capture.program),
+    )
 
 
 @runner(TORCH_EXPORTED, runtime=RuntimeProvider.PYT)
@@ -43,6 +49,7 @@ def run_exported(job: RunnerJob[None]) -> Runner:
 
     device = None if job.device is None else str(usable_device(job.device))
     with hushed():
+        import_recorded(job.artifact.facts)
         program = load_exported(job.artifact.file)
         module = program.module()
         if device is not None and home(module) != device:

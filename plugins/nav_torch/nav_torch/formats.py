@@ -10,19 +10,27 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from nav_torch.live import from_array, state, to_array
+from nav_torch.live import device, from_array, state, to_array
+from nav_torch.operators import called_in_error, called_in_program, loaded
 from nav_torch.own_data import own_data
 from navcore import Format, InputError, JitType, Live
 
 
 def load_torchscript(path: Path, device: str | None = None) -> Any:
-    """Open a TorchScript file on ``device``; by default where it was saved, or on the CPU where there is no GPU."""
+    """Open a TorchScript file on ``device``; by default where it was saved, or on the CPU where there is no GPU.
+
+    Raises :class:`navcore.StepError` for one that calls an operator which nothing that is imported defines.
+    """
     import torch
 
     place = device or (None if torch.cuda.is_available() else "cpu")
+
+    def load() -> Any:
+        return torch.jit.load(str(path), map_location=place)  # type: ignore[no-untyped-call]
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        return torch.jit.load(str(path), map_location=place)  # type: ignore[no-untyped-call]
+        return loaded(load, called_in_error)
 
 
 def copy_torchscript(source: Path, target: Path) -> None:
@@ -38,10 +46,13 @@ def copy_torchscript(source: Path, target: Path) -> None:
 
 
 def load_exported(path: Path) -> Any:
-    """Open a ``.pt2`` file as a :class:`torch.export.ExportedProgram`."""
+    """Open a ``.pt2`` file as a :class:`torch.export.ExportedProgram`.
+
+    Raises :class:`navcore.StepError` for one that calls an operator which nothing that is imported defines.
+    """
     import torch
 
-    return torch.export.load(path)
+    return loaded(lambda: torch.export.load(path), lambda _error: called_in_program(path))
 
 
 @contextmanager
@@ -61,6 +72,7 @@ TORCH = Format(
         to_array=to_array,
         from_array=from_array,
         state=state,
+        device=device,
         provide=own_data,
         seeded=_seeded,
     ),

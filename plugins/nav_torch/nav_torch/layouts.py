@@ -21,6 +21,8 @@ def dense_parts(tensor: torch.Tensor) -> list[torch.Tensor]:
     plain = tensor.detach()
     if plain.is_meta:
         return []
+    if (inner := inner_tensors(plain)) is not None:
+        return [part for one in inner for part in dense_parts(one)]
     if plain.is_nested:
         return [part for one in plain.unbind() for part in dense_parts(one)]
     if plain.is_quantized:
@@ -33,6 +35,19 @@ def dense_parts(tensor: torch.Tensor) -> list[torch.Tensor]:
     if plain.layout in (torch.sparse_csc, torch.sparse_bsc):
         return [getattr(plain, name)() for name in _COMPRESSED_COLUMNS]
     return [plain.to_dense()] if plain.layout is not torch.strided else [plain]
+
+
+def inner_tensors(tensor: torch.Tensor) -> list[torch.Tensor] | None:
+    """The tensors that one of a class of its own is made of, as torchao's quantised weights are; ``None`` elsewhere.
+
+    PyTorch asks such a class for them when it looks into it. They, and not itself, can be read as arrays.
+    """
+    import torch
+
+    if type(tensor) in (torch.Tensor, torch.nn.Parameter) or tensor.is_nested:
+        return None
+    flatten = getattr(tensor, "__tensor_flatten__", None)
+    return None if flatten is None else [getattr(tensor, name) for name in flatten()[0]]
 
 
 def _quantisation(tensor: torch.Tensor) -> list[torch.Tensor]:

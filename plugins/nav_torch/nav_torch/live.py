@@ -48,6 +48,19 @@ def from_array(array: np.ndarray, device: str | None = None) -> Any:
     return tensor if device in (None, "cpu") else tensor.to(device)
 
 
+def device(model: Any) -> str:
+    """The device of the module's first weight, ``"cpu"`` for one without any; it decides whether a fork can export it.
+
+    In a process that belongs to a distributed training the answer is ``"a process group"``: a fork that drops one waits
+    for threads which it does not have.
+    """
+    import torch
+
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return "a process group"
+    return next((tensor.device.type for tensors in (model.parameters(), model.buffers()) for tensor in tensors), "cpu")
+
+
 def state(model: Any) -> Iterator[tuple[str, np.ndarray]]:
     """The module's parameters and buffers by name, shared ones under each name, one array in memory at a time.
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from nav_torch.remembering import remembered
-from nav_torch.subject import uncompiled
+from nav_torch.subject import unwrapped
 from navcore import OptionError, SourceError, Unavailable
 from navcore.errors import first_line
 
@@ -159,7 +159,7 @@ def exporting(
         stack.enter_context(threads(count))
         stack.enter_context(hushed())
         stack.enter_context(remembered(model))
-        stack.enter_context(uncompiled(model))
+        stack.enter_context(unwrapped(model))
         if not training:
             stack.enter_context(evaluating(model))
         place = stack.enter_context(placed(model, device))

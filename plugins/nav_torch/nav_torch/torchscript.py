@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 from nav_torch.blame import blamed
 from nav_torch.flat import example_tensors, flattened
 from nav_torch.formats import TORCH, TORCHSCRIPT_SCRIPT, TORCHSCRIPT_TRACE, load_torchscript
+from nav_torch.layouts import inner_tensors
 from nav_torch.onnx_layout import layout_of
+from nav_torch.operators import facts_of_script, import_recorded
 from nav_torch.remembering import remembered
 from nav_torch.restoring import exporting, usable_device
 from nav_torch.running import module_runner
 from nav_torch.subject import subject
-from navcore import ExportJob, Made, Runner, RunnerJob, RuntimeProvider, exporter, runner
+from navcore import ExportError, ExportJob, Made, Runner, RunnerJob, RuntimeProvider, exporter, runner
 
 if TYPE_CHECKING:
     import torch
@@ -23,9 +25,21 @@ def torchscript_script_from_torch(job: ExportJob[None]) -> Made:
     """Compile the model's source; the result is called as the model is, with its control flow intact."""
     training = layout_of(job.options).training
     model = subject(job.source.model)
+    _refuse_wrapped_weights(model)
     with exporting(model, job.device, job.threads if job.forked else None, training=training):
-        _scripted(model).save(str(job.output))
-    return Made(calling="structure")
+        scripted = _scripted(model)
+        scripted.save(str(job.output))
+    return Made(calling="structure", facts=facts_of_script(scripted))
+
+
+def _refuse_wrapped_weights(model: Any) -> None:
+    """Refuse weights of a class of their own, as torchao makes: the compiler reads the memory behind the wrapper."""
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if inner_tensors(tensor) is not None:
+            raise ExportError(
+                f"torch.jit.script takes {name!r}, a weight of the class {type(tensor).__name__}, for a plain tensor.",
+                hint="The exported program looks into that class, and the traced variant may.",
+            )
 
 
 def _scripted(model: Any) -> Any:
@@ -70,12 +84,13 @@ def torchscript_trace_from_torch(job: ExportJob[None]) -> Made:
             with remembered(model):
                 traced: Any = torch.jit.trace(flat, tensors, strict=False, check_trace=False)  # type: ignore[no-untyped-call]
             traced.save(str(job.output))
-    return Made(calling="positional")
+    return Made(calling="positional", facts=facts_of_script(traced))
 
 
 @runner(TORCHSCRIPT_SCRIPT, TORCHSCRIPT_TRACE, runtime=RuntimeProvider.PYT)
 def run_torchscript(job: RunnerJob[None]) -> Runner:
     """Load the file on the job's device (the CPU unless told) and call it."""
+    import_recorded(job.artifact.facts)
     device = str(usable_device(job.device or "cpu"))
     model: torch.nn.Module = load_torchscript(job.artifact.file, device)
     return module_runner(job, model, model)

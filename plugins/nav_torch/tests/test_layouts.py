@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils._pytree import tree_map
 
 import navcore as nav
 from nav_torch.layouts import dense_parts, same_content
@@ -17,6 +18,33 @@ from nav_torch.remembering import remembered
 from nav_torch.restoring import evaluating, exporting
 from nav_torch.subject import subject
 from navcore.errors import ExportError
+
+
+class Coded(torch.Tensor):
+    """A matrix in eight bits, as libraries of quantisation keep it: a class of its own around a tensor."""
+
+    codes: torch.Tensor
+
+    def __new__(cls, codes: torch.Tensor) -> Any:
+        return torch.Tensor._make_wrapper_subclass(cls, codes.shape, dtype=torch.float32)
+
+    def __init__(self, codes: torch.Tensor) -> None:
+        self.codes = codes
+
+    def __tensor_flatten__(self) -> Any:
+        return ["codes"], None
+
+    @classmethod
+    def __tensor_unflatten__(cls, inner: Any, context: Any, size: Any, stride: Any) -> Any:
+        return cls(inner["codes"])
+
+    @classmethod
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (torch.ops.aten.detach.default, torch.ops.aten.alias.default):
+            return cls(args[0].codes)
+        plain = tree_map(lambda one: one.codes.float() / 8 if isinstance(one, cls) else one, (args, kwargs or {}))
+        return func(*plain[0], **plain[1])
+
 
 ADJACENCY = torch.tensor([[0.0, 2.0], [3.0, 0.0]])
 LAYOUTS = {
@@ -28,6 +56,7 @@ LAYOUTS = {
     "quantised by channel": lambda: torch.quantize_per_channel(
         ADJACENCY, torch.tensor([0.5, 1.0]), torch.tensor([0, 0]), 0, torch.qint8
     ),
+    "a class of its own": lambda: Coded(torch.tensor([[0, 16], [24, 0]], dtype=torch.int8)),
     "nested": lambda: torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]),
 }
 
@@ -95,13 +124,6 @@ def test_a_wrapper_for_several_devices_is_taken_off() -> None:
     assert subject(torch.compile(nn.DataParallel(plain), backend="eager")) is plain
 
 
-def test_sharded_weights_are_refused_with_what_to_pass() -> None:
-    kind = type("FullyShardedDataParallel", (nn.Module,), {"__module__": "torch.distributed.fsdp"})
-    with pytest.raises(ExportError, match="spread over the processes") as caught:
-        subject(kind())
-    assert "full state dict" in caught.value.hint
-
-
 def test_a_model_that_is_prepared_for_quantisation_is_refused_with_what_to_pass() -> None:
     base = type("ObserverBase", (nn.Module,), {"__module__": "torchao.quantization.pt2e.observer"})
     observer = type("HistogramObserver", (base,), {"__module__": "torchao.quantization.pt2e.observer"})
@@ -158,3 +180,26 @@ def exported(model: nn.Module) -> Any:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_wrapped_model_is_a_source(wrap: Any, tmp_path: Any) -> None:
     assert statuses(wrap(nn.Linear(3, 2).eval()), tmp_path) == {"torchscript-trace": "ok"}
+
+
+def test_weights_of_a_class_of_their_own_are_exported_and_never_taken_for_plain_ones(tmp_path: Any) -> None:
+    model = nn.Linear(4, 3).eval()
+    model.weight = nn.Parameter(Coded(torch.randint(-9, 9, (3, 4), dtype=torch.int8)), requires_grad=False)
+    data = [torch.randn(2, 4) for _ in range(3)]
+    targets = ("torch-exportedprogram", "torchscript-script")
+    package = nav.run(model, data, targets=targets, workdir=tmp_path, run_profiling=False)
+    assert package.get_formats_status() == dict(zip(targets, (True, False), strict=True)), package.results
+    (failure,) = [row.failure for row in package.results if row.failure is not None]
+    assert "torch.jit.script takes 'weight', a weight of the class Coded, for a plain tensor." in failure.cause
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+def test_weights_that_pytorch_packed_stay_in_torchscript_and_the_reason_is_told(tmp_path: Any) -> None:
+    model = torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(4, 3)).eval(), {nn.Linear}, torch.qint8)
+    data = [torch.randn(2, 4) for _ in range(3)]
+    targets = ("torchscript-trace", "torch-exportedprogram", "onnx")
+    package = nav.run(model, data, targets=targets, workdir=tmp_path, run_profiling=False)
+    assert package.get_formats_status() == dict(zip(targets, (True, False, False), strict=True))
+    for failure in [row.failure for row in package.results if row.failure is not None]:
+        assert "torch.export cannot look into the quantised weights of '0'" in failure.cause
+        assert "torchao" in failure.hint
