@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from nav_torch.assigning import assigned, drop_false_copies
 from nav_torch.axes import Reach
 from nav_torch.blame import blamed
 from nav_torch.relations import hold_relations, related
@@ -32,8 +33,10 @@ def captured(
             hint="Pass the module that was scripted or traced; the TorchScript variants and exporter take it as it is.",
         )
     hints = {axis: torch.export.Dim.AUTO for spec in signature.inputs for axis in spec.shape if isinstance(axis, str)}
-    with blamed("torch.export"), linked(flat, signature):
-        return torch.export.export(flat, tensors, dynamic_shapes=dynamic_shapes(signature, hints), strict=False)
+    with blamed("torch.export"), linked(flat, signature), assigned(flat) as names:
+        program = torch.export.export(flat, tensors, dynamic_shapes=dynamic_shapes(signature, hints), strict=False)
+    drop_false_copies(program, names)
+    return program
 
 
 def dynamic_shapes(signature: Signature, dims: dict[str, Any]) -> tuple[dict[int, Any] | None, ...]:
