@@ -269,8 +269,8 @@ def hybrid_as_ctc() -> Any:
     return model
 
 
-def _speaker(encoder: Mapping[str, Any], pooling: str) -> Any:
-    decoder = _target("asr.modules.SpeakerDecoder", feat_in=WIDTH, num_classes=5, emb_sizes=16, pool_mode=pooling,
+def _speaker(encoder: Mapping[str, Any], pooling: str, width: int = WIDTH) -> Any:
+    decoder = _target("asr.modules.SpeakerDecoder", feat_in=width, num_classes=5, emb_sizes=16, pool_mode=pooling,
                       attention_channels=8)  # fmt: skip
     parts = {"preprocessor": _PREPROCESSOR, "encoder": encoder, "decoder": decoder}
     return _asr().models.EncDecSpeakerLabelModel(_config(parts))
@@ -284,9 +284,9 @@ def ecapa() -> Any:
     """NeMo gives this encoder no example of its own."""
     import torch
 
-    encoder = _target("asr.modules.ECAPAEncoder", feat_in=FEATURES, filters=[WIDTH] * 4, kernel_sizes=[5, 3, 3, 1],
-                      dilations=[1, 2, 3, 1], scale=8)  # fmt: skip
-    model = _speaker(encoder, "attention")
+    encoder = _target("asr.modules.ECAPAEncoder", feat_in=FEATURES, filters=[*[WIDTH] * 4, 3 * WIDTH],
+                      kernel_sizes=[5, 3, 3, 3, 1], dilations=[1, 2, 3, 4, 1], scale=8)  # fmt: skip
+    model = _speaker(encoder, "attention", 3 * WIDTH)
 
     def input_example(max_batch: int = 1, max_dim: int = 256) -> tuple[torch.Tensor, torch.Tensor]:
         return torch.randn(max_batch, FEATURES, max_dim), torch.full((max_batch,), max_dim)
