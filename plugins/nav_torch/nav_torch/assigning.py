@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -11,45 +11,52 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def assigned(root: torch.nn.Module) -> Iterator[set[str]]:
-    """The names of the root module's own buffers that are assigned or registered meanwhile."""
+def assigned(root: torch.nn.Module) -> Iterator[dict[str, int]]:
+    """The root module's own buffers that are assigned or registered meanwhile: name → place among its buffers."""
     import torch
 
-    names: set[str] = set()
+    places: dict[str, int] = {}
 
     def note(module: torch.nn.Module, name: str, _buffer: Any) -> None:
         if module._buffers is root._buffers:
-            names.add(name)
+            own = list(module._buffers)
+            places[name] = own.index(name) if name in own else len(own)
 
     handle = torch.nn.modules.module.register_module_buffer_registration_hook(note)
     try:
-        yield names
+        yield places
     finally:
         handle.remove()
 
 
-def drop_false_copies(program: torch.export.ExportedProgram, names: Collection[str]) -> None:
+def drop_false_copies(program: torch.export.ExportedProgram, places: Mapping[str, int]) -> None:
     """Take out of a program the copies into buffers that cannot hold what is copied.
 
-    A capture that is not strict ends with a copy of every buffer that the root module assigned into the buffer's old
-    memory. That is wrong for a table that the model makes longer, which does not fit, and for one that it registers
-    only then: the copy goes to whichever buffer stands at that place, such as a batch norm's mean. The program computes
-    such a table in each call anyway. ``names`` are the buffers that were assigned.
+    A capture that is not strict ends with a copy of every buffer that the root module assigned into what had the
+    buffer's place when the capture began. That is wrong for a table that the model makes longer, which does not fit,
+    and for one that it registers only then: what has its place is another buffer, such as a batch norm's mean, or an
+    input. The program computes such a table in each call anyway. ``places`` are the buffers that were assigned, as
+    :func:`assigned` gives them.
     """
-    import torch
-
-    graph, buffers = program.graph, program.graph_signature.inputs_to_buffers
+    signature, graph = program.graph_signature, program.graph
+    targets = [*signature.inputs_to_buffers.items(), *((one, None) for one in signature.user_inputs)]
     false = []
-    for node in graph.nodes:
-        if node.op != "call_function" or node.target is not torch.ops.aten.copy_.default or node.users:
-            continue
-        into, value = node.args[:2]
-        if node.meta is not value.meta or into.op != "placeholder":  # a copy that the model itself makes
-            continue
-        fits = into.meta["val"].shape == value.meta["val"].shape
-        if buffers.get(into.name) not in names or not fits:
-            false.append(node)
-    for node in false:
-        graph.erase_node(node)
+    for name, place in places.items():
+        node, title = targets[place] if place < len(targets) else ("", None)
+        copy = next((one for one in reversed(graph.nodes) if _copies_into(one, node)), None)
+        if copy is not None and (title != name or _size(copy.args[0]) != _size(copy.args[1])):
+            false.append(copy)
+    for copy in false:
+        graph.erase_node(copy)
     if false:
         program.graph_module.recompile()
+
+
+def _copies_into(node: Any, target: Any) -> bool:
+    import torch
+
+    return node.target is torch.ops.aten.copy_.default and not node.users and node.args[0].name == target
+
+
+def _size(node: Any) -> Any:
+    return node.meta["val"].shape

@@ -10,6 +10,7 @@ from nav_torch.assigning import assigned, drop_false_copies
 from nav_torch.axes import Reach
 from nav_torch.blame import blamed
 from nav_torch.relations import hold_relations, related
+from nav_torch.remembering import remembered
 from navcore import ExportError, Signature
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ def captured(
 
     Non-strict, and with ``Dim.AUTO``, so that it is never refused for what a model does to its axes: a table of
     positions bounds a sequence, a ``reshape`` fixes a width. Axes of one symbol are tied to each other, so they come
-    out as one symbol of the graph. What became of each is read back by :func:`reached`.
+    out as one symbol of the graph. What became of each is read back by :func:`reached`. What the model keeps of the
+    call, such as stand-ins for tensors, is put back.
     """
     import torch
 
@@ -33,9 +35,9 @@ def captured(
             hint="Pass the module that was scripted or traced; the TorchScript variants and exporter take it as it is.",
         )
     hints = {axis: torch.export.Dim.AUTO for spec in signature.inputs for axis in spec.shape if isinstance(axis, str)}
-    with blamed("torch.export"), linked(flat, signature), assigned(flat) as names:
+    with blamed("torch.export"), remembered(flat), linked(flat, signature), assigned(flat) as places:
         program = torch.export.export(flat, tensors, dynamic_shapes=dynamic_shapes(signature, hints), strict=False)
-    drop_false_copies(program, names)
+    drop_false_copies(program, places)
     return program
 
 

@@ -9,8 +9,8 @@ from nav_torch.flat import example_tensors, flattened
 from nav_torch.formats import TORCH, TORCH_EXPORTED, load_exported
 from nav_torch.restoring import exporting, home, hushed
 from nav_torch.running import module_runner
-from nav_torch.strict import captured_strictly
 from nav_torch.subject import subject
+from nav_torch.warming import captured_widely
 from navcore import ExportJob, Made, Runner, RunnerJob, RuntimeProvider, exporter, runner
 
 
@@ -25,7 +25,7 @@ def exportedprogram_from_torch(job: ExportJob[None]) -> Made:
     model = subject(job.source.model)
     with exporting(model, job.device, job.threads if job.forked else None) as device:
         with flattened(model, job.signature) as flat:
-            capture = captured_strictly(flat, example_tensors(job.example, job.signature, device), job.signature)
+            capture = captured_widely(flat, example_tensors(job.example, job.signature, device), job.signature)
         kept = settled(job.signature, reached(capture.program, job.signature), "torch.export", strict=False)
         with blamed("torch.export.save"):
             torch.export.save(capture.program, job.output)
