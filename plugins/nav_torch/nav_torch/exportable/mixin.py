@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nav_torch.exportable.config import UNDECLARED
 from nav_torch.exportable.request import DEFAULT_OPSET, Exporter, Request, export_defaults
 from nav_torch.exportable.result import ExportResult
-from nav_torch.exportable.switching import prefer_own_hooks
+from nav_torch.exportable.switching import Mixing
 from nav_torch.replacing import replace_for_export
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class _Hook(property):
         vars(owner)[self.fget.__name__] = value  # type: ignore[union-attr]
 
 
-class Exportable:
+class Exportable(metaclass=Mixing):
     """Makes a module exportable: ``class Encoder(torch.nn.Module, Exportable)``.
 
     The mix-in has no state and needs no ``__init__``. Hooks that a class may bring, as a property, method or plain
@@ -68,10 +68,6 @@ class Exportable:
         "output_types_for_export",
         "supported_export_formats",
     )
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        prefer_own_hooks(cls, Exportable)
 
     if TYPE_CHECKING:
         export_config: Mapping[str, Any]

@@ -78,7 +78,9 @@ def test_a_model_of_two_parts(
 
 @each_way
 def test_a_transducer_is_exported_in_parts(way: Callable[[type], Any], nemo: Any, tmp_path: Path) -> None:
-    files, descriptions = way(nemo.EncDecRNNTModel)().export(tmp_path / "asr.onnx", check_trace=True)
+    result = way(nemo.EncDecRNNTModel)().export(tmp_path / "asr.onnx", check_trace=True)
+    assert not [note for note in result.notes if "chain" in note]
+    files, descriptions = result
     assert files == [str(tmp_path / f"{part}-asr.onnx") for part in ("encoder", "decoder_joint")]
     assert [told.partition(" ")[0].rpartition(".")[2] for told in descriptions] == ["Encoder", "Joint"]
 

@@ -116,6 +116,13 @@ def test_outputs_and_inputs_of_other_names_are_linked_by_the_model(tmp_path: Pat
     assert not any("chain" in note for note in linked.export(tmp_path / "asr.onnx", check_trace=True).notes)
 
 
+def test_an_output_feeds_the_input_that_has_its_parts_name_before_it(tmp_path: Path) -> None:
+    model = Transducer()
+    model.joint.takes, model.joint.frozen = "encoder_states", True
+    with pytest.raises(CheckFailed, match="in the chain encoder → decoder_joint"):
+        model.export(tmp_path / "asr.onnx", use_dynamic_axes=False, check_trace=True)
+
+
 @pytest.mark.parametrize(
     "links", [{"decoder_joint": {"heard": "encoder.none"}}, {"decoder_joint": {"none": "encoder.states"}}, ["states"]]
 )

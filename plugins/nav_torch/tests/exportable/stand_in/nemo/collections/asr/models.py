@@ -81,7 +81,14 @@ class ExportableEncDecModel(Exportable):
         return result
 
 
-class EncDecCTCModel(nn.Module, ExportableEncDecModel):
+class ModelPT(nn.Module):
+    """NeMo's base of models, which keeps to itself that a class was derived."""
+
+    def __init_subclass__(cls) -> None:
+        pass
+
+
+class EncDecCTCModel(ModelPT, ExportableEncDecModel):
     """One file; its own ``forward`` is for training."""
 
     def __init__(self) -> None:
@@ -114,12 +121,13 @@ class Joint(nn.Module, Exportable):
     def input_example(self, max_batch: int = 1, max_dim: int = 3) -> tuple[torch.Tensor, ...]:
         return torch.randn(max_batch, 6, 7), torch.randint(0, 5, (max_batch, max_dim))
 
+    @typecheck()
     def forward(self, encoder_outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         result: torch.Tensor = self.letters(encoder_outputs.transpose(1, 2)[:, :, None] + self.words(targets)[:, None])
         return result
 
 
-class EncDecRNNTModel(nn.Module, ExportableEncDecModel):
+class EncDecRNNTModel(ModelPT, ExportableEncDecModel):
     """Two files, as NeMo's transducers."""
 
     def __init__(self) -> None:
