@@ -49,6 +49,8 @@ PAGE_S_OWN = "reference_example.py"  # kept letter for letter, so nobody's style
 PAGE_EXAMPLE = Path(END_TO_END, "page_example.py").resolve()
 ENGINE_EXAMPLE = Path(END_TO_END, "engines_example.py").resolve()
 CONSTRAINTS = Path("constraints.txt").resolve()
+NEMO = "tests/nemo"
+NEMO_TOOLKIT = "nemo_toolkit==3.0.0"
 CORE_TESTS = (*PYTEST, "tests", "--ignore", END_TO_END, "-m")
 COVERAGE = ("--cov", "navcore", "--cov-report", "term:skip-covered")  # of the tests' own process, not of its children
 CORE_PYTHON = Path(".nox/core/bin/python").absolute()
@@ -266,6 +268,18 @@ def gpu(session: nox.Session) -> None:
     """
     python = str(EVERYTHING / "python") if (EVERYTHING / "python").exists() else sys.executable
     session.run(python, "tests/gpu/session.py", *session.posargs, external=True)
+
+
+@nox.session(default=False, reuse_venv=True)
+def nemo(session: nox.Session) -> None:
+    """Small models of NeMo's, exported by NeMo and by nav-torch; `-- MODEL …` takes some of them.
+
+    In an environment of its own: NeMo is large, and holds other libraries back. Half an hour on two processors.
+    """
+    install(session, "--requirement", f"{NEMO}/requirements.txt", editable=(CORE, *DEMO_PLUGINS))
+    session.install("--no-deps", NEMO_TOOLKIT)  # with them it brings CUDA's bindings and a client of NVIDIA's stores
+    session.run("python", f"{NEMO}/page.py")
+    session.run("python", "-W", "ignore", f"{NEMO}/compare.py", *session.posargs)
 
 
 @nox.session(default=False, requires=["everything"], venv_backend="none")

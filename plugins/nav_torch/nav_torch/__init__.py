@@ -16,6 +16,7 @@ from nav_torch.exportable import (
     as_tensor_type,
     assert_exportable,
     get_export_format,
+    use_for_nemo,
 )
 from nav_torch.exported import exportedprogram_from_torch, run_exported
 from nav_torch.formats import TORCH, TORCH_EXPORTED, TORCHSCRIPT_SCRIPT, TORCHSCRIPT_TRACE, load_torchscript
@@ -68,5 +69,6 @@ __all__ = [
     "swap_modules",
     "torchscript_script_from_torch",
     "torchscript_trace_from_torch",
+    "use_for_nemo",
     "wrap_module",
 ]

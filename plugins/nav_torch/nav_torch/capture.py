@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from nav_torch.assigning import assigned, drop_false_copies
 from nav_torch.axes import Reach
 from nav_torch.blame import blamed
 from nav_torch.relations import hold_relations, related
+from nav_torch.remembering import remembered
 from navcore import ExportError, Signature
 
 if TYPE_CHECKING:
@@ -22,7 +24,8 @@ def captured(
 
     Non-strict, and with ``Dim.AUTO``, so that it is never refused for what a model does to its axes: a table of
     positions bounds a sequence, a ``reshape`` fixes a width. Axes of one symbol are tied to each other, so they come
-    out as one symbol of the graph. What became of each is read back by :func:`reached`.
+    out as one symbol of the graph. What became of each is read back by :func:`reached`. What the model keeps of the
+    call, such as stand-ins for tensors, is put back.
     """
     import torch
 
@@ -33,8 +36,10 @@ def captured(
         )
     _refuse_packed_weights(flat)
     hints = {axis: torch.export.Dim.AUTO for spec in signature.inputs for axis in spec.shape if isinstance(axis, str)}
-    with blamed("torch.export"), linked(flat, signature):
-        return torch.export.export(flat, tensors, dynamic_shapes=dynamic_shapes(signature, hints), strict=False)
+    with blamed("torch.export"), remembered(flat), linked(flat, signature), assigned(flat) as places:
+        program = torch.export.export(flat, tensors, dynamic_shapes=dynamic_shapes(signature, hints), strict=False)
+    drop_false_copies(program, places)
+    return program
 
 
 def _refuse_packed_weights(model: torch.nn.Module) -> None:

@@ -11,8 +11,8 @@ from nav_torch.operators import facts_of_program, import_recorded
 from nav_torch.restoring import exporting, home, hushed, usable_device
 from nav_torch.running import module_runner
 from nav_torch.stored_call import stored_call
-from nav_torch.strict import captured_strictly
 from nav_torch.subject import subject
+from nav_torch.warming import captured_widely
 from navcore import ExportJob, Made, Runner, RunnerJob, RuntimeProvider, exporter, runner
 
 
@@ -27,7 +27,7 @@ def exportedprogram_from_torch(job: ExportJob[None]) -> Made:
     model = subject(job.source.model)
     with exporting(model, job.device, job.threads if job.forked else None) as device:
         with flattened(model, job.signature) as flat:
-            capture = captured_strictly(flat, example_tensors(job.example, job.signature, device), job.signature)
+            capture = captured_widely(flat, example_tensors(job.example, job.signature, device), job.signature)
         kept = settled(job.signature, reached(capture.program, job.signature), "torch.export", strict=False)
         with blamed("torch.export.save"):
             torch.export.save(capture.program, job.output)

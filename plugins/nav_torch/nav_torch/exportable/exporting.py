@@ -22,7 +22,14 @@ from nav_torch.exportable.hooks import class_name, end_module, told_error
 from nav_torch.exportable.inputs import example_of
 from nav_torch.exportable.parts import Exported, compare_chain, joined, part_named, part_path, parts_of
 from nav_torch.exportable.preparing import prepared, stage
-from nav_torch.exportable.request import FIRST_DYNAMO_OPSET, Request, refuse_bad_request, refuse_unsupported, unwritable
+from nav_torch.exportable.request import (
+    DEFAULT_OPSET,
+    FIRST_DYNAMO_OPSET,
+    Request,
+    refuse_bad_request,
+    refuse_unsupported,
+    unwritable,
+)
 from nav_torch.exportable.result import CheckFailed, ExportResult
 from nav_torch.exportable.verifying import narrow_floats, right_on_its_example, verified
 from nav_torch.exportable.ways import begins_with_capture, left_out, options_of, told_route, variants
@@ -150,13 +157,24 @@ class _Making:
         """What was accepted, and why what was tried before was not. Raises what :meth:`_failure` gives."""
         errors: dict[str, NavcoreError] = {}
         missing = ""
-        for target in variants(self._request):
-            tried = first_that_works(self._registry, TORCH, target, self._attempt, left_out=left_out(self._request))
-            errors |= tried.failed
-            if tried.result is not None:
-                return tried.result, errors
-            missing = tried.missing
+        for request in (self._request, self._request.at_newer_opset()):
+            if request is None:
+                continue
+            newer, self._request = request is not self._request, request
+            for target in variants(request):
+                tried = first_that_works(self._registry, TORCH, target, self._attempt, left_out=left_out(request))
+                errors |= tried.failed
+                if tried.result is not None:
+                    return self._noted(tried.result) if newer else tried.result, errors
+                missing = tried.missing
         raise self._failure(errors, missing)
+
+    def _noted(self, made: _Accepted) -> _Accepted:
+        """With the note that the opset is another one than the page's."""
+        note = (f"{class_name(self._case.model)} cannot be written in opset {DEFAULT_OPSET}, the default; "
+                f"the file is of opset {self._request.opset}.")  # fmt: skip
+        _LOG.warning("%s", note)
+        return attrs.evolve(made, notes=(note, *made.notes))
 
     def _attempt(self, step: Step) -> _Accepted:
         case, name = self._case, told_route(step.route.id)

@@ -11,7 +11,8 @@ from navcore import InputError, NavcoreError, SourceError
 from navcore.errors import first_line
 
 MISSING: Final = object()
-_MIX_INS = ("nav_torch.exportable.mixin", "nemo.core.classes.exportable")
+NEMO_MIX_IN: Final = "nemo.core.classes.exportable"
+_MIX_INS = ("nav_torch.exportable.mixin", NEMO_MIX_IN)
 
 
 def is_mix_in(kind: type) -> bool:

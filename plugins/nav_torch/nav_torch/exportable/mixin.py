@@ -8,9 +8,9 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from nav_torch.exportable.config import UNDECLARED
-from nav_torch.exportable.request import Exporter, Request, export_defaults
+from nav_torch.exportable.request import DEFAULT_OPSET, Exporter, Request, export_defaults
 from nav_torch.exportable.result import ExportResult
-from nav_torch.exportable.switching import prefer_own_hooks
+from nav_torch.exportable.switching import Mixing
 from nav_torch.replacing import replace_for_export
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class _Hook(property):
         vars(owner)[self.fget.__name__] = value  # type: ignore[union-attr]
 
 
-class Exportable:
+class Exportable(metaclass=Mixing):
     """Makes a module exportable: ``class Encoder(torch.nn.Module, Exportable)``.
 
     The mix-in has no state and needs no ``__init__``. Hooks that a class may bring, as a property, method or plain
@@ -68,10 +68,6 @@ class Exportable:
         "output_types_for_export",
         "supported_export_formats",
     )
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        prefer_own_hooks(cls, Exportable)
 
     if TYPE_CHECKING:
         export_config: Mapping[str, Any]
@@ -197,7 +193,7 @@ class Exportable:
         export_params: bool = True,
         do_constant_folding: bool = True,
         keep_initializers_as_inputs: bool = False,
-        onnx_opset_version: int | None = 13,
+        onnx_opset_version: int | None = DEFAULT_OPSET,
         try_script: bool = False,
         set_eval: bool = True,
         check_trace: bool | Sequence[Any] = False,
@@ -225,7 +221,8 @@ class Exportable:
             export_params: ``False`` leaves the weights out of an ONNX file; they become inputs.
             do_constant_folding: compute constants of an ONNX graph beforehand.
             keep_initializers_as_inputs: list the weights of an ONNX file as inputs, too.
-            onnx_opset_version: the ONNX opset to write, exactly; ``None`` leaves it to the exporter.
+            onnx_opset_version: the ONNX opset to write, exactly; ``None`` leaves it to the exporter. The default may
+                become 18 for a model that cannot be written in 13, which a warning tells.
             try_script: try ``torch.jit.script`` before ``torch.jit.trace``; for TorchScript only.
             set_eval: export in evaluation mode. ``False`` exports the mode that the module is in, to ONNX (by the
                 TorchScript-based exporter) or TorchScript.

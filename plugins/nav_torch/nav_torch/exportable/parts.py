@@ -13,6 +13,7 @@ import attrs
 from nav_torch.exportable.axes import resized, sizes_of
 from nav_torch.exportable.case import Case
 from nav_torch.exportable.hooks import blaming, class_name, has_hook, read_hook, read_names, told_kind
+from nav_torch.exportable.preparing import nemo_lenient
 from nav_torch.exportable.result import ExportResult
 from nav_torch.exportable.verifying import called, opened, plain_types, refusal
 from navcore import Artifact, Comparison, Feeds, InputError, NavcoreError, Status, verify
@@ -84,7 +85,10 @@ def joined(done: Mapping[str, Exported], notes: tuple[str, ...]) -> ExportResult
 
 
 def _links(model: Any, done: Mapping[str, Exported]) -> dict[str, dict[str, tuple[str, str]]]:
-    """By part and input, the earlier part and its output that feed it: as the model says, or of the same name."""
+    """By part and input, the earlier part and its output that feed it: as the model says, or by their names.
+
+    ``outputs`` of ``encoder`` feeds an input ``encoder_outputs``, as in NeMo's transducers, or one called ``outputs``.
+    """
     given = read_hook(model, _LINKS, None) or {}
     where = f"{class_name(model)}.{_LINKS}"
     if not isinstance(given, Mapping) or not all(isinstance(one, Mapping) for one in given.values()):
@@ -92,8 +96,9 @@ def _links(model: Any, done: Mapping[str, Exported]) -> dict[str, dict[str, tupl
     names = list(done)
     links: dict[str, dict[str, tuple[str, str]]] = {}
     for number, part in enumerate(names):
-        offered = {output: (earlier, output) for earlier in names[:number]
-                   for output in done[earlier].case.signature.output_names}  # fmt: skip
+        offered = {title: (earlier, output) for earlier in names[:number]
+                   for output in done[earlier].case.signature.output_names
+                   for title in (output, f"{earlier}_{output}")}  # fmt: skip
         inputs = done[part].case.signature.input_names
         links[part] = {name: offered[name] for name in inputs if name in offered}
         for name, told in given.get(part, {}).items():
@@ -116,7 +121,8 @@ def compare_chain(model: Any, done: Mapping[str, Exported], tolerance: float) ->
         return (f"{' → '.join(done)} was not checked as a chain: no input is called like an output of an earlier part, "
                 f"and {class_name(model)} has no {_LINKS}.",)  # fmt: skip
     try:
-        wanted = _run(done, links, lambda part, feeds: done[part].case.returned(feeds))
+        with nemo_lenient():
+            wanted = _run(done, links, lambda part, feeds: done[part].case.returned(feeds))
     except NavcoreError as error:
         return (f"{' → '.join(done)} was not checked as a chain: {error.what}",)
     with ExitStack() as stack:

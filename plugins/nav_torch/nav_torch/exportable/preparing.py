@@ -45,7 +45,7 @@ def prepared(model: Any, arguments: Mapping[str, Any], *, set_eval: bool) -> Ite
     """
     begun: list[Any] = []
     failed = True
-    with _modes_kept(model), _nemo_lenient():
+    with _modes_kept(model), nemo_lenient():
         try:
             with stage(model, "prepare"):
                 if set_eval:
@@ -64,7 +64,7 @@ def prepared(model: Any, arguments: Mapping[str, Any], *, set_eval: bool) -> Ite
 
 
 @contextmanager
-def _nemo_lenient() -> Iterator[None]:
+def nemo_lenient() -> Iterator[None]:
     """NeMo's ``typecheck`` off, and Lightning's properties as for TorchScript, as NeMo's own export has them.
 
     Only where the program has imported these: they are never imported here.

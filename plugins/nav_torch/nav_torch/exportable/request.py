@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import attrs
 
@@ -19,6 +19,14 @@ from navcore import Format, InputError, OptionError
 Exporter = Literal["auto", "torchscript", "dynamo"]
 _EXPORTERS = ("auto", "torchscript", "dynamo")
 FIRST_DYNAMO_OPSET = 18
+
+
+class _Unasked(int):
+    """An opset that nobody asked for: a model that needs a newer one gets it."""
+
+
+DEFAULT_OPSET: Final = _Unasked(13)
+"""The reference page's. It is an argument's default, where ``13`` itself means 13 and nothing else."""
 
 
 def _path_text(value: Any) -> str:
@@ -126,6 +134,12 @@ class Request:
             return None
         asked = int(self.onnx_opset_version)
         return max(asked, FIRST_DYNAMO_OPSET) if self.use_dynamo and self.exporter == "auto" else asked
+
+    def at_newer_opset(self) -> Request | None:
+        """The same, for an ONNX file of an opset that both exporters write; ``None`` where the caller chose one."""
+        unasked = isinstance(self.onnx_opset_version, _Unasked) and not self.use_dynamo
+        onnx = self.target.name == Format.ONNX.name
+        return attrs.evolve(self, onnx_opset_version=FIRST_DYNAMO_OPSET) if unasked and onnx else None
 
     @property
     def checked(self) -> bool:

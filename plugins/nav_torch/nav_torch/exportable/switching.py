@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABCMeta
+from typing import Any
+
 from nav_torch.exportable.hooks import is_mix_in
 
 _HOOKS = (
@@ -12,7 +15,20 @@ _HOOKS = (
 )  # fmt: skip
 
 
-def prefer_own_hooks(kind: type, mix_in: type) -> None:
+class Mixing(ABCMeta):
+    """The class of exportable classes, which settles their hooks when they are made.
+
+    NeMo's classes are of the class ``ABCMeta``, and leave no ``__init_subclass__`` to a mix-in that stands behind them.
+    """
+
+    def __init__(cls, name: str, bases: tuple[type, ...], members: dict[str, Any], **arguments: Any) -> None:
+        super().__init__(name, bases, members, **arguments)
+        own = next((base for base in cls.__mro__[1:] if is_mix_in(base) and isinstance(base, Mixing)), None)
+        if own is not None:
+            _prefer_own_hooks(cls, own)
+
+
+def _prefer_own_hooks(kind: type, mix_in: type) -> None:
     """Let a class that has two mix-ins among its bases export by ``mix_in``, with the hooks that its models define.
 
     Python takes the first definition among the bases. A default of the mix-in before the model would hide the model's
