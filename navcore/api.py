@@ -8,8 +8,8 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from navcore.contract import Format, ProfilerConfig, resolve_batch_sizes
-from navcore.errors import InputError, OptionError, Unavailable, UnknownFormat
+from navcore.contract import REFERENCE_FORMATS, Format, ProfilerConfig, matching, resolve_batch_sizes
+from navcore.errors import InputError, OptionError, Unavailable
 from navcore.planning import (
     Asked,
     Limits,
@@ -25,6 +25,7 @@ from navcore.planning import (
     settled,
     settled_for_package,
     takes_run_arguments,
+    unknown_here,
 )
 from navcore.registry import Registry, load_registry, resolve_options
 from navcore.workspace import Settings, forgiving, shown
@@ -118,11 +119,10 @@ def _validated_plan(settings: Settings, source: Source, registry: Registry) -> P
     if why_not := reasons.get(profilers[settings.profiler].id):
         raise Unavailable(f"The profiler {settings.profiler!r} cannot be used here: {why_not}")
     request = PlanSettings(settings.targets, settings.prefer, settings.runtimes)
-    try:
-        return make_plan(registry.routes, registry.formats, source.format, request, reasons=reasons)
-    except UnknownFormat as error:
-        error.hint = " ".join((error.hint, *registry.broken_bringers(settings.targets or ())))
-        raise
+    for target in settings.targets or ():
+        if not (matching(target, registry.formats) or matching(target, REFERENCE_FORMATS)):
+            raise unknown_here(target, registry)
+    return make_plan(registry.routes, registry.formats, source.format, request, reasons=reasons)
 
 
 def save(

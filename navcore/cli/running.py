@@ -29,7 +29,8 @@ def run(model: str | None, save: Path | None, override: bool, as_json: bool, **a
     """Export MODEL to every format, verify each, measure each, keep it all.
 
     MODEL is a model file, such as model.onnx, or module:callable; the callable takes nothing and returns the model, and
-    modules of the current folder can be imported.
+    modules of the current folder can be imported. A package, model.nav, brings its own data: it is gone on with as by
+    load.
 
     The exit code is 0 when every --target is ok, or, without --target, when any format is; else 1.
     """
@@ -145,7 +146,10 @@ def _model_and_arguments(model: str | None, asked: Mapping[str, Any]) -> tuple[s
 
 def _inputs(model: str, data: str | None) -> tuple[Any, Any]:
     from navcore.cli.inputs import data_from, model_from
+    from navcore.planning import is_package
 
+    if data is None and is_package(model):
+        return model, None
     if data is None:
         raise OptionError("--data is missing.", hint="Give module:callable, an npz file, or a folder of npz files.")
     return model_from(model), data_from(data)

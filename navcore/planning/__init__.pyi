@@ -10,6 +10,7 @@ from .asked import (
     named_formats as named_formats,
     refuse_unknown as refuse_unknown,
     replaced_by as replaced_by,
+    unknown_here as unknown_here,
     with_asked as with_asked,
     without_unused as without_unused,
 )

@@ -18,6 +18,9 @@ from navcore.workspace import RunArguments, Settings, Surroundings, refuse_unrec
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 
+_OF_LOAD_ALONE = ("retest_conversions", "trust")
+
+
 def settled(verb: str, given: Mapping[str, Any]) -> tuple[Settings, Surroundings]:
     """The arguments of a run in their settled form; what is not given has its default.
 
@@ -29,6 +32,8 @@ def settled(verb: str, given: Mapping[str, Any]) -> tuple[Settings, Surroundings
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"Did you mean {near[0]!r}?" if near else f"It takes {', '.join(known)}."
+            if name in _OF_LOAD_ALONE:
+                hint = f"It is for packages: navcore.load(path, {name}=…)."
             raise UnknownArgument(f"{verb}() has no argument {name!r}.", hint=hint)
     values = {name: known[name].settle(name, value) for name, value in given.items()}
     own = {field.name for field in attrs.fields(Settings)}

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from navcore.contract import Format, ProfilerConfig, matching, usual_variants
+from navcore.errors import UnknownFormat
 from navcore.planning.planner import refuse_unknown_runtimes, unknown_target
 from navcore.registry import Registry, resolve_options
 from navcore.workspace import Settings
@@ -74,11 +75,16 @@ def named_formats(target: str, registry: Registry) -> tuple[Format, ...]:
     formats = registry.formats
     found = matching(target, formats)
     if not found:
-        error = unknown_target(target, [name for one in formats for name in (one.name, one.family)])
-        error.hint = " ".join((error.hint, *registry.broken_bringers([target])))
-        raise error
+        raise unknown_here(target, registry)
     exact = any(format.name == target for format in found)
     return found if exact else usual_variants(found, registry.routes)
+
+
+def unknown_here(target: str, registry: Registry) -> UnknownFormat:
+    """The error for a target that nobody here knows; where a plugin that is installed and broken may, it says so."""
+    error = unknown_target(target, [name for one in registry.formats for name in (one.name, one.family)])
+    error.hint = " ".join(registry.broken_bringers([target])) or error.hint
+    return error
 
 
 def without_unused(

@@ -59,9 +59,19 @@ def _batch_elsewhere(signature: Signature, feeds: Mapping[str, np.ndarray]) -> s
     size = feeds[batched[0]].shape[index] if batched else 1
     if size == 1:
         return ""
-    axes = {
-        spec.name: {feeds[spec.name].shape.index(size): symbol}
+    elsewhere = {
+        spec.name: axis
         for spec in signature.inputs
-        if symbol not in spec.shape and size in feeds[spec.name].shape
+        for axis, length in enumerate(feeds[spec.name].shape)
+        if symbol not in spec.shape and length == size and axis != index
     }
-    return f" If the batch stands elsewhere in an input, say where: dynamic_axes={axes}." if axes else ""
+    if not elsewhere:
+        return ""
+    axes = {}  # all that have to be named, since dynamic_axes replace what the data showed
+    for spec in signature.inputs:
+        moving = {axis: one for axis, one in enumerate(spec.shape) if isinstance(one, str) and one != symbol}
+        if spec.name in elsewhere:
+            moving[elsewhere[spec.name]] = symbol
+        if moving:
+            axes[spec.name] = moving
+    return f" If the batch stands elsewhere in an input, say where: dynamic_axes={axes}."

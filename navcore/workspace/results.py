@@ -18,6 +18,8 @@ class Status(StrEnum):
     SKIPPED = "skipped"
     UNAVAILABLE = "unavailable"
     UNVERIFIED = "unverified"
+    FAIL = FAILED
+    """The reference API's word for the same."""
 
 
 @attrs.frozen

@@ -474,6 +474,14 @@ def test_load_goes_on_with_a_package_and_packs_what_came_of_it(packed: Shell) ->
     assert {row["format"]: row["status"] for row in answer["results"]}["toy-gamma"] == "ok"
 
 
+def test_run_goes_on_with_a_package_without_data_of_its_own(packed: Shell) -> None:
+    words = ("run", "model.nav", "--workdir", "run_again", "--no-profiling")
+    answer = packed.data(*words, "--target", "toy-beta")
+    assert {row["format"]: row["status"] for row in answer["results"]}["toy-beta"] == "ok"
+    refused = packed.navcore(*words, "--sample-count", "3", expect=2)
+    assert "sample_count cannot be changed for a package" in refused.stderr
+
+
 def test_profile_measures_at_the_sizes_asked_for(packed: Shell) -> None:
     words = ("profile", "model.nav", "--workdir", "measured", "--override-workdir", *QUICK, "--batch-size", "3")
     alpha = next(row for row in packed.data(*words, "--trust") if row["format"] == "toy-alpha")

@@ -142,6 +142,8 @@ def test_the_names_of_the_reference_api(finished: Any) -> None:
     assert finished.get_formats_status()["toy-alpha"]
     assert nav.Framework.ONNX == "onnx"
     assert nav.LOGGER.name == "navcore"
+    assert nav.Status.FAIL is nav.Status.FAILED
+    assert [one.name for one in nav.Status] == ["OK", "FAILED", "SKIPPED", "UNAVAILABLE", "UNVERIFIED"]
 
 
 def test_without_a_precision_fp16_is_meant_before_fp32(finished: Any) -> None:

@@ -296,6 +296,8 @@ def test_what_can_be_meant_is_settled(name: str, value: Any, expected: Any) -> N
 def test_an_argument_that_there_is_not_is_named_with_the_one_that_was_meant() -> None:
     with pytest.raises(nav.UnknownArgument, match=r"run\(\) has no argument 'target'\. Did you mean 'targets'\?"):
         nav.run("model.onnx", [], target=["onnx"])  # type: ignore[call-arg]
+    with pytest.raises(nav.UnknownArgument, match=r"'trust'\. It is for packages: navcore\.load\(path, trust="):
+        nav.run("model.nav", trust=True)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match=r"plan\(\) has no argument 'zzz'\. It takes targets, options"):
         nav.plan("model.onnx", zzz=1)  # type: ignore[call-arg]
 

@@ -376,10 +376,12 @@ def test_a_source_whose_batch_stands_elsewhere_in_an_input_is_told_how_to_say_so
             raise ValueError(f"Expected a state of {x.shape[0]}")
         return x + state.sum(0)
 
-    items = [{"x": drawn(batch, 5), "state": drawn(2, batch, 5)} for batch in (3, 4)]
-    with pytest.raises(SourceError, match=r"say where: dynamic_axes=\{'state': \{1: 'batch'\}\}\.$"):
+    items = [{"x": drawn(batch, length), "state": drawn(2, batch, 1)} for batch, length in ((2, 5), (4, 6))]
+    axes = {"x": {1: "x_dim1"}, "state": {1: "batch"}}
+    with pytest.raises(SourceError) as caught:
         take(items, recurrent)
-    assert outputs(take(items, recurrent, dynamic_axes={"state": {1: "batch"}}))
+    assert caught.value.hint.endswith(f"say where: dynamic_axes={axes}.")
+    assert outputs(take(items, recurrent, dynamic_axes=axes))
 
 
 def test_a_squeeze_that_drops_the_batch_axis_of_one_sample_is_told(take: Take) -> None:

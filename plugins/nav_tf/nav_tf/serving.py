@@ -73,7 +73,7 @@ def _chosen(names: Sequence[str], wanted: str | None) -> str:
         return SERVING if SERVING in names else names[0]
     if not names:
         raise InputError(
-            f"The SavedModel has no signature, and none is called {SERVING!r}.",
+            "The SavedModel has no signature.",
             hint=f"Save it with signatures={{{SERVING!r}: function}}.",
         )
     raise InputError(
