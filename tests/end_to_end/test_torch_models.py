@@ -140,7 +140,7 @@ def test_a_package_travels_to_another_folder_and_says_what_needs_trust(tmp_path:
     ("arguments", "sentence"),
     [
         ({"targets": "onxn"}, "Did you mean 'onnx'"),
-        ({"targets": "openvino"}, "pip install nav-openvino"),
+        ({"targets": "openvino"}, "left out by NAVCORE_DISABLE_PLUGINS"),
         ({"options": {"onnx": {"opest": 13}}}, "Did you mean 'opset'"),
         ({"options": {"onxn": {"opset": 13}}}, "Did you mean 'onnx'"),
         ({"runtimes": {"onnx": ["GPU"]}}, "CPUExecutionProvider"),
