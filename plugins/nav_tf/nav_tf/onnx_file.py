@@ -7,8 +7,10 @@ from nav_tf.formats import TF_SAVEDMODEL
 from nav_tf.installed import why_no_tensorflow
 from nav_tf.onnx_repair import (
     at_opset,
+    group_convolutions,
     name_axes,
     order_tensors,
+    refuse_complex,
     refuse_invalid,
     refuse_unknown_operators,
     rename_tensors,
@@ -24,6 +26,7 @@ from navcore import ConvertJob, Format, Made, Signature, converter
 @converter(TF_SAVEDMODEL, Format.ONNX, options=OnnxOptions, cost=1.0, available=why_no_tensorflow)
 def onnx_from_tf_savedmodel(job: ConvertJob[OnnxOptions]) -> Made:
     """Convert with tf2onnx, name what it left unnamed, and refuse what is not valid ONNX."""
+    refuse_complex(job.signature)
     opset = chosen_opset(job.options)
     weights = weight_bytes(job.source.file)
     refuse_too_large(weights)
@@ -32,6 +35,7 @@ def onnx_from_tf_savedmodel(job: ConvertJob[OnnxOptions]) -> Made:
         serving = open_serving(job.source.file, job.options.signature)
         model = convert(freeze(serving, large=large), opset=min(opset, CONVERTED), large=large)
         refuse_unknown_operators(model)
+        group_convolutions(model)
         rename_tensors(model, _names(serving, job.signature))
         order_tensors(model, job.signature)
         name_axes(model, job.signature)

@@ -54,6 +54,42 @@ def _has_schema(defs: Any, node: NodeProto, version: int) -> bool:
     return True
 
 
+def refuse_complex(signature: Signature) -> None:
+    """Raise :class:`ConversionError` for complex inputs and outputs, which tf2onnx reports in its own words or not."""
+    sides = (
+        ("outputs", signature.outputs, "return tf.math.real and tf.math.imag of it"),
+        ("inputs", signature.inputs, "take its real and imaginary parts and call tf.complex"),
+    )
+    for kind, specs, real in sides:
+        found = [spec for spec in specs if spec.dtype.startswith("complex")]
+        if found:
+            raise ConversionError(
+                f"ONNX has no complex {kind}, and {found[0].name!r} is {found[0].dtype}.",
+                hint=f"Let the model {real}.",
+            )
+
+
+def group_convolutions(model: ModelProto) -> None:
+    """Write the groups of convolutions in three dimensions, which tf2onnx forgets: they follow from the channels."""
+    from onnx import helper, shape_inference
+
+    per_group = {tensor.name: tensor.dims[1] for tensor in model.graph.initializer if len(tensor.dims) == 5}
+    waiting = [node for node in model.graph.node if node.op_type == "Conv" and node.input[1] in per_group]
+    while waiting:  # the channels of a later one are known once the earlier one is right
+        graph = shape_inference.infer_shapes(model).graph
+        shapes = {value.name: value.type.tensor_type.shape.dim for value in (*graph.input, *graph.value_info)}
+        known = [node for node in waiting if len(shapes.get(node.input[0], ())) == 5]
+        for node in known:
+            channels, taken = shapes[node.input[0]][1].dim_value, per_group[node.input[1]]
+            if channels > taken and channels % taken == 0:
+                kept = [attribute for attribute in node.attribute if attribute.name != "group"]
+                del node.attribute[:]
+                node.attribute.extend([*kept, helper.make_attribute("group", channels // taken)])
+        if not known:
+            return
+        waiting = [node for node in waiting if node not in known]
+
+
 def rename_tensors(model: ModelProto, names: Mapping[str, str]) -> None:
     """Give tensors other names wherever they occur, in inner graphs too. ``names`` maps the old to the new."""
     changed = {old: new for old, new in names.items() if old != new}

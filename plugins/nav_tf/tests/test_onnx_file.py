@@ -120,12 +120,22 @@ def test_names_that_tensorflow_does_not_allow_are_in_the_file(
     np.testing.assert_array_equal(found["a double"], item[1] * 2)
 
 
+@pytest.mark.parametrize("dimensions", [1, 2, 3])
 def test_a_grouped_convolution_which_keras_marks_for_xla_is_inlined(
-    case: Any, export: Any, convert: Any, assert_follows: Any
+    dimensions: int, case: Any, export: Any, convert: Any, assert_follows: Any
 ) -> None:
-    body = keras.layers.Conv2D(8, 3, groups=4, padding="same")
-    subject = case(functional(body, (16, 16, 8)), np.ones((2, 16, 16, 8), np.float32), BATCH)
+    kind = getattr(keras.layers, f"Conv{dimensions}D")
+    body = keras.Sequential([kind(8, 3, groups=4, padding="same"), kind(6, 3, groups=2), kind(4, 1)])
+    sizes = (*dimensions * (8,), 8)
+    subject = case(functional(body, sizes), np.ones((2, *sizes), np.float32), BATCH)
     assert_follows(subject, convert(export(subject)), {"batch": 1}, {"batch": 5})
+
+
+def test_complex_outputs_are_refused_for_what_they_are(case: Any, export: Any, convert: Any) -> None:
+    made = export(case(tf.function(tf.signal.rfft), np.ones((2, 16), np.float32), BATCH))
+    with pytest.raises(ConversionError, match="ONNX has no complex outputs, and 'output__0' is complex64") as caught:
+        convert(made)
+    assert "tf.math.real" in caught.value.hint
 
 
 def test_outputs_keep_the_order_of_the_model_beyond_ten(case: Any, export: Any, convert: Any) -> None:

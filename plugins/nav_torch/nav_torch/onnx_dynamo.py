@@ -17,7 +17,7 @@ from nav_torch.onnx_file import SINGLE_FILE_LIMIT, read_back, refuse_complex, we
 from nav_torch.onnx_layout import layout_of
 from nav_torch.opset import DYNAMO, OnnxOptions, chosen_opset
 from nav_torch.restoring import exporting
-from nav_torch.strict import captured_freely
+from nav_torch.strict import captured_freest
 from nav_torch.subject import subject
 from navcore import ExportJob, Format, Made, Signature, TensorSpec, exporter
 
@@ -80,10 +80,7 @@ def _write(job: ExportJob[OnnxOptions], *, strict: bool) -> Made:
     with exporting(model, job.device, job.threads if job.forked else None) as device:
         with flattened(model, job.signature) as flat:
             tensors = example_tensors(job.example, job.signature, device, growing=strict)
-            program = captured(flat, tensors, job.signature)
-            if strict:
-                free = captured_freely(flat, tensors, job.signature, reached(program, job.signature))
-                program = program if free is None else free
+            program = (captured_freest if strict else captured)(flat, tensors, job.signature)
         kept = settled(job.signature, reached(program, job.signature), "torch.export", strict=strict)
         with blamed("torch.onnx.export (dynamo)"):
             made = torch.onnx.export(

@@ -132,7 +132,8 @@ def _definer(name: str) -> str | None:
 
 
 def _file(module: Any) -> str | None:
-    return getattr(module, "__file__", None)
+    """Where a module came from, read without asking it: one that imports on demand may fail to answer."""
+    return getattr(module, "__dict__", {}).get("__file__")
 
 
 def _importable(module: str | None) -> str | None:

@@ -61,6 +61,25 @@ def captured_strictly(flat: torch.nn.Module, tensors: tuple[torch.Tensor, ...], 
         return Capture(loose, (_told(error),))
 
 
+def captured_freest(
+    flat: torch.nn.Module, tensors: tuple[torch.Tensor, ...], signature: Signature
+) -> torch.export.ExportedProgram:
+    """The graph without strict mode, or in it where that leaves axes free which the loose one pins.
+
+    Strict mode also follows where the other fails, as on a size that the model reads as a number to compare it. Raises
+    :class:`ExportError` when neither captures the model.
+    """
+    try:
+        program = captured(flat, tensors, signature)
+    except ExportError as refusal:
+        try:
+            return _capture(flat, tensors, signature, {})
+        except Exception:
+            raise refusal from refusal.__cause__
+    free = captured_freely(flat, tensors, signature, reached(program, signature))
+    return program if free is None else free
+
+
 def captured_freely(
     flat: torch.nn.Module, tensors: tuple[torch.Tensor, ...], signature: Signature, reach: Mapping[str, Reach]
 ) -> torch.export.ExportedProgram | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -268,6 +269,22 @@ def test_a_batch_that_is_read_as_a_number_is_offered_to_strict_mode(
     assert result.made.notes == ()
     assert result.signature.inputs[0].shape == ("batch", 3, 8, 8)
     assert_follows(subject, result, {"batch": 1}, {"batch": 2}, {"batch": 5})
+
+
+class ComparesItsBatch(nn.Module):
+    """The batch as a number that is compared, at which a loose capture fails."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return image + float(image.shape[0] > 100)
+
+
+@pytest.mark.parametrize("model", [ComparesItsBatch(), ThroughNumpy()], ids=lambda model: type(model).__name__)
+def test_onnx_is_made_of_what_only_strict_mode_captures(
+    model: nn.Module, case: Any, export: Any, assert_follows: Any
+) -> None:
+    name = next(iter(inspect.signature(model.forward).parameters))
+    subject = case(model, {name: torch.randn(2, 3)}, {name: {0: "batch"}})
+    assert_follows(subject, export(onnx_from_torch_dynamo, subject), {"batch": 1}, {"batch": 5})
 
 
 class LoopsOverItsBatch(nn.Module):
