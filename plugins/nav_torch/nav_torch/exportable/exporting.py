@@ -18,6 +18,7 @@ from nav_torch.exportable.case import Case, Wishes, case_of
 from nav_torch.exportable.config import configured
 from nav_torch.exportable.examples import comparisons, own_example
 from nav_torch.exportable.extensions import told_format
+from nav_torch.exportable.held import with_held_axes
 from nav_torch.exportable.hooks import class_name, end_module, told_error
 from nav_torch.exportable.inputs import example_of
 from nav_torch.exportable.parts import Exported, compare_chain, joined, part_named, part_path, parts_of
@@ -126,7 +127,7 @@ def _exported(model: Any, request: Request, file: Path) -> Exported:
         with stage(model, "example"):
             wishes = Wishes(request.use_dynamic_axes, request.dynamic_axes, request.axis_ranges, not request.set_eval,
                             begins_with_capture(request))  # fmt: skip
-            case = case_of(model, request.input_example, origin, wishes)
+            case = with_held_axes(case_of(model, request.input_example, origin, wishes))
         with stage(model, "run"):
             making = _Making(case, request, file)
         made, errors = making.done()
