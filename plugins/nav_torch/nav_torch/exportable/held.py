@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import attrs
 
 from nav_torch.exportable.axes import resized, sizes_of
@@ -27,11 +29,14 @@ def with_held_axes(case: Case) -> Case:
         return case
     moved = sizes_of(case.signature.inputs, other)
     held = [symbol for symbol in asked if case.sizes[symbol] == moved[symbol] and _fails(case, symbol)]
-    if not held:
-        return case
-    told = ", ".join(f"{symbol!r} fixed at {case.sizes[symbol]}" for symbol in held)
-    note = f"Exported with {told}, as in the example: the model does not run at other sizes."
-    return attrs.evolve(case, signature=_without(case.signature, case.sizes, held), notes=(*case.notes, note))
+    return holding(case, held, "the model does not run at other sizes") if held else case
+
+
+def holding(case: Case, symbols: Collection[str], reason: str) -> Case:
+    """The case with these axes fixed at the example's size, and a note that gives the reason."""
+    told = ", ".join(f"{symbol!r} fixed at {case.sizes[symbol]}" for symbol in symbols)
+    note = f"Exported with {told}, as in the example: {reason}."
+    return attrs.evolve(case, signature=_without(case.signature, case.sizes, symbols), notes=(*case.notes, note))
 
 
 def _fails(case: Case, symbol: str) -> bool:
@@ -39,7 +44,7 @@ def _fails(case: Case, symbol: str) -> bool:
     return size > 1 and not case.takes(resized(case.signature.inputs, case.example, {symbol: 2 * size}))
 
 
-def _without(signature: Signature, sizes: dict[str, int], held: list[str]) -> Signature:
+def _without(signature: Signature, sizes: dict[str, int], held: Collection[str]) -> Signature:
     def fixed(spec: TensorSpec) -> TensorSpec:
         shape = tuple(sizes[size] if isinstance(size, str) and size in held else size for size in spec.shape)
         return attrs.evolve(spec, shape=shape)

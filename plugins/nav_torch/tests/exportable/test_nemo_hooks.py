@@ -392,3 +392,21 @@ def test_axes_that_move_together_are_not_taken_for_fixed_ones(tmp_path: Path) ->
     result = model.export(tmp_path / "model.onnx", check_trace=True)
     assert not [note for note in result.notes if "fixed" in note]
     assert axes_of(tmp_path / "model.onnx")["pitch"] == ["batch", "pitch_time"]
+
+
+class OneStep(Decoder):
+    """Its example has one step, as NeMo's decoders; torch.export unrolls an LSTM over the steps that it sees."""
+
+    def input_example(self) -> Any:
+        return torch.randn(1, 2, 4), (torch.zeros(1, 2, 4), torch.zeros(1, 2, 4))
+
+
+def test_an_axis_that_no_exporter_follows_is_fixed_if_only_its_kind_calls_it_dynamic(tmp_path: Path) -> None:
+    result = OneStep().export(tmp_path / "model.pt2", check_trace=True)
+    assert "Exported with 'x_time' fixed at 1, as in the example: no exporter follows other sizes." in result.notes
+    precise = type("Precise", (OneStep,), {
+        "input_types": {"x": "time batch 4", "states": ("1 batch 4", "1 batch 4")},
+        "output_types": {"y": "time batch 4", "after": ("1 batch 4", "1 batch 4")},
+    })  # fmt: skip
+    with pytest.raises(ExportError, match="does not keep what moves in the source: axis 'time'"):
+        precise().export(tmp_path / "precise.pt2")
