@@ -34,7 +34,7 @@ SECONDS = 300
 TOLERANCE = 1e-3
 """|file − module| ≤ TOLERANCE · (1 + |module|)"""
 VERSIONS = ("nemo_toolkit", "torch", "onnx", "onnxruntime", "nav-torch")
-RIGHT, WRONG, FROZEN = "ok", "wrong", "wrong at another size"
+RIGHT, WRONG, FROZEN, REFUSING = "ok", "wrong", "wrong at another size", "refuses another size"
 
 
 def without_wandb() -> None:
@@ -185,11 +185,11 @@ def judged(part: Any, path: Path) -> str:
                 continue  # the module itself takes no such sizes
             moved = True
         try:
-            problem = difference(part, path, example)
+            problem, verdict = difference(part, path, example), FROZEN if sizes else WRONG
         except Exception as error:
-            problem = first_line(error)
+            problem, verdict = first_line(error), REFUSING if sizes else WRONG
         if problem:
-            return f"{FROZEN if sizes else WRONG}: {problem}"
+            return f"{verdict}: {problem}"
     return RIGHT if moved else f"{RIGHT} (takes one size only)"
 
 

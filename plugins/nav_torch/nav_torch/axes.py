@@ -30,6 +30,12 @@ class Reach:
         return Reach(max(self.low, other.low), min(highs, default=None))
 
 
+class FrozenAxes(ExportError):
+    """An export fixed axes that have to move; ``symbols`` are theirs."""
+
+    symbols: tuple[str, ...] = ()
+
+
 @attrs.frozen
 class Settled:
     """The signature that an export really has, and what to tell the user about the difference."""
@@ -41,7 +47,7 @@ class Settled:
 def settled(signature: Signature, reached: Mapping[str, Reach], by: str, *, strict: bool) -> Settled:
     """The signature with the axes as ``reached``; symbols that are not listed move freely.
 
-    Raises :class:`ExportError` naming every axis that falls short and that the user declared; with ``strict`` also
+    Raises :class:`FrozenAxes` naming every axis that falls short and that the user declared; with ``strict`` also
     those that the data were seen to vary, which the source therefore follows.
     """
     short = {
@@ -52,10 +58,12 @@ def settled(signature: Signature, reached: Mapping[str, Reach], by: str, *, stri
     broken = [axis for axis in signature.axes if axis.symbol in short and (axis.declared or strict)]
     if broken:
         told = ", ".join(f"{_told(axis, short[axis.symbol])}" for axis in broken)
-        raise ExportError(
+        error = FrozenAxes(
             f"{by} does not keep what moves in the source: {told}.",
             hint="Look for Python code that reads this size as a number (a loop, int(), .item()).",
         )
+        error.symbols = tuple(axis.symbol for axis in broken)
+        raise error
     notes = tuple(f"{by}: {_told(axis, short[axis.symbol])}." for axis in signature.axes if axis.symbol in short)
     return Settled(narrowed(signature, short), notes)
 

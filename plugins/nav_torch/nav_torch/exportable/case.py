@@ -30,6 +30,7 @@ from nav_torch.exportable.inputs import bind_example
 from nav_torch.exportable.naming import Named, batch_size, disabled_names, name_inputs, name_outputs, with_own_batches
 from nav_torch.exportable.shapes import Shapes, declared_shapes, given_shapes, hook_shapes
 from nav_torch.exportable.standing import stand_in
+from nav_torch.exportable.tensortype import BATCH
 from nav_torch.live import from_array, is_tensor, to_array
 from nav_torch.relations import relation_of
 from nav_torch.restoring import LOGGER_NAME, exporting
@@ -58,7 +59,8 @@ class Wishes:
 class Case:
     """A model as an exporter needs it: a stand-in, how it is called, an example, and what it returns for that.
 
-    ``ranges`` are those of axes by name that the caller gave, or else the class; ``notes`` are for the user.
+    ``ranges`` are those of axes by name that the caller gave, or else the class; ``notes`` are for the user. ``loose``
+    axes are dynamic because NeMo's types say of what kind they are, and not that they move.
     """
 
     model: Any
@@ -69,6 +71,7 @@ class Case:
     training: bool = False
     ranges: Mapping[str, Any] | None = None
     notes: tuple[str, ...] = ()
+    loose: frozenset[str] = frozenset()
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -116,6 +119,7 @@ def case_of(model: Any, example: Any, origin: str, wishes: Wishes) -> Case:
     named = name_inputs(model, bound.arguments)
     batch = batch_size(named)
     inputs = _checked(model, with_own_batches(named, batch), "input")
+    loose = frozenset(axis for one in named if one.type.loose for axis in one.type.named_axes.values() if axis != BATCH)
     call = rename_tensors(bound.call, {one.place: one.name for one in inputs})
     feeds = {one.name: one.array for one in inputs}
     stand = stand_in(model, bound.held)
@@ -134,7 +138,7 @@ def case_of(model: Any, example: Any, origin: str, wishes: Wishes) -> Case:
         if shapes.bounds:
             ranges = {**shapes.ranges(sizes), **(ranges or {})}
         signature = Signature(specs, returned, axes_of(specs, sizes, ranges), call, batch_dim=None)
-        return Case(model, stand, signature, feeds, expected, wishes.training, ranges, notes)
+        return Case(model, stand, signature, feeds, expected, wishes.training, ranges, notes, loose)
 
     case = with_names(shapes.names)
     stuck = _stuck(case)

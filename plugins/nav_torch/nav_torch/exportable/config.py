@@ -116,24 +116,35 @@ def configured(model: Any, given: Mapping[str, Any] | None) -> Iterator[None]:
     """For the time of an export, every exportable module in the model has its whole config as ``export_config``.
 
     ``given`` are options of this export, set by ``set_export_config`` of the model, which an override may pass on to
-    its parts. Afterwards every config is what it was.
+    its parts. Afterwards every config is what it was, and so are the attributes that such an override set.
     """
     parts = [module for module in model.modules() if is_exportable(module)]
     before = [(part, vars(part).get(ATTRIBUTE, MISSING)) for part in parts]
+    changed: list[tuple[Any, str, Any]] = []
     try:
         if given is not None:
+            for part, own in before:
+                if isinstance(own, dict):  # NeMo's own method changes it in place
+                    vars(part)[ATTRIBUTE] = dict(own)
+            known = [(module, dict(vars(module))) for module in model.modules()]
             model.set_export_config(given)
+            changed = [
+                (module, name, old.get(name, MISSING))
+                for module, old in known
+                for name in {*old, *vars(module)}
+                if vars(module).get(name, MISSING) is not old.get(name, MISSING)
+            ]
         for part in parts:
             config = read_config(part)
             if config:
                 vars(part)[ATTRIBUTE] = config
         yield
     finally:
-        for part, own in before:
+        for part, name, own in (*changed, *((part, ATTRIBUTE, own) for part, own in before)):
             if own is MISSING:
-                vars(part).pop(ATTRIBUTE, None)
+                vars(part).pop(name, None)
             else:
-                vars(part)[ATTRIBUTE] = own
+                vars(part)[name] = own
 
 
 def refuse_bad_config(model: Any, given: Any) -> None:

@@ -129,7 +129,7 @@ def other_example(case: Case) -> Comparison:
         return lambda: resized(case.signature.inputs, case.example, sizes)
 
     reason: InputError | None = None
-    for make in (lambda: _from_hook(case), *map(at, other_sizes(case.sizes, case.ranges))):
+    for make in (lambda: example_of_other_sizes(case), *map(at, other_sizes(case.sizes, case.ranges))):
         try:
             feeds = make()
             if feeds is not None:
@@ -145,7 +145,7 @@ def other_example(case: Case) -> Comparison:
     ) from reason
 
 
-def _from_hook(case: Case) -> Feeds | None:
+def example_of_other_sizes(case: Case) -> Feeds | None:
     """A larger example by the class's own means; ``None`` where it has none, or what comes is not of another size."""
     module = end_module(case.model, "input")
     if not has_hook(module, "input_example") or case.ranges:

@@ -14,10 +14,12 @@ from typing import Any
 
 import attrs
 
+from nav_torch.axes import FrozenAxes
 from nav_torch.exportable.case import Case, Wishes, case_of
 from nav_torch.exportable.config import configured
 from nav_torch.exportable.examples import comparisons, own_example
 from nav_torch.exportable.extensions import told_format
+from nav_torch.exportable.held import holding, with_held_axes
 from nav_torch.exportable.hooks import class_name, end_module, told_error
 from nav_torch.exportable.inputs import example_of
 from nav_torch.exportable.parts import Exported, compare_chain, joined, part_named, part_path, parts_of
@@ -126,7 +128,7 @@ def _exported(model: Any, request: Request, file: Path) -> Exported:
         with stage(model, "example"):
             wishes = Wishes(request.use_dynamic_axes, request.dynamic_axes, request.axis_ranges, not request.set_eval,
                             begins_with_capture(request))  # fmt: skip
-            case = case_of(model, request.input_example, origin, wishes)
+            case = with_held_axes(case_of(model, request.input_example, origin, wishes))
         with stage(model, "run"):
             making = _Making(case, request, file)
         made, errors = making.done()
@@ -147,26 +149,40 @@ class _Making:
     """Makes the file of a case by the plan's next route as long as one fails, or its file does in the check."""
 
     def __init__(self, case: Case, request: Request, file: Path) -> None:
-        self._case, self._request, self._file = case, request, file
+        self._request, self._file = request, file
         self._registry = load_registry()
+        self._take(case)
+
+    def _take(self, case: Case) -> None:
+        self._case, request = case, self._request
         self._example = own_example(case, request.output_example if request.checked else None)
         further = request.further_examples
         self._compared = comparisons(case, request.output_example, further) if request.checked else []
 
     def done(self) -> tuple[_Accepted, dict[str, NavcoreError]]:
-        """What was accepted, and why what was tried before was not. Raises what :meth:`_failure` gives."""
+        """What was accepted, and why what was tried before was not. Raises what :meth:`_failure` gives.
+
+        An axis that is dynamic by NeMo's kinds alone is fixed where no exporter lets it move.
+        """
         errors: dict[str, NavcoreError] = {}
         missing = ""
-        for request in (self._request, self._request.at_newer_opset()):
-            if request is None:
-                continue
-            newer, self._request = request is not self._request, request
-            for target in variants(request):
-                tried = first_that_works(self._registry, TORCH, target, self._attempt, left_out=left_out(request))
-                errors |= tried.failed
-                if tried.result is not None:
-                    return self._noted(tried.result) if newer else tried.result, errors
-                missing = tried.missing
+        asked = self._request
+        for _ in range(2):
+            for request in (asked, asked.at_newer_opset()):
+                if request is None:
+                    continue
+                newer, self._request = request is not asked, request
+                for target in variants(request):
+                    tried = first_that_works(self._registry, TORCH, target, self._attempt, left_out=left_out(request))
+                    errors |= tried.failed
+                    if tried.result is not None:
+                        return self._noted(tried.result) if newer else tried.result, errors
+                    missing = tried.missing
+            frozen = [error for error in errors.values() if isinstance(error, FrozenAxes)]
+            held = [symbol for error in frozen for symbol in error.symbols if symbol in self._case.loose]
+            if len(frozen) != 1 or len(held) < len(frozen[0].symbols):
+                break
+            self._take(holding(self._case, held, "no exporter follows other sizes"))
         raise self._failure(errors, missing)
 
     def _noted(self, made: _Accepted) -> _Accepted:

@@ -110,9 +110,14 @@ def test_a_model_brings_its_own_data_to_a_run(way: Callable[[type], Any], nemo: 
 @each_way
 def test_options_of_one_export_are_not_kept(way: Callable[[type], Any], nemo: Any, tmp_path: Path) -> None:
     model = way(nemo.EncDecCTCModel)()
-    model.set_export_config({"beams": "4"})
-    model.export(tmp_path / "model.onnx", export_config={"beams": 8})
+    model.set_export_config({"beams": 4})
+    seen = []
+    model.encoder._prepare_for_export = lambda **arguments: seen.append(model.encoder.caching) or prepare()
+    prepare = type(model.encoder)._prepare_for_export.__get__(model.encoder)
+    model.export(tmp_path / "model.onnx", export_config={"beams": 8, "cache_support": True})
+    assert seen == [True]
     assert model.get_export_config() == {"beams": 4}
+    assert model.encoder.caching is False
 
 
 def test_without_mixing_the_function_alone_exports_any_model(nemo: Any, tmp_path: Path) -> None:

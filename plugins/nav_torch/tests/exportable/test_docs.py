@@ -28,5 +28,5 @@ def test_the_page_runs_as_it_is_written(tmp_path: Path) -> None:
     written = {path.name for path in tmp_path.iterdir()} - {"page.py"}
     assert written == {
         "encoder.onnx", "encoder.pt", "encoder.ts", "encoder.pt2", "scaled.pt", "recurrent.onnx", "speech.onnx",
-        "vocoder.onnx", "aligned.onnx", "aligned.pt2", "counter.onnx",
+        "vocoder.onnx", "aligned.onnx", "aligned.pt2", "counter.onnx", "encoder-asr.onnx", "acoustic_head-asr.onnx",
     }  # fmt: skip

@@ -345,3 +345,68 @@ def test_no_file_that_nobody_asked_to_check_is_wrong_on_its_own_example(name: st
     with pytest.raises(CheckFailed, match="in the input example"):
         model.export(tmp_path / name)
     assert not list(tmp_path.iterdir())
+
+
+# A cache of one length, of kind Time
+
+
+class Cached(nn.Module, Exportable):
+    """Takes any time of features, and a cache of four steps alone."""
+
+    input_types = {"x": neural("Batch", "Time", "Dimension"), "cache": neural("Batch", "Time", "Dimension")}  # noqa: RUF012
+    output_types = {"y": neural("Batch", "Time", "Dimension"), "after": neural("Batch", "Time", "Dimension")}  # noqa: RUF012
+
+    def forward(self, x: torch.Tensor, cache: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        whole = torch.cat([cache, x], 1)
+        return x * torch.arange(4.0)[:, None].mul(cache).sum(1, keepdim=True), whole[:, -4:]
+
+    def input_example(self, max_batch: int = 1, max_dim: int = 6) -> tuple[torch.Tensor, ...]:
+        return torch.randn(max_batch, 6, 3), torch.randn(max_batch, 4, 3)
+
+
+@each_format
+def test_an_axis_that_only_its_kind_calls_dynamic_may_be_fixed(name: str, tmp_path: Path, run: Run) -> None:
+    result = Cached().export(tmp_path / name, check_trace=True)
+    assert (
+        "Exported with 'cache_time' fixed at 4, as in the example: the model does not run at other sizes."
+        in result.notes
+    )
+    x, cache = torch.randn(3, 9, 3), torch.randn(3, 4, 3)
+    for found, wanted in zip(run(tmp_path / name, {"x": x, "cache": cache}), Cached()(x, cache), strict=True):
+        np.testing.assert_allclose(found, wanted.numpy(), rtol=1e-4, atol=1e-5)
+    if name == "model.onnx":
+        assert axes_of(tmp_path / name)["x"] == ["batch", "x_time", 3]
+        assert axes_of(tmp_path / name)["cache"] == ["batch", 4, 3]
+
+
+def test_axes_that_move_together_are_not_taken_for_fixed_ones(tmp_path: Path) -> None:
+    """Each of them alone cannot move; the model's own example moves both."""
+    kinds = neural("Batch", "Time")
+    model = made(
+        forward=lambda self, text, pitch: text + pitch,
+        input_example=lambda self, max_batch=2, max_dim=5: ({"text": torch.randn(max_batch, max_dim),
+                                                             "pitch": torch.randn(max_batch, max_dim)},),
+        input_types={"text": kinds, "pitch": kinds},
+        output_types={"y": kinds},
+    )  # fmt: skip
+    result = model.export(tmp_path / "model.onnx", check_trace=True)
+    assert not [note for note in result.notes if "fixed" in note]
+    assert axes_of(tmp_path / "model.onnx")["pitch"] == ["batch", "pitch_time"]
+
+
+class OneStep(Decoder):
+    """Its example has one step, as NeMo's decoders; torch.export unrolls an LSTM over the steps that it sees."""
+
+    def input_example(self) -> Any:
+        return torch.randn(1, 2, 4), (torch.zeros(1, 2, 4), torch.zeros(1, 2, 4))
+
+
+def test_an_axis_that_no_exporter_follows_is_fixed_if_only_its_kind_calls_it_dynamic(tmp_path: Path) -> None:
+    result = OneStep().export(tmp_path / "model.pt2", check_trace=True)
+    assert "Exported with 'x_time' fixed at 1, as in the example: no exporter follows other sizes." in result.notes
+    precise = type("Precise", (OneStep,), {
+        "input_types": {"x": "time batch 4", "states": ("1 batch 4", "1 batch 4")},
+        "output_types": {"y": "time batch 4", "after": ("1 batch 4", "1 batch 4")},
+    })  # fmt: skip
+    with pytest.raises(ExportError, match="does not keep what moves in the source: axis 'time'"):
+        precise().export(tmp_path / "precise.pt2")

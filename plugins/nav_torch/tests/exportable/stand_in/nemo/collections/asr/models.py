@@ -20,7 +20,7 @@ class Encoder(nn.Module, Exportable):
         super().__init__()
         self.body = nn.Sequential(nn.Conv1d(4, 6, 3, padding=1), nn.BatchNorm1d(6), nn.ReLU())
         self.longest = 0
-        self.masked = True
+        self.masked, self.caching = True, False
 
     input_types: ClassVar[dict[str, Any]] = {"audio_signal": NeuralType(("B", "D", "T")), "length": NeuralType(("B",))}
     output_types: ClassVar[dict[str, Any]] = {
@@ -79,6 +79,11 @@ class ExportableEncDecModel(Exportable):
         states, _ = self.encoder(audio_signal=audio_signal, length=length)
         result: torch.Tensor = self.decoder(encoder_output=states)
         return result
+
+    def set_export_config(self, args: dict[str, Any]) -> None:
+        if "cache_support" in args:
+            self.encoder.caching = bool(args["cache_support"])
+        super().set_export_config(args)
 
 
 class ModelPT(nn.Module):
