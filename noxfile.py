@@ -274,7 +274,7 @@ def gpu(session: nox.Session) -> None:
 def nemo(session: nox.Session) -> None:
     """Small models of NeMo's, exported by NeMo and by nav-torch; `-- MODEL …` takes some of them.
 
-    In an environment of its own: NeMo is large, and holds other libraries back. It takes up to an hour.
+    In an environment of its own: NeMo is large, and holds other libraries back. It takes an hour on two processors.
     """
     install(session, "--requirement", f"{NEMO}/requirements.txt", editable=(CORE, *DEMO_PLUGINS))
     session.install("--no-deps", NEMO_TOOLKIT)  # with them it brings CUDA's bindings and a client of NVIDIA's stores
