@@ -112,7 +112,6 @@ def test_the_reference_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         override_workdir=True,
         input_names=("input",),
         profiler_config=nav.ProfilerConfig(measurement_interval=50, max_trials=3),
-        ranking=False,
     )
 
     onnx_status = package_desc.get_status(format=nav.Format.ONNX)

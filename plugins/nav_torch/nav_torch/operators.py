@@ -35,12 +35,13 @@ _Loaded = TypeVar("_Loaded")
 def facts_of_program(program: torch.export.ExportedProgram) -> dict[str, str]:
     """What to record of an exported program: who defines the operators that it calls; nothing where PyTorch does."""
     graphs = [part.graph for part in program.graph_module.modules() if hasattr(part, "graph")]
-    return _facts(
+    called = (
         target.name().partition(".")[0]
         for graph in graphs
         for node in graph.nodes
         if callable(getattr(target := node.target, "name", None))
     )
+    return _facts(name for name in called if "::" in name)  # operators of higher order have no namespace
 
 
 def facts_of_script(module: Any) -> dict[str, str]:

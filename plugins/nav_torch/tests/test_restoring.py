@@ -239,7 +239,7 @@ def test_a_model_that_could_be_moved_only_in_part_comes_back_whole(monkeypatch: 
             raise RuntimeError("out of memory, half way")
 
     monkeypatch.setattr(model, "to", to)
-    monkeypatch.setattr("nav_torch.restoring._device", lambda name: torch.device(name))
+    monkeypatch.setattr("nav_torch.restoring.usable_device", lambda name: torch.device(name))
     with pytest.raises(RuntimeError, match="half way"), placed(model, "cuda:0"):
         pass
     assert moves == ["cuda:0", "cpu"]
