@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -81,10 +82,13 @@ def test_a_grandchild_that_survives_a_killed_program_is_reaped(
     grandchild = _someone(int((tmp_path / "pid").read_text()))
     (record,) = tmp_path.rglob(".running.json")
 
+    child = Process(**json.loads(record.read_text())["child"])
+
     assert reap_orphans(tmp_path / "workspace") == []  # its program is alive
     program.kill()
     program.wait()
-    eventually(lambda: session_members(os.getsid(grandchild.pid)) == [grandchild])  # the child has gone with it
+    eventually(lambda: not is_running(child))  # it has gone with its program
+    assert session_members(os.getsid(grandchild.pid)) == [grandchild]
 
     assert reap_orphans(tmp_path / "workspace") == [grandchild.pid]
     eventually(lambda: not is_running(grandchild))
