@@ -17,6 +17,9 @@ BLOCK_SECONDS = 0.25
 NARROW = 0.03
 """An interval is narrow enough when it is narrower than this share of the ratio."""
 
+STABLE = 0.10
+"""What is not known this well when the time is over is called unstable; the reference page's share for windows."""
+
 LEAST_ROUNDS = 5
 FEWEST_ROUNDS = 3
 """How many rounds there are in any case, also when the budget is over."""
@@ -32,6 +35,11 @@ class Ratio:
     low: float
     high: float
     pairs: int
+
+    @property
+    def is_stable(self) -> bool:
+        """Whether the interval is narrower than 10 % of the ratio."""
+        return self.high - self.low < STABLE * self.value
 
     @property
     def is_narrow(self) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import attrs
 
 from navcore.contract import Name
-from navcore.evaluation import BLOCK_SECONDS, Interleaved, Window, interleave, pooled_performance, write_raw
+from navcore.evaluation import BLOCK_SECONDS, Interleaved, Ratio, Window, interleave, pooled_performance, write_raw
 from navcore.execution.block_server import BlockLine, Measurable, measurable, measurable_child
 from navcore.execution.check_settings import measured_sizes, profiler_route, run_key
 from navcore.execution.contestants import Contestant, Place, Timed, contestants_of, with_times
@@ -178,7 +178,8 @@ class _Found:
             return None
         counted = [window for part in parts for window in part.counted[name]]
         ratios = [part.ratios[name] for part in parts if name in part.ratios]
-        stable = all(ratio.is_narrow for ratio in ratios) if ratios else all(part.settled for part in parts)
+        known = ratios or [Ratio(sum(part.intervals[name]) / 2, *part.intervals[name], 0) for part in parts]
+        stable = all(ratio.is_stable for ratio in known)
         return pooled_performance(
             counted,
             size,
@@ -191,7 +192,7 @@ class _Found:
 
 
 _UNSETTLED = (
-    "The time for the ranking was over before the ratio to the source was known to 3 %. "
+    "The time for the ranking was over before the ratio to the source was known to 10 %. "
     "A larger budget= or a quieter machine may help."
 )
 

@@ -107,7 +107,7 @@ class BatchPerformance:
     the first call, ``windows`` counts all that were measured. ``cpu_share`` is process CPU time over wall time,
     ``switches`` involuntary context switches per second, both over the pooled windows. ``interval`` is the 95 %
     interval of the median, where it was measured in blocks in turn with other models (:class:`Ranking`); ``stable`` is
-    false there when the time was over before the ratio to the source was known to 3 %.
+    false there when the time was over before the ratio to the source was known to 10 %.
     """
 
     batch_size: int

@@ -27,7 +27,7 @@ from navcore.package.report.cells import (
     source_reference,
 )
 from navcore.package.report.reasons import Reason, folded, reasons_of
-from navcore.workspace import FormatResult, Ranking, RuntimeResult, Status
+from navcore.workspace import FormatResult, Ranking, Status
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,7 +47,7 @@ _AND_MORE = "… and more than that; JSON has all of it."
 _GIVEN_UP_FIRST = ("max rel", "p99 ms", "size", "rel L2", "items/s", "max abs", "vs source")
 """What a terminal can do without, the least important first."""
 _UNSTABLE = "unstable: no three windows in a row agreed; the numbers pool all windows."
-_UNSETTLED = "unstable: the time was over before the ratio to the source was known to 3 %; a larger budget may help."
+_UNSETTLED = "unstable: the time was over before the ratio to the source was known to 10 %; a larger budget may help."
 _SIGNS = (
     ("format", " (on the way)", "*", "*: made on the way to another format."),
     ("result", " ✓ verified", " ✓", "✓: verified by your own word."),
@@ -268,7 +268,7 @@ def _legend(results: Sequence[FormatResult], ranking: Ranking | None) -> Iterato
     measured = [runtime for runtime in rows if runtime.performance]
     if measured:
         yield "Latency is in milliseconds and includes host↔device copies; items/s are samples per second."
-        yield from _threads(measured)
+        yield from _threads(results)
     reference = source_reference(results)
     if ranking is not None and ranking.is_source and ranking.ratios:
         yield (
@@ -289,14 +289,24 @@ def _legend(results: Sequence[FormatResult], ranking: Ranking | None) -> Iterato
         yield "recorded elsewhere: the row is another machine's, and could not be redone on this one."
 
 
-def _threads(measured: Sequence[RuntimeResult]) -> Iterator[str]:
-    counts = {runtime.threads for runtime in measured if runtime.threads is not None}
+def _threads(results: Sequence[FormatResult]) -> Iterator[str]:
+    """With how many threads each was measured: one number for all, for each runtime, or where those differ each row."""
+    rows = [
+        (result.format.name, one.runtime, one.threads)
+        for result in source_first(results)
+        for one in result.runtimes
+        if one.performance and one.threads is not None
+    ]
+    counts = {count for _, _, count in rows}
     if len(counts) == 1:
         count = counts.pop()
         yield f"Measured with {count} thread{'' if count == 1 else 's'}."
     elif counts:
-        by_runtime = {printable(one.runtime): one.threads for one in measured if one.threads is not None}
-        yield f"Threads: {', '.join(f'{name} {count}' for name, count in by_runtime.items())}."
+        by_runtime = dict.fromkeys((runtime, count) for _, runtime, count in rows)
+        told = [f"{runtime} {count}" for runtime, count in by_runtime]
+        if len({runtime for runtime, _ in by_runtime}) < len(by_runtime):
+            told = [f"{format} in {runtime} {count}" for format, runtime, count in rows]
+        yield f"Threads: {', '.join(printable(one) for one in told)}."
 
 
 def _wrapped(mark: str, sentence: str, width: int) -> list[str]:

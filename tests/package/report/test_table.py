@@ -111,6 +111,12 @@ def test_thread_counts_that_differ_are_named() -> None:
     assert "Threads: eager 4, CPUExecutionProvider 1." in render_table([SOURCE, with_runtime(threads=1)])
 
 
+def test_rows_of_one_runtime_that_differ_in_threads_are_named_one_by_one() -> None:
+    one, other = with_runtime(threads=1), attrs.evolve(with_runtime(threads=2), format=Format("onnx-fp16"))
+    text = render_table([SOURCE, one, other])
+    assert "onnx in CPUExecutionProvider 1, onnx-fp16 in CPUExecutionProvider 2." in text
+
+
 def test_an_unstable_measurement_and_the_users_word_are_part_of_the_result() -> None:
     row = with_runtime(performance=(measured(1, 2.0, stable=False),), verified=True)
     lines = lines_of(SOURCE, row)
