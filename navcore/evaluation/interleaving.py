@@ -106,7 +106,7 @@ class _Rounds:
         self._ratios: dict[str, Ratio] = {}
 
     def is_open(self) -> bool:
-        if self._reference in self._failures or not (self._measured() or len(self._models) == 1):
+        if self._reference in self._failures:
             return False
         if len(self._rounds) < FEWEST_ROUNDS:
             return True
@@ -117,15 +117,20 @@ class _Rounds:
         return [name for name in self._models if name not in (self._reference, *self._failures)]
 
     def _unsettled(self) -> list[str]:
-        """Those whose ratio is not narrow yet; a reference that is alone has to have its own median narrow."""
-        if len(self._models) == 1:
+        """Those whose ratio is not narrow yet; a reference that is alone has to have its own median narrow.
+
+        It is also alone once all others have failed.
+        """
+        if not self._measured():
             medians = [one.median for one in self._column(self._reference)]
+            if len(medians) < LEAST_ROUNDS:
+                return [self._reference]
             low, high = median_interval(medians, self._seed)
-            return [] if len(medians) >= LEAST_ROUNDS and high - low < NARROW * high else [self._reference]
+            return [] if high - low < NARROW * high else [self._reference]
         return [name for name in self._measured() if name not in self._ratios or not self._ratios[name].is_narrow]
 
     def one_round(self) -> None:
-        names = [self._reference, *self._unsettled()] if len(self._models) > 1 else [self._reference]
+        names = list(dict.fromkeys((self._reference, *self._unsettled())))
         self._order.shuffle(names)
         found: dict[str, Window] = {}
         for name in names:
@@ -135,8 +140,9 @@ class _Rounds:
                 self._block(name, found)
         self._rounds.append(found)
         for name in names:
-            if name != self._reference and name in found and self._reference in found:
-                self._ratios[name] = self._ratio(name)
+            if name != self._reference and (pairs := self._pairs(name)):
+                references, others = zip(*pairs, strict=True)
+                self._ratios[name] = Ratio(*paired_ratio(references, others, self._seed), len(pairs))
 
     def _block(self, name: str, found: dict[str, Window]) -> None:
         try:
@@ -155,14 +161,14 @@ class _Rounds:
     def _column(self, name: str) -> list[Window]:
         return [one[name] for one in self._rounds if name in one]
 
-    def _ratio(self, name: str) -> Ratio:
-        pairs = [
+    def _pairs(self, name: str) -> list[tuple[float, float]]:
+        """The medians of the reference and of the model in each round; a clock may be too coarse for either."""
+        found = [
             (one[self._reference].median, one[name].median)
             for one in self._rounds
             if name in one and self._reference in one
         ]
-        value, low, high = paired_ratio([one for one, _ in pairs], [other for _, other in pairs], self._seed)
-        return Ratio(value, low, high, len(pairs))
+        return [pair for pair in found if min(pair) > 0]
 
     def outcome(self, seconds: float) -> Interleaved:
         counted = {name: tuple(self._column(name)) for name in self._models}
@@ -178,5 +184,5 @@ class _Rounds:
             },
             failures=dict(self._failures),
             seconds=seconds,
-            settled=not self._unsettled() and self._reference not in self._failures,
+            settled=self._reference not in self._failures and not self._unsettled(),
         )

@@ -47,7 +47,7 @@ class MinLatency:
         exact = _within(candidates, self.max_error)
         smallest = min((choice.batch_size for choice in exact), default=0)
         comparable = [choice for choice in exact if choice.batch_size == smallest]
-        return min(comparable, key=_time_of(comparable), default=None)
+        return min(comparable, key=_slowness(comparable), default=None)
 
 
 @attrs.frozen
@@ -93,8 +93,8 @@ def _within(choices: Sequence[Choice], max_error: float | None) -> list[Choice]:
     return [one for one in choices if max_error is None or (one.error is not None and one.error <= max_error)]
 
 
-def _time_of(choices: Sequence[Choice]) -> Callable[[Choice], float]:
+def _slowness(choices: Sequence[Choice]) -> Callable[[Choice], float]:
     """By what latencies are compared: the ratio to the same reference where all have one, else their medians."""
     if all(choice.ratio is not None for choice in choices):
-        return lambda choice: 1 / choice.ratio.ratio if choice.ratio is not None else choice.latency
+        return lambda choice: -choice.ratio.ratio if choice.ratio is not None else choice.latency
     return lambda choice: choice.latency

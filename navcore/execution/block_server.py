@@ -111,9 +111,8 @@ def measurable(
 class BlockLine:
     """The caller's end: the same as :class:`Measurable`, of a model in a child. What goes wrong is a StepError."""
 
-    def __init__(self, line: Line, who: str) -> None:
+    def __init__(self, line: Line) -> None:
         self._line = line
-        self._who = who
         self.loaded = Loaded()
 
     def load(self) -> None:
@@ -162,7 +161,7 @@ def measurable_child(
         return MeasureStep(call, reference, workspace, profiler.id, counts, address.path, address.key)
 
     with line_to(measuring, place, patience=patience) as line:
-        yield BlockLine(line, place.who)
+        yield BlockLine(line)
 
 
 def serve_blocks(step: MeasureStep, registry: Registry) -> int:

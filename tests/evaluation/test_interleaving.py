@@ -146,3 +146,30 @@ def test_one_model_alone_is_measured_until_its_median_is_known(machine: Machine)
     assert found.settled
     assert found.intervals["source"] == (6, 6)
     assert len(found.counted["source"]) == LEAST_ROUNDS
+
+
+def test_one_model_alone_that_fails_at_once_is_told_and_nothing_is_raised(machine: Machine) -> None:
+    def broken() -> Window:
+        raise ValueError("out of words")
+
+    found = machine.run({"source": broken})
+    assert found.failures.keys() == {"source"}
+    assert not found.settled
+    assert not found.intervals
+
+
+def test_a_reference_whose_others_all_failed_is_measured_as_if_it_were_alone(machine: Machine) -> None:
+    def broken() -> Window:
+        raise ValueError("out of words")
+
+    found = machine.run({"source": machine.model("source", steady(6)), "a": broken})
+    assert len(found.counted["source"]) == LEAST_ROUNDS
+    assert found.settled
+    assert not found.ratios
+
+
+def test_a_clock_that_is_too_coarse_for_a_model_gives_no_ratio(machine: Machine) -> None:
+    models = {"source": machine.model("source", steady(6)), "a": machine.model("a", steady(0))}
+    found = machine.run(models, until=5)
+    assert not found.ratios
+    assert not found.settled

@@ -81,3 +81,8 @@ def test_a_limit_is_above_zero(value: float) -> None:
         MaxThroughputUnder(latency_ms=value)
     with pytest.raises(OptionError, match="has to be above 0"):
         MinLatency(max_error=value)
+
+
+def test_a_ratio_of_nothing_is_the_slowest() -> None:
+    nothing, something = ranked("nothing", 1.0, 0.0), ranked("something", 2.0, 0.5)
+    assert MinLatency().choose([nothing, something]) == something
