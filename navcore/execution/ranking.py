@@ -296,7 +296,7 @@ def _ranking(context: RunContext, found: _Found, reference: Contestant, seed: in
         if part.reference == reference.name
         for name, ratio in part.ratios.items()
     ]
-    if not found.sizes:
+    if not any(any(part.counted.values()) for parts in found.sizes.values() for part in parts):
         return None
     order = list(found.sizes)
     return Ranking(

@@ -170,6 +170,33 @@ def test_the_table_and_best_go_by_the_ranking(ranked: Run) -> None:
     assert best.ratio in package.ranking.ratios
 
 
+BROKEN = """
+from navcore import profiler
+
+@profiler()
+def broken(job):
+    raise ValueError("no clock here")
+"""
+
+
+@pytest.mark.parametrize("targets", [[], ["toy-alpha"]], ids=["the source alone", "a target"])
+def test_a_profiler_that_fails_leaves_the_verdicts_and_no_ranking(
+    ranked: Run, targets: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "without_a_clock.py").write_text(BROKEN)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("NAVCORE_EXTRA_PLUGINS", "toy=navcore.testing.toy,brk=without_a_clock")
+    package = ranked(targets=targets, profiler="brk")
+    assert package.ranking is None
+    assert package.best() is None
+    tried = [one for row in package.results for one in row.runtimes if one.status == "ok"]
+    assert len(tried) == 1 + len(targets)
+    assert all(one.profiling.failure.cause == _NO_CLOCK for one in tried)
+
+
+_NO_CLOCK = "at batch size 1: brk (broken): ValueError: no clock here"
+
+
 def test_no_children_and_no_folders_are_left(ranked: Run) -> None:
     package = ranked()
     assert not (package.workspace / ".navcore" / "work").exists()
