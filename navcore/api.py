@@ -28,11 +28,12 @@ from navcore.planning import (
     unknown_here,
 )
 from navcore.registry import Registry, load_registry, resolve_options
-from navcore.workspace import Settings, forgiving, shown
+from navcore.workspace import Settings, forgiving, refuse_bounds_without_metric, shown
 
 if TYPE_CHECKING:
+    from navcore.execution import MetricsAsked
     from navcore.package import PackageDescriptor, SignedBy
-    from navcore.workspace import Device, Names, Observer, RunArguments
+    from navcore.workspace import Device, Metric, Names, Observer, RunArguments
 
 
 @takes_run_arguments
@@ -74,8 +75,25 @@ def run(model: Any, dataloader: Any = None, **arguments: Unpack[RunArguments]) -
             source, dataloader, settings, registry,
             workdir=around.workdir, override=around.override_workdir, executor=around.executor,
             observer=forgiving(around.progress),
+            metrics=_metrics_asked(around.metrics, around.metrics_data, around.verified_when, dataloader),
         )  # fmt: skip
     return PackageDescriptor(workspace, record, registry, source)
+
+
+def _metrics_asked(
+    metrics: Mapping[str, Metric] | None, data: Any, bounds: Mapping[str, float] | None, usual: Any = None
+) -> MetricsAsked | None:
+    """The user's metrics with the data for them, ``usual`` where none were given; ``None`` without any metric."""
+    from navcore.execution import MetricsAsked
+
+    refuse_bounds_without_metric(metrics or {}, bounds or {})
+    if metrics is None:
+        if data is not None:
+            raise OptionError(
+                "metrics_data is what metrics are computed on, and there are none.", hint="Give metrics={name: fn}."
+            )
+        return None
+    return MetricsAsked(metrics, usual if data is None else data, bounds or {})
 
 
 @takes_run_arguments
@@ -167,6 +185,9 @@ def load(
     timeout: float | None = None,
     memory_limit: int | None = None,
     executor: Executor | None = None,
+    metrics: Mapping[str, Metric] | Metric | None = None,
+    metrics_data: Any = None,
+    verified_when: Mapping[str, float] | None = None,
     progress: Observer | None = None,
 ) -> PackageDescriptor:
     """Load a ``.nav`` file into a workspace, and by default go on with it on this machine.
@@ -203,6 +224,11 @@ def load(
         memory_limit: bytes of resident memory that one step may use; by default what was recorded, and without trust
             2 GiB and eight times the size of the models.
         executor: where the steps run.
+        metrics: the user's own, as for :func:`run`. What was recorded of the source is the measure where the package is
+            trusted and the data are the same.
+        metrics_data: what they are computed on, by default the package's correctness samples, each a mapping of the
+            inputs by name; the source's own outputs for them are in the package.
+        verified_when: how far each metric may fall (below 0) or rise (above 0), as for :func:`run`.
         progress: receives an event whenever something begins or ends. What it raises is logged once.
 
     Raises:
@@ -218,7 +244,8 @@ def load(
         path=path, workdir=workdir, override_workdir=override_workdir, retest_conversions=retest_conversions,
         run_profiling=run_profiling, profiler_config=profiler_config, targets=targets, options=options,
         runtimes=runtimes, device=device, batch_sizes=batch_sizes, ranking=ranking, budget=budget, timeout=timeout,
-        memory_limit=memory_limit, executor=executor, progress=progress,
+        memory_limit=memory_limit, executor=executor, metrics=metrics, metrics_data=metrics_data,
+        verified_when=verified_when, progress=progress,
     )  # fmt: skip
     trusted = trust if isinstance(trust, SignedBy) else settled_for_package(trust=trust)["trust"]
     retest, measure = given["retest_conversions"], given["run_profiling"]
@@ -234,11 +261,14 @@ def load(
         Measuring(profiler_config, given["batch_sizes"], given["ranking"], given["budget"]),
         Limits(given["timeout"], given["memory_limit"]),
     )  # fmt: skip
+    scored = _metrics_asked(given["metrics"], given["metrics_data"], given["verified_when"])
+    if scored is not None and not retest:
+        raise OptionError("metrics needs retest_conversions=True: only what was tested here is run.")
     with _observed_by(progress):
         return load_package(
             given["path"], workdir=given["workdir"], override=given["override_workdir"], retest_conversions=retest,
             run_profiling=retest if measure is None else measure, trust=trusted, asked=asked, executor=executor,
-            observer=forgiving(progress),
+            observer=forgiving(progress), metrics=scored,
         )  # fmt: skip
 
 

@@ -51,7 +51,7 @@ def test_a_child_starts_without_what_only_its_parent_or_another_step_needs() -> 
         "navcore.execution.isolation.supervisor",
         "navcore.sampling.take",
         "navcore.evaluation.verify_and_measure",
-        "navcore.execution.source_server",
+        "navcore.execution.call_server",
     )
     assert loaded_after("import navcore.execution.worker", *elsewhere, "importlib.metadata") == set()
 

@@ -25,6 +25,11 @@ from .precision_bounds import (
 from .raw_latencies import (
     write_raw as write_raw,
 )
+from .scoring import (
+    Scores as Scores,
+    Scoring as Scoring,
+    write_scores as write_scores,
+)
 from .strategies import (
     MaxThroughput as MaxThroughput,
     MaxThroughputUnder as MaxThroughputUnder,

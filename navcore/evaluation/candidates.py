@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import attrs
 
@@ -20,6 +20,7 @@ class Choice:
     faster than the source it is (or than what else the models were held against), measured in turn, ``None`` where it
     was not; ``requested`` is false for a format that was made on the way to another. ``error`` is the largest relative
     L2 difference of any output from the source's, of an output of integers the share of elements that differ.
+    ``metrics`` are the user's own that were computed, by name.
     """
 
     format: Format
@@ -32,6 +33,7 @@ class Choice:
     ratio: PairedRatio | None = None
     requested: bool = True
     error: float | None = None
+    metrics: Mapping[str, float] = attrs.field(factory=dict)
 
 
 def candidates_of(results: Sequence[FormatResult], ranking: Ranking | None = None) -> tuple[Choice, ...]:
@@ -44,6 +46,7 @@ def candidates_of(results: Sequence[FormatResult], ranking: Ranking | None = Non
         Choice(
             row.format, one.runtime, measured.p50_latency, measured.batch_size, measured.throughput, measured.stable,
             row.size, _ratio(ranking, row, one, measured.batch_size), row.requested, _error(one),
+            {each.metric: each.value for each in one.metrics},
         )
         for row in results
         for one in row.runtimes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -26,71 +27,95 @@ def _refuse_not_positive(_strategy: object, field: attrs.Attribute[Any], value: 
         raise OptionError(f"{field.name}={value!r} has to be above 0.", hint=f"Write {field.name}=0.01, for example.")
 
 
-def _max_error() -> float | None:
-    """The field that all strategies share: the largest error of a row that may be chosen; raises OptionError."""
-    field: float | None = attrs.field(default=None, kw_only=True, validator=_refuse_not_positive)
-    return field
+def _settled_bound(value: object) -> tuple[str, float] | None:
+    """A metric and its bound, as :class:`Limited` takes them."""
+    if value is None:
+        return None
+    if isinstance(value, tuple | list) and len(value) == 2 and isinstance(value[0], str):
+        number = value[1]
+        if isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number):
+            return value[0], float(number)
+    raise OptionError(
+        f"metric={value!r} has to be the name of a metric and a number.", hint='Write metric=("accuracy", 0.78).'
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Limited:
+    """What the strategies share: which rows may be chosen at all.
+
+    ``max_error`` leaves out what is further from the source (:attr:`Choice.error`), ``metric`` and ``max_metric`` what
+    comes to less, or to more, in a metric of the user's: ``metric=("accuracy", 0.78)``, ``max_metric=("wer", 0.12)``.
+    A row without the metric is left out too. Raises :class:`OptionError` for what cannot be meant.
+    """
+
+    max_error: float | None = attrs.field(default=None, validator=_refuse_not_positive)
+    metric: tuple[str, float] | None = attrs.field(default=None, converter=_settled_bound)
+    max_metric: tuple[str, float] | None = attrs.field(default=None, converter=_settled_bound)
+
+    def allowed(self, candidates: Sequence[Choice]) -> list[Choice]:
+        """Those that may be chosen."""
+        return [one for one in candidates if self._is_exact(one) and self._is_good(one)]
+
+    def _is_exact(self, one: Choice) -> bool:
+        return self.max_error is None or (one.error is not None and one.error <= self.max_error)
+
+    def _is_good(self, one: Choice) -> bool:
+        least, most = self.metric, self.max_metric
+        # Written so that a NaN is never good.
+        return (least is None or one.metrics.get(least[0], math.nan) >= least[1]) and (
+            most is None or one.metrics.get(most[0], math.nan) <= most[1]
+        )
 
 
 @attrs.frozen
-class MinLatency:
+class MinLatency(Limited):
     """The lowest median latency, at the smallest batch that was measured.
 
     Where the models were measured in turn their ratios decide: latencies that were measured minutes apart are not
-    compared. ``max_error`` leaves out what is further from the source (:attr:`Choice.error`).
+    compared. Its limits are those of :class:`Limited`.
     """
-
-    max_error: float | None = _max_error()
 
     def choose(self, candidates: Sequence[Choice]) -> Choice | None:
         """See :class:`Strategy`."""
-        exact = _within(candidates, self.max_error)
-        smallest = min((choice.batch_size for choice in exact), default=0)
-        comparable = [choice for choice in exact if choice.batch_size == smallest]
+        allowed = self.allowed(candidates)
+        smallest = min((choice.batch_size for choice in allowed), default=0)
+        comparable = [choice for choice in allowed if choice.batch_size == smallest]
         return min(comparable, key=_slowness(comparable), default=None)
 
 
 @attrs.frozen
-class MaxThroughput:
-    """The most samples per second, at whatever batch. ``max_error`` is as for :class:`MinLatency`."""
-
-    max_error: float | None = _max_error()
+class MaxThroughput(Limited):
+    """The most samples per second, at whatever batch. Its limits are those of :class:`Limited`."""
 
     def choose(self, candidates: Sequence[Choice]) -> Choice | None:
         """See :class:`Strategy`."""
-        return max(_within(candidates, self.max_error), key=lambda choice: choice.throughput, default=None)
+        return max(self.allowed(candidates), key=lambda choice: choice.throughput, default=None)
 
 
 @attrs.frozen
-class MaxThroughputUnder:
+class MaxThroughputUnder(Limited):
     """The most samples per second whose median latency is at most ``latency_ms`` milliseconds.
 
-    ``max_error`` is as for :class:`MinLatency`. Raises :class:`OptionError` for a number that is not above 0.
+    Its limits are those of :class:`Limited`. Raises :class:`OptionError` for a number that is not above 0.
     """
 
     latency_ms: float = attrs.field(validator=_refuse_not_positive)
-    max_error: float | None = _max_error()
 
     def choose(self, candidates: Sequence[Choice]) -> Choice | None:
         """See :class:`Strategy`."""
-        quick = [choice for choice in candidates if choice.latency <= self.latency_ms]
-        return MaxThroughput(max_error=self.max_error).choose(quick)
+        quick = [choice for choice in self.allowed(candidates) if choice.latency <= self.latency_ms]
+        return MaxThroughput().choose(quick)
 
 
 @attrs.frozen
-class Smallest:
-    """The fewest bytes on the disk, of equals the lowest latency. ``max_error`` is as for :class:`MinLatency`."""
-
-    max_error: float | None = _max_error()
+class Smallest(Limited):
+    """The fewest bytes on the disk, of equals the lowest latency. Its limits are those of :class:`Limited`."""
 
     def choose(self, candidates: Sequence[Choice]) -> Choice | None:
         """See :class:`Strategy`."""
-        sized = [choice for choice in _within(candidates, self.max_error) if choice.size is not None]
+        sized = [choice for choice in self.allowed(candidates) if choice.size is not None]
         return min(sized, key=lambda choice: (choice.size, choice.latency), default=None)
-
-
-def _within(choices: Sequence[Choice], max_error: float | None) -> list[Choice]:
-    return [one for one in choices if max_error is None or (one.error is not None and one.error <= max_error)]
 
 
 def _slowness(choices: Sequence[Choice]) -> Callable[[Choice], float]:

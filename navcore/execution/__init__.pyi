@@ -29,6 +29,12 @@ from .isolation import (
 from .leftovers import (
     tidied as tidied,
 )
+from .metric_pass import (
+    NO_METRICS as NO_METRICS,
+    MetricsAsked as MetricsAsked,
+    rows_with_metrics as rows_with_metrics,
+    source_metrics as source_metrics,
+)
 from .ranking import (
     ranked_rows as ranked_rows,
 )

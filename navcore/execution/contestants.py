@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
@@ -14,8 +14,6 @@ from navcore.workspace import BatchPerformance, Failure, FormatResult, Outcome, 
 
 Place = tuple[Name, Name]
 """Format and runtime."""
-
-_MEASURABLE = (Status.OK, Status.UNVERIFIED)
 
 
 @attrs.frozen(eq=False)
@@ -45,8 +43,15 @@ class Timed:
     failure: Failure | None = None
 
 
-def contestants_of(context: RunContext, rows: Sequence[FormatResult]) -> tuple[Contestant, ...]:
-    """Every runtime of the rows that was verified here, the source among them, as far as it can be opened here."""
+def was_verified(runtime: RuntimeResult) -> bool:
+    """Whether it may be measured: it verified, or nothing could be held against it."""
+    return runtime.status in (Status.OK, Status.UNVERIFIED)
+
+
+def contestants_of(
+    context: RunContext, rows: Sequence[FormatResult], takes_part: Callable[[RuntimeResult], bool] = was_verified
+) -> tuple[Contestant, ...]:
+    """Every runtime of the rows that takes part, the source among them, as far as it can be opened here."""
     routes = {route.id: route for route in context.registry.routes}
     found = []
     for row in rows:
@@ -61,14 +66,14 @@ def contestants_of(context: RunContext, rows: Sequence[FormatResult]) -> tuple[C
             continue
         for runtime in row.runtimes:
             route = routes.get(runtime.route)
-            if route is not None and _takes_part(context, runtime, route):
+            if route is not None and takes_part(runtime) and _is_usable(context, runtime, route):
                 memory = runtime.outcome.peak_memory if runtime.outcome is not None else None
                 found.append(Contestant(artifact, route, is_source, memory))
     return tuple(found)
 
 
-def _takes_part(context: RunContext, runtime: RuntimeResult, route: Route) -> bool:
-    if runtime.status not in _MEASURABLE or runtime.elsewhere or route.spot_check is not None:
+def _is_usable(context: RunContext, runtime: RuntimeResult, route: Route) -> bool:
+    if runtime.elsewhere or route.spot_check is not None:
         return False
     return not context.registry.unavailable(route)
 

@@ -17,6 +17,7 @@ from navcore.errors import NavcoreError, OptionError
 from navcore.execution.batch_memory import refuse_batch_beyond_memory
 from navcore.execution.build_format import discard_product
 from navcore.execution.leftovers import tidied
+from navcore.execution.metric_pass import MetricsAsked, rows_with_metrics, source_metrics
 from navcore.execution.ranking import ranked_rows
 from navcore.execution.resources import available_memory
 from navcore.execution.run_context import RunContext, new_context, source_point
@@ -61,6 +62,7 @@ def run_model(
     override: bool,
     executor: Executor | None,
     observer: Observer | None,
+    metrics: MetricsAsked | None = None,
 ) -> tuple[Record, Workspace]:
     """Do the whole run in the model's workspace, under its lock; the record is on disk after every finished row."""
     root = workspace_path(workdir, settings.model_name)
@@ -95,8 +97,10 @@ def run_model(
             executor=executor,
         )
         record = new_record(context)
+        source_came_to = source_metrics(context, metrics) if metrics is not None else {}
         done = execute(context, [source_point(context)], publisher(context, record))
         results, ranking = ranked_rows(context, done.rows, done.keys)
+        results = rows_with_metrics(context, results, done.keys, metrics, source_came_to)
         for row in results:
             if row.path is None and not row.live:
                 discard_product(context, row.format)

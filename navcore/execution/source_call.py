@@ -17,8 +17,8 @@ from navcore.errors import OptionError, StepError
 from navcore.evaluation import distance, is_floating
 from navcore.execution.artifacts import live_artifact
 from navcore.execution.build_format import announce_placing
+from navcore.execution.call_server import Call, OwnInputs, served
 from navcore.execution.same_numbers import answers_in_a_row, same_numbers
-from navcore.execution.source_server import Call, OwnInputs, served
 from navcore.execution.step import RouteCall, StepLimits, StepPlace
 from navcore.execution.threads import most_threads
 from navcore.planning import Source

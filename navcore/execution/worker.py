@@ -48,7 +48,7 @@ def perform(step: ChildStep, registry: Registry, folder: Path) -> dict[str, Any]
         from navcore.execution.block_server import serve_blocks
 
         return {"blocks": serve_blocks(step, registry)}
-    from navcore.execution.source_server import serve
+    from navcore.execution.call_server import serve
 
     return {"calls": serve(step, registry)}
 

@@ -10,7 +10,6 @@ from .load import (
     load_package as load_package,
 )
 from .metrics import (
-    Metric as Metric,
     MetricValue as MetricValue,
 )
 from .reading import (

@@ -31,7 +31,8 @@ from navcore.workspace import (
 if TYPE_CHECKING:
     from polygraphy.backend.base import BaseRunner
 
-    from navcore.package.metrics import Metric, MetricValue
+    from navcore.package.metrics import MetricValue
+    from navcore.workspace import Metric
 
 
 class PackageDescriptor:
@@ -247,9 +248,12 @@ class PackageDescriptor:
         jit_type: str | None = None,
         precision: str | None = None,
     ) -> bool | None:
-        """What :meth:`set_verified` said of this row, or ``None`` when there is no such row, or nothing in it."""
+        """Whether :meth:`set_verified` was said of this row, or it keeps the bounds of ``verified_when``.
+
+        ``None`` when there is no such row, or nothing in it.
+        """
         try:
-            return combination(self.results, format, runtime, jit_type, precision)[1].verified
+            return combination(self.results, format, runtime, jit_type, precision)[1].is_verified
         except (UnknownFormat, PackageIncomplete):
             return None
 
@@ -268,32 +272,56 @@ class PackageDescriptor:
             )
         return strategy.choose(candidates_of(self.results, self.ranking))
 
-    def evaluate(self, metrics: Mapping[str, Metric], dataset: Any) -> tuple[MetricValue, ...]:
-        """Run the user's metrics on every row that is ok, each in this process, and on a live source.
+    def evaluate(
+        self,
+        metrics: Mapping[str, Metric] | Metric,
+        dataset: Any = None,
+        *,
+        verified_when: Mapping[str, float] | None = None,
+        timeout: float | None = None,
+        memory_limit: int | None = None,
+    ) -> tuple[MetricValue, ...]:
+        """Run the user's metrics on every model that gave a result, each in a child, and on a live source here.
 
-        ``dataset`` has ``len()`` and items as the dataloader's. A metric is a function ``fn(outputs, item)`` that
-        returns a number for one item: outputs by name, arrays as the model returned them. Returns the mean of each, one
-        value per metric, format and runtime. Raises :class:`InputError` when a metric or an item cannot be used, and
-        what :meth:`open_runner` raises.
+        A metric is a function ``fn(outputs, item)`` that returns a number for one item, whose mean is the value
+        (outputs by name, arrays as the model returned them, with their batch axis), or an object with
+        ``update(outputs, item)`` and ``compute()`` for the whole pass. ``dataset`` has ``len()`` and items as the
+        dataloader's, which may hold more than the inputs, such as a label; without it the metrics see the package's
+        correctness samples, each a mapping of the inputs by name. The values stay in the package's rows, in place of
+        earlier ones. ``verified_when`` says how far each metric may fall (below 0) or rise (above 0) against the source
+        for a row to count as verified. ``timeout`` and ``memory_limit`` are as for :func:`navcore.load`; the former is
+        for one call.
+
+        Returns one value per metric, format and runtime; a model that failed has none, and its row says why. Raises
+        :class:`InputError` when a metric or an item cannot be used, or no model could be run to the end.
         """
-        from navcore.package.metrics import evaluate_metrics
+        from navcore.execution import MetricsAsked, tidied
+        from navcore.package.metrics import evaluated
+        from navcore.workspace import metrics_given, refuse_bounds_without_metric
 
-        return evaluate_metrics(self, metrics, dataset)
+        given = settled_for_package(verified_when=verified_when, timeout=timeout, memory_limit=memory_limit)
+        asked = MetricsAsked(metrics_given("metrics", metrics), dataset, given["verified_when"] or {})
+        refuse_bounds_without_metric(asked.metrics, asked.bounds)
+        self._current()
+        root = self._workspace.root
+        with told_when_full(root), opened(root), tidied(self._workspace):
+            here = self._models.obeyed(Measuring(), Limits(given["timeout"], given["memory_limit"]))
+            record, values = evaluated(
+                self._workspace, self._current(), self._registry, self._source, here, asked, trust=self._trust
+            )
+            self._keep(record)
+        return values
 
     def feeds_of(self, item: Any, index: int = 0) -> dict[str, Any]:
-        """The arrays of an item of a dataloader under the names of the inputs. Raises :class:`InputError`."""
-        from navcore.sampling import read_item
+        """The arrays of an item of a dataloader under the names of the inputs; it may hold more than those.
 
-        samples = self._record.samples
-        if samples is None:
+        Raises :class:`InputError`.
+        """
+        from navcore.sampling import feeds_of
+
+        if self._record.samples is None:
             raise PackageIncomplete("The package does not say how its models are called.")
-        arrays = read_item(item, index, self._registry.to_array).arrays
-        names = samples.signature.input_names
-        if len(arrays) != len(names):
-            raise InputError(f"Item {index} holds {len(arrays)} tensors, and the model takes {', '.join(names)}.")
-        if set(arrays) == set(names):  # a mapping may have its keys in any order
-            return dict(arrays)
-        return dict(zip(names, arrays.values(), strict=True))
+        return feeds_of(item, index, self._record.samples.signature.input_names, self._registry.to_array)
 
     def save(self, path: Path | str, keep_workdir: bool = True, override: bool = False, save_data: bool = True) -> None:
         """See :func:`navcore.save`."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from navcore.execution import tidied
+from navcore.execution import MetricsAsked, tidied
 from navcore.package.archive import Refusal, extract_archive, refusal
 from navcore.package.reading import Told, read_told
 from navcore.package.retest import elsewhere, retest
@@ -53,6 +53,7 @@ def load_package(
     asked: Asked,
     executor: Executor | None,
     observer: Observer | None,
+    metrics: MetricsAsked | None = None,
 ) -> PackageDescriptor:
     """See :func:`navcore.load`. Until the package is extracted nothing but its listing and its record has been read."""
     from navcore.package.descriptor import PackageDescriptor
@@ -74,7 +75,7 @@ def load_package(
                     settings = attrs.evolve(record.settings, run_profiling=run_profiling)
                     record, asked = retest(
                         attrs.evolve(record, settings=settings), workspace, registry, told, trust=trusted,
-                        asked=asked, executor=executor, observer=observer,
+                        asked=asked, executor=executor, observer=observer, metrics=metrics,
                     )  # fmt: skip
                 elif not (trusted or there):
                     record = attrs.evolve(record, results=tuple(elsewhere(row, _UNTESTED) for row in record.results))

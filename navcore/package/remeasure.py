@@ -16,6 +16,7 @@ from navcore.execution import (
     refuse_batch_beyond_memory,
 )
 from navcore.package.retest import MEASURING, bounded, told_of, without
+from navcore.package.why_not import why_not
 from navcore.planning import Check, Obeyed, Source
 from navcore.registry import Registry
 from navcore.workspace import FormatResult, Ranking, Record, RuntimeResult, Status, Workspace, logged
@@ -81,7 +82,7 @@ def _without_those_that_stay(row: FormatResult) -> FormatResult:
 def _measured(context: RunContext, row: FormatResult, runtime: RuntimeResult, trust: bool) -> RuntimeResult:
     if runtime.status != Status.OK:
         return runtime
-    why = _why_not(context, row, runtime, trust)
+    why = why_not(context, row, runtime, trust=trust)
     if why:
         return attrs.evolve(runtime, notes=(*without(runtime.notes, _KEPT), f"{_KEPT} {why}"))
     artifact = artifact_of(
@@ -98,16 +99,3 @@ def _measured(context: RunContext, row: FormatResult, runtime: RuntimeResult, tr
         threads=fresh.threads,
         notes=without(runtime.notes, _KEPT),
     )
-
-
-def _why_not(context: RunContext, row: FormatResult, runtime: RuntimeResult, trust: bool) -> str:
-    routes = {route.id: route for route in context.registry.routes}
-    if row.live and context.source.model is None:
-        return "the source model is not in the package"
-    if not row.live and (row.path is None or not context.workspace.file(row.path).exists()):
-        return "its file is not in the workspace"
-    if not (row.live or trust or context.registry.is_data(row.format)):
-        return "loading it can execute code: needs trust=True"
-    if runtime.route not in routes:
-        return f"the plugin of {runtime.route} is not installed"
-    return context.registry.unavailable(routes[runtime.route])

@@ -8,7 +8,18 @@ from concurrent.futures import Executor
 import attrs
 
 from navcore.contract import Format
-from navcore.execution import Executed, RunContext, StartingPoint, artifact_of, execute, new_context, ranked_rows
+from navcore.execution import (
+    Executed,
+    MetricsAsked,
+    RunContext,
+    StartingPoint,
+    artifact_of,
+    execute,
+    new_context,
+    ranked_rows,
+    rows_with_metrics,
+)
+from navcore.package.metrics import metrics_kept, metrics_of_the_source
 from navcore.package.reading import Told
 from navcore.package.replanning import missing_row, replanned, superseded
 from navcore.planning import NOT_USED, Asked, Obeyed, Source, bounded_batch, named_formats, obeyed, without_unused
@@ -44,6 +55,7 @@ def retest(
     asked: Asked,
     executor: Executor | None,
     observer: Observer | None,
+    metrics: MetricsAsked | None = None,
 ) -> tuple[Record, Asked]:
     """Check every format that is kept, make of them what was asked for, keep as recorded what cannot be redone.
 
@@ -64,9 +76,12 @@ def retest(
         observer=observer,
         executor=executor,
     )
+    as_they_lay = [row.format.name for row in plan.kept]
     kept = [_kept(context, row, unused.get(row.format.name, ())) for row in plan.kept]
+    source = metrics_of_the_source(context, record, metrics, trust=trust)
     done = execute(context, kept, lambda _rows: None) if kept else Executed()
     rows, ranking = ranked_rows(context, done.rows, done.keys)
+    rows = rows_with_metrics(context, rows, done.keys, metrics, source)
     fresh = {str(row.format): row for row in rows}
     own = {format.name for target in asked.targets for format in named_formats(target, registry)}
     results = [
@@ -82,6 +97,8 @@ def retest(
     known = {row.format.name for row in record.results}
     results += [told_of(row, here) for name, row in fresh.items() if name not in known]
     results += plan.missing
+    kept_metrics = as_they_lay if trust and metrics is None else ()
+    results = list(metrics_kept(results, record.results, source, kept_metrics))
     record = attrs.evolve(
         record,
         results=keep_verified(record, tuple(row for row in results if not superseded(row, results)), context.journal),

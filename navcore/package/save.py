@@ -52,7 +52,7 @@ def _warn_of_unverified(record: Record) -> None:
         f"{row.format.name} in {one.runtime}"
         for row in record.results
         for one in row.runtimes
-        if row.requested and not row.live and one.status == Status.OK and not one.verified
+        if row.requested and not row.live and one.status == Status.OK and not one.is_verified
     ]
     if rows:
         log.warning("Packed without your own word (set_verified): %s.", ", ".join(rows))

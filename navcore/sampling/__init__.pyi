@@ -1,7 +1,8 @@
+from .feeds import feeds_of as feeds_of
 from .first_pass import (
     iterate as iterate,
     length as length,
-    read_item as read_item,
+    numbered as numbered,
 )
 from .sample_store import SampleStore as SampleStore
 from .settings import SamplingSettings as SamplingSettings

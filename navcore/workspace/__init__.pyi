@@ -73,6 +73,7 @@ from .folder import (
     delete as delete,
     is_ours as is_ours,
     locked as locked,
+    metrics_file as metrics_file,
     opened as opened,
     refuse_foreign_place as refuse_foreign_place,
     replace_whole as replace_whole,
@@ -95,6 +96,14 @@ from .logfile import (
     LOGGER as LOGGER,
     log_reasons as log_reasons,
     logged as logged,
+)
+from .metrics import (
+    Metric as Metric,
+    MetricResult as MetricResult,
+    PassMetric as PassMetric,
+    metrics_given as metrics_given,
+    refuse_bounds_without_metric as refuse_bounds_without_metric,
+    sees_all as sees_all,
 )
 from .origin import (
     forget_package as forget_package,

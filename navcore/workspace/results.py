@@ -8,6 +8,7 @@ from enum import StrEnum
 import attrs
 
 from navcore.contract import Calling, Format, InnerPath, Name, Signature, asset_names, path_or_none
+from navcore.workspace.metrics import MetricResult
 
 
 class Status(StrEnum):
@@ -150,7 +151,14 @@ class RuntimeResult:
     outcome: Outcome | None = None
     profiling: Outcome | None = None
     machine: str = ""
+    metrics: tuple[MetricResult, ...] = ()
     elsewhere: bool = False
+
+    @property
+    def is_verified(self) -> bool:
+        """By the user's own word, or by bounds that the user set on metrics, all of which it keeps."""
+        bounded = [one for one in self.metrics if one.bound is not None]
+        return self.verified or (bool(bounded) and all(one.keeps_bound for one in bounded))
 
     @property
     def failure(self) -> Failure | None:

@@ -38,11 +38,13 @@ from navcore.workspace.argument_types import (
     text,
     whole,
 )
+from navcore.workspace.metrics import bounds_given, metrics_given
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
     from pathlib import Path
 
+    from navcore.workspace.metrics import Metric
     from navcore.workspace.progress import Observer
 
 Names = Format | str | Iterable[Format | str] | None
@@ -373,6 +375,25 @@ class Surroundings:
         or_none(able("submit", what="a concurrent.futures.Executor", example="ThreadPoolExecutor(4)")),
         "where steps that need no live model run; it has to share this machine's workspace folder.",
     )
+    metrics: Mapping[str, Metric] | None = argument(
+        None,
+        or_none(metrics_given),
+        'the user\'s own: ``{"accuracy": fn}``, with ``fn(outputs, item)`` returning a number whose mean over the data '
+        "is the value, or an object with ``update(outputs, item)`` and ``compute()`` for the whole pass. They run on "
+        "the source before anything is made, and on every model that gave a result.",
+    )
+    metrics_data: Any = argument(
+        None,
+        or_none(able("__iter__", what="data with len() that can be iterated", example="validation_set")),
+        "what the metrics are computed on, by default the dataloader, of a package its correctness samples. An item "
+        "holds the inputs, and perhaps more, such as a label.",
+    )
+    verified_when: Mapping[str, float] | None = argument(
+        None,
+        or_none(bounds_given),
+        "how far each metric may fall (below 0) or rise (above 0) against the source for a row to count as verified: "
+        '``{"accuracy": -0.005}``.',
+    )
     progress: Observer | None = argument(
         None,
         or_none(able(None, what="callable: it receives a navcore.Event", example="print")),
@@ -410,6 +431,9 @@ class RunArguments(TypedDict, total=False):
     timeout: float | None
     memory_limit: int | None
     git_info: bool
+    metrics: Mapping[str, Metric] | Metric | None
+    metrics_data: Any
+    verified_when: Mapping[str, float] | None
     progress: Observer | None
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from navcore.contract import Format
@@ -86,3 +90,28 @@ def test_a_limit_is_above_zero(value: float) -> None:
 def test_a_ratio_of_nothing_is_the_slowest() -> None:
     nothing, something = ranked("nothing", 1.0, 0.0), ranked("something", 2.0, 0.5)
     assert MinLatency().choose([nothing, something]) == something
+
+
+def judged(name: str, latency: float, **metrics: float) -> Choice:
+    return Choice(Format(name), "r", latency, 1, 1000 / latency, True, 100, metrics=metrics)
+
+
+GOOD, POOR = judged("good", 2.0, accuracy=0.79, wer=0.1), judged("poor", 1.0, accuracy=0.7, wer=0.2)
+UNJUDGED, BROKEN = judged("unjudged", 0.5), judged("broken", 0.5, accuracy=float("nan"), wer=float("nan"))
+
+
+@pytest.mark.parametrize("limits", [{"metric": ("accuracy", 0.78)}, {"max_metric": ("wer", 0.12)}], ids=repr)
+@pytest.mark.parametrize(
+    "strategy", [MinLatency, MaxThroughput, Smallest, functools.partial(MaxThroughputUnder, latency_ms=20)]
+)
+def test_a_metric_may_bound_what_is_chosen(strategy: Callable[..., Strategy], limits: dict[str, Any]) -> None:
+    assert strategy(**limits).choose([UNJUDGED, BROKEN, POOR, GOOD]) == GOOD
+    assert strategy(**limits).choose([UNJUDGED, POOR]) is None
+
+
+@pytest.mark.parametrize(
+    "bound", ["accuracy", ("accuracy",), (0.78, "accuracy"), ("accuracy", float("nan")), ("a", True)]
+)
+def test_what_is_no_bound_on_a_metric_is_refused(bound: Any) -> None:
+    with pytest.raises(OptionError, match="has to be the name of a metric and a number"):
+        MinLatency(metric=bound)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import attrs
 
@@ -11,6 +11,7 @@ from navcore.workspace import (
     BatchPerformance,
     Failure,
     FormatResult,
+    MetricResult,
     PairedRatio,
     Ranking,
     RuntimeResult,
@@ -23,6 +24,7 @@ DIFFERENCES = ("max abs", "max rel", "rel L2")
 SPEEDS = ("batch", "p50 ms", "p99 ms", "items/s", "vs source")
 COLUMNS = ("format", "runtime", "result", *DIFFERENCES, *SPEEDS, "size")
 WORDS = ("format", "runtime", "result")
+_MOST_METRICS = 20
 COLOURS = {
     Status.OK: "green",
     Status.FAILED: "red",
@@ -75,11 +77,13 @@ def rows_of(results: Sequence[FormatResult], ranking: Ranking | None = None) -> 
     """The table's lines, the source's first."""
     ordered = source_first(results)
     speeds = Speeds(source_reference(ordered), ranking)
+    metrics = [each.metric for result in ordered for runtime in result.runtimes for each in runtime.metrics]
+    blank = {**_blank(), **dict.fromkeys(map(metric_column, metrics), MISSING)}
     for result in ordered:
         if not result.runtimes:
-            yield _unchecked(result)
+            yield _unchecked(result, blank)
         for runtime in result.runtimes:
-            yield from _checked(result, runtime, speeds)
+            yield from _checked(result, runtime, speeds, blank)
 
 
 def source_reference(results: Sequence[FormatResult]) -> RuntimeResult | None:
@@ -94,7 +98,7 @@ def printable(text: str) -> str:
     return line if line.isprintable() else "".join(one if one.isprintable() else "?" for one in line)
 
 
-def _unchecked(result: FormatResult) -> TableRow:
+def _unchecked(result: FormatResult, blank: Mapping[str, str]) -> TableRow:
     """A format with no runtime to show: it was not made, or nothing here runs it."""
     cells = {
         "format": format_words(result),
@@ -103,7 +107,7 @@ def _unchecked(result: FormatResult) -> TableRow:
         "size": size_text(result.size),
     }
     cause = printable(unmade_cause(result))
-    numbers = {} if cause else _blank()
+    numbers = {} if cause else blank
     return TableRow((result.format.name, ""), result.status, {**numbers, **cells}, cause, not result.requested)
 
 
@@ -117,12 +121,15 @@ def unmade_cause(result: FormatResult) -> str:
     return cause
 
 
-def _checked(result: FormatResult, runtime: RuntimeResult, speeds: Speeds) -> Iterator[TableRow]:
+def _checked(
+    result: FormatResult, runtime: RuntimeResult, speeds: Speeds, blank: Mapping[str, str]
+) -> Iterator[TableRow]:
     head = {
         "format": format_words(result),
         "runtime": printable(runtime.runtime),
         "result": result_words(result, runtime),
         "size": size_text(result.size),
+        **_metric_cells(result, runtime),
     }
     row = TableRow((result.format.name, runtime.runtime), runtime.status, head, on_the_way=not result.requested)
     differences = _difference_cells(runtime.verification)
@@ -130,7 +137,7 @@ def _checked(result: FormatResult, runtime: RuntimeResult, speeds: Speeds) -> It
     if failure is not None and not differences and not runtime.performance:
         yield attrs.evolve(row, cause=printable(failure.cause))
         return
-    first = {**_blank(), **head, **differences}
+    first = {**blank, **head, **differences}
     for measured in sorted(runtime.performance, key=lambda one: one.batch_size):
         paired = speeds.paired(result.format.name, runtime.runtime, measured.batch_size)
         compared = ratio_text(ratio(runtime, measured, speeds.reference)) if paired is None else paired_text(paired)
@@ -145,6 +152,35 @@ def failure_of(result: FormatResult, runtime: RuntimeResult) -> Failure | None:
     if runtime.failure is not None or runtime.status == Status.OK:
         return runtime.failure
     return result.failure
+
+
+def _metric_cells(result: FormatResult, runtime: RuntimeResult) -> dict[str, str]:
+    return {metric_column(one.metric): metric_text(one, source=is_source(result)) for one in runtime.metrics}
+
+
+def metric_column(name: str) -> str:
+    """The column of a metric: its name, unless a column of the table's own is called so."""
+    return f"metric {name}" if name in COLUMNS else printable(name)
+
+
+def metric_text(one: MetricResult, *, source: bool) -> str:
+    """The value, and where it is known the difference from the source's: ``0.7812 −0.0020``."""
+    value = number_text(one.value, 4)
+    return value if source or one.difference is None else f"{value} {signed_text(one.difference)}"
+
+
+def signed_text(value: float) -> str:
+    """A difference with its sign, in two significant digits: ``+0.012``, ``±0`` for exactly none."""
+    if value == 0:
+        return "±0"
+    return f"{'−' if value < 0 else '+'}{number_text(abs(value), 2)}"
+
+
+def columns_of(rows: Iterable[TableRow]) -> tuple[str, ...]:
+    """The columns of the table: those that it always has, and after the differences one for each metric."""
+    found = list(dict.fromkeys(column for row in rows for column in row.cells if column not in COLUMNS))[:_MOST_METRICS]
+    front = len(WORDS) + len(DIFFERENCES)
+    return (*COLUMNS[:front], *found, *COLUMNS[front:])
 
 
 def _blank() -> dict[str, str]:
@@ -170,7 +206,7 @@ def result_words(result: FormatResult, runtime: RuntimeResult | None = None) -> 
             words.append("unstable")
     if result.elsewhere or (runtime is not None and runtime.elsewhere):
         words.append("recorded elsewhere")
-    verified = runtime is not None and runtime.verified
+    verified = runtime is not None and runtime.is_verified
     return ", ".join(words) + (" ✓ verified" if verified else "")
 
 

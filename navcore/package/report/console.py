@@ -17,6 +17,7 @@ _BEGINS = {
     Stage.CHECKING: "check",
     Stage.ESTIMATE: "estimate",
     Stage.RANKING: "rank",
+    Stage.SCORING: "score",
     Stage.PACKING: "pack",
 }
 

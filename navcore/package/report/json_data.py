@@ -51,7 +51,7 @@ def _runtime_data(result: FormatResult, runtime: RuntimeResult, speeds: Speeds) 
     return {
         "runtime": runtime.runtime,
         "status": str(runtime.status),
-        "verified": runtime.verified,
+        "verified": runtime.is_verified,
         "provider": runtime.provider,
         "precision": runtime.precision,
         "threads": runtime.threads,
@@ -63,6 +63,17 @@ def _runtime_data(result: FormatResult, runtime: RuntimeResult, speeds: Speeds) 
         "bound": None if checked is None else checked.bound,
         "frozen_axes": [] if checked is None else list(checked.frozen_axes),
         "differences": [] if checked is None else [_difference_data(one) for one in checked.differences],
+        "metrics": [
+            {
+                "metric": one.metric,
+                "value": one.value,
+                "items": one.items,
+                "difference": one.difference,
+                "bound": one.bound,
+                "keeps_bound": None if one.bound is None else one.keeps_bound,
+            }
+            for one in runtime.metrics
+        ],
         "performance": [
             {
                 "batch_size": measured.batch_size,

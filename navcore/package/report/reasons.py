@@ -51,7 +51,7 @@ def reasons_of(results: Sequence[FormatResult]) -> list[Reason]:
             if failure is not None:
                 outcome = _outcome_of(runtime) or last
                 status = runtime.status
-                words = result_words(result, attrs.evolve(runtime, performance=(), verified=False))
+                words = result_words(result, attrs.evolve(runtime, performance=(), verified=False, metrics=()))
                 if status == Status.OK:  # it was measured at some batch sizes only, or not at all
                     status, words = Status.UNVERIFIED, "not measured"
                 where = (str(runtime.runtime),)

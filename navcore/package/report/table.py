@@ -20,6 +20,7 @@ from navcore.package.report.cells import (
     NO_DIFFERENCE,
     WORDS,
     TableRow,
+    columns_of,
     is_source,
     printable,
     rows_of,
@@ -123,12 +124,13 @@ def _print_whole(rows: Sequence[TableRow], console: Console) -> tuple[int, set[t
     from rich.cells import cell_len
 
     numbers, causes = [row for row in rows if not row.cause], [row for row in rows if row.cause]
+    columns = columns_of(numbers)
     front = _widths([row.cells for row in rows], WORDS)
     limit = DEFAULT_WIDTH
     if numbers:
         cells = [row.cells for row in numbers]
-        limit = max(limit, _needed({**_widths(cells, COLUMNS), **front}))
-        console.print(_table(cells, COLUMNS, numbers, front))
+        limit = max(limit, _needed({**_widths(cells, columns), **front}))
+        console.print(_table(cells, columns, numbers, front))
     room = max(limit - _needed({**front, "why": 0}), _LEAST_CAUSE)
     if causes:
         cells = [{**row.cells, "why": row.cause} for row in causes]
@@ -143,9 +145,10 @@ def _print_fitted(rows: Sequence[TableRow], console: Console, width: int) -> lis
     if not rows:
         return []
     cells = [row.cells for row in rows]
-    empty = [column for column in COLUMNS if all(one.get(column, MISSING) == MISSING for one in cells)]
-    columns, told = list(COLUMNS), list[str]()
-    for column in (*empty, "", *_GIVEN_UP_FIRST):
+    columns, told = list(columns_of(rows)), list[str]()
+    empty = [column for column in columns if all(one.get(column, MISSING) == MISSING for one in cells)]
+    given_up = (*_GIVEN_UP_FIRST, *(column for column in reversed(columns) if column not in COLUMNS))
+    for column in (*empty, "", *given_up):
         if _needed(_widths(cells, columns)) <= width:
             break
         if not column:
@@ -153,7 +156,7 @@ def _print_fitted(rows: Sequence[TableRow], console: Console, width: int) -> lis
         elif column in columns:
             columns.remove(column)
     console.print(_table(cells, columns, rows), width=min(width, _needed(_widths(cells, columns))))
-    dropped = [column for column in _GIVEN_UP_FIRST if column not in (*columns, *empty)]
+    dropped = [column for column in given_up if column not in (*columns, *empty)]
     if dropped:
         told.append(f"There was no room for: {', '.join(dropped)}. A wider terminal, or --json, has them.")
     return told
@@ -200,7 +203,7 @@ def _table(
         words = column in WORDS
         table.add_column(
             Text(column),
-            justify="right" if column in COLUMNS and not words else "left",
+            justify="left" if words or column == "why" else "right",
             overflow="fold" if words else "ellipsis",
             no_wrap=not words,
             min_width=(least or {}).get(column),

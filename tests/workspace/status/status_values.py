@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from navcore.contract.formats import Format, JitType
 from navcore.contract.profiler_config import MeasurementMode, ProfilerConfig
 from navcore.contract.signature import Axis, Signature, TensorSpec
+from navcore.workspace.metrics import MetricResult
 from navcore.workspace.ranking import PairedRatio, Ranking
 from navcore.workspace.results import (
     Attempt,
@@ -167,6 +168,15 @@ rankings = complete(
     ratios=st.lists(ratios, max_size=2).map(tuple), seed=counts, block_seconds=measures, budget=measures,
     seconds=measures, settled=st.booleans(), machine=text, notes=notes,
 )  # fmt: skip
+metrics = complete(
+    MetricResult,
+    metric=st.sampled_from(["accuracy", "top-1 accuracy", "Wörter"]),
+    value=measures,
+    items=counts,
+    difference=st.none() | measures,
+    bound=st.none() | measures,
+    data=text,
+)
 runtimes = complete(
     RuntimeResult,
     runtime=words,
@@ -182,6 +192,7 @@ runtimes = complete(
     outcome=st.none() | outcomes,
     profiling=st.none() | outcomes,
     machine=text,
+    metrics=st.lists(metrics, max_size=2).map(tuple),
     elsewhere=st.booleans(),
 )
 facts = st.dictionaries(text, text, max_size=2)

@@ -1,4 +1,4 @@
-"""A child that keeps one file-based source loaded and answers calls, so that the source never runs in the caller."""
+"""A child that keeps one stored model loaded and answers calls, so that it never runs in the caller."""
 
 from __future__ import annotations
 
@@ -32,30 +32,33 @@ Call = Callable[[Signature, Mapping[str, "np.ndarray"]], Mapping[str, "np.ndarra
 
 
 @contextlib.contextmanager
-def served(loading: RouteCall, place: StepPlace, *, patience: float | None = None) -> Iterator[SourceLine]:
-    """Start the child that loads the source, and yield the conversation with it.
+def served(
+    loading: RouteCall, place: StepPlace, *, patience: float | None = None, whose: str = "The source"
+) -> Iterator[CallLine]:
+    """Start the child that loads the model, and yield the conversation with it.
 
     ``patience`` is how many seconds loading, or one call, may take. Raises :class:`StepError` when the child dies,
-    refuses or exceeds the patience; the text says why.
+    refuses or exceeds the patience; the text says why, and ``whose`` model it is.
     """
 
     def serving(address: Address) -> ServeStep:
         return ServeStep(loading, address.path, address.key)
 
     with line_to(serving, place, patience=patience) as line:
-        yield SourceLine(line)
+        yield CallLine(line, whose)
 
 
-class SourceLine:
+class CallLine:
     """The caller's end of the conversation with the child; ``inputs`` is what the model says of its own."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, whose: str) -> None:
         self._line = line
-        with _about_the_source():
+        self._whose = whose
+        with _about(whose):
             self.inputs = OwnInputs(*line.greeting())
 
     def call(self, signature: Signature, feeds: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-        """What the source returns; raises :class:`SourceError` when it fails."""
+        """What the model returns; raises :class:`SourceError` when it fails."""
         return self._asked(signature, feeds, held=False)
 
     def seeded(self, signature: Signature, feeds: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
@@ -63,7 +66,7 @@ class SourceLine:
         return self._asked(signature, feeds, held=True)
 
     def _asked(self, signature: Signature, feeds: Mapping[str, np.ndarray], *, held: bool) -> Mapping[str, np.ndarray]:
-        with _about_the_source():
+        with _about(self._whose):
             outcome, value = self._line.ask((to_data(signature), dict(feeds), held))
         if outcome == "failed":
             raise SourceError(value)
@@ -72,15 +75,15 @@ class SourceLine:
 
 
 @contextlib.contextmanager
-def _about_the_source() -> Iterator[None]:
+def _about(whose: str) -> Iterator[None]:
     try:
         yield
     except StepError as error:
-        raise StepError(f"The source could not be run: {error.what}", who=error.who, hint=error.hint) from None
+        raise StepError(f"{whose} could not be run: {error.what}", who=error.who, hint=error.hint) from None
 
 
 def serve(step: ServeStep, registry: Registry) -> int:
-    """The child's side: load the source once, answer calls until the caller hangs up; how many there were."""
+    """The child's side: load the model once, answer calls until the caller hangs up; how many there were."""
     with answering(Address(step.address, step.key)) as connection:
         calls = 0
         route = registry.route(step.call.route)
