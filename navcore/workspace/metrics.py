@@ -36,7 +36,7 @@ Metric = Callable[[Mapping[str, "np.ndarray"], Any], float] | PassMetric
 """``fn(outputs, item)``, whose mean over the items is the value, or a :class:`PassMetric`."""
 
 
-def _refuse_no_name(_result: object, _field: object, value: object) -> None:
+def _refuse_no_name(_result: object, _field: attrs.Attribute[str], value: str) -> None:
     if not is_metric_name(value):
         raise InputError(f"{shown(value)} cannot be the name of a metric.", hint="Write it as one short line.")
 

@@ -169,6 +169,7 @@ def _runtime(entry: Mapping[str, Any]) -> dict[str, Any]:
         "threads": None,
         "notes": [],
         "machine": "",
+        "metrics": [],
         "elsewhere": False,
     }
 
