@@ -43,7 +43,9 @@ TYPE_TOOLS = ("mypy", "types-PyYAML")
 DOCS_TOOLS = ("mkdocs", "mkdocs-material", "mkdocstrings[python]", "ruff")  # ruff breaks long signatures into lines
 PYTEST = ("-m", "pytest", "--durations", "5", "--numprocesses", "auto", "--maxprocesses", "4", "--dist", "worksteal")
 COMPILE_ONCE = {"PYTHONDONTWRITEBYTECODE": ""}  # the tests start hundreds of processes that import the same modules
+ONE_THREAD = {**COMPILE_ONCE, "OMP_NUM_THREADS": "1"}  # pytest has a process for each processor already
 END_TO_END = "tests/end_to_end"
+PLUGIN_TESTS = tuple(f"{project}/tests" for project in (*PLUGINS, THIRD_PARTY))
 DEMO = "examples/sentence_encoder.py"
 PAGE_S_OWN = "reference_example.py"  # kept letter for letter, so nobody's style or types
 PAGE_EXAMPLE = Path(END_TO_END, "page_example.py").resolve()
@@ -160,9 +162,8 @@ def tests(session: nox.Session) -> None:
     """What the session core leaves: the slow tests of the core, the plugins' own, and those of all together."""
     python = str(EVERYTHING / "python")
     session.run(python, *CORE_TESTS, "slow", env=COMPILE_ONCE, external=True)
-    folders = [f"{project}/tests" for project in (*PLUGINS, THIRD_PARTY)]
     session.run(
-        python, *PYTEST, END_TO_END, "--ignore", CLUSTER, *folders, *session.posargs, env=COMPILE_ONCE, external=True
+        python, *PYTEST, END_TO_END, "--ignore", CLUSTER, *PLUGIN_TESTS, *session.posargs, env=ONE_THREAD, external=True
     )
 
 
@@ -284,9 +285,9 @@ def nemo(session: nox.Session) -> None:
 
 @nox.session(default=False, requires=["everything"], venv_backend="none")
 def nightly(session: nox.Session) -> None:
-    """What takes too long for `make test`: long fuzzing, the page's own windows, the other minimums, wheels."""
+    """What takes too long for `make test`: long fuzzing, large models, the other minimums, plugins against wheels."""
     python = str(EVERYTHING / "python")
-    session.run(python, *PYTEST, "tests", "-m", "nightly", *session.posargs, external=True)
+    session.run(python, *PYTEST, "tests", *PLUGIN_TESTS, "-m", "nightly", *session.posargs, external=True)
     session.run(python, *CORE_TESTS, "hypothesis", "--hypothesis-profile", "nightly", external=True)
     for name in (*(f"minimums({one})" for one in PROJECTS if one != "core"), "against_wheel"):
         session.notify(name)

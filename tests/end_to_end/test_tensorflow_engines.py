@@ -25,7 +25,7 @@ def only_our_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "build",
     [
-        pytest.param(mobilenet, marks=pytest.mark.slow),
+        pytest.param(mobilenet, marks=pytest.mark.nightly),
         text_classifier,
         transformer_block,
         many_inputs_and_outputs,

@@ -41,7 +41,7 @@ def only_our_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     "build",
     [
         pytest.param(mobilenet, marks=pytest.mark.slow),
-        pytest.param(efficientnet, marks=pytest.mark.slow),
+        pytest.param(efficientnet, marks=pytest.mark.nightly),
         text_classifier,
         transformer_block,
         many_inputs_and_outputs,

@@ -20,7 +20,7 @@ def small() -> object:
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras, while it saves
-@pytest.mark.parametrize("name", ["m.keras", "m.h5"])
+@pytest.mark.parametrize("name", ["m.keras", pytest.param("m.h5", marks=pytest.mark.nightly)])
 def test_a_file_of_keras_reaches_what_the_live_model_reaches(name: str, tmp_path: Path) -> None:
     small().save(tmp_path / name)  # type: ignore[attr-defined]
     package = nav.run(

@@ -77,7 +77,7 @@ def test_a_profilers_configuration_goes_through_a_dict(package: Any) -> None:
         batch_sizes=[1, 2], measurement_mode=nav.MeasurementMode.COUNT_WINDOWS, measurement_request_count=5
     )
     assert nav.ProfilerConfig.from_dict(config.to_dict()) == config
-    nav.profile(package, config)
+    nav.profile(package, config, budget=2)
     assert package.get_formats_performance()["onnx"] > 0
 
 

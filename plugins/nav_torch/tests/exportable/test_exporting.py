@@ -468,7 +468,7 @@ def peak_memory(*, afresh: bool = False) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("opset", [13, 18])
+@pytest.mark.parametrize("opset", [pytest.param(13, marks=pytest.mark.nightly), 18])
 def test_more_than_two_gigabytes(opset: int, tmp_path: Path, run: Any) -> None:
     class Big(nn.Module, Exportable):
         def __init__(self) -> None:
