@@ -35,7 +35,7 @@ class Score:
 
 @attrs.frozen(eq=False)
 class Scores:
-    """One pass: the score of each metric by name, and SHA-256 over the inputs of the calls, in order."""
+    """One pass: the score of each metric by name, and SHA-256 over the inputs of the calls, in any order."""
 
     by_metric: Mapping[str, Score]
     data: str
@@ -59,21 +59,17 @@ class Scoring:
             name: _own(name, metric) if sees_all(metric) else metric for name, metric in metrics.items()
         }
         self._each: dict[str, list[float]] = {name: [] for name in metrics}
-        self._sums = hashlib.sha256()
-        self._count = 0
+        self._items: list[bytes] = []
 
     def add(self, feeds: Mapping[str, Array], outputs: Mapping[str, Array], item: Any) -> None:
         """Take in what the model returned for the next item. Raises :class:`InputError` for a metric that fails."""
-        for name, array in feeds.items():
-            self._sums.update(json.dumps([name, array.dtype.name, array.shape]).encode())
-            self._sums.update(np.ascontiguousarray(array).tobytes())
         for name, metric in self._metrics.items():
-            where = f"on item {self._count} of the dataset"
+            where = f"on item {len(self._items)} of the dataset"
             if sees_all(metric):
                 _asked(name, where, outputs, metric.update, outputs, item)
             else:
                 self._each[name].append(_number(name, where, outputs, metric, outputs, item))
-        self._count += 1
+        self._items.append(_digest(feeds))
 
     def scores(self) -> Scores:
         """What the pass came to; at least one item was added. Raises :class:`InputError` as :meth:`add` does."""
@@ -82,8 +78,16 @@ class Scoring:
             each = self._each[name]
             if sees_all(metric):
                 each = [_number(name, "after the last item", {}, metric.compute)]
-            found[name] = Score(math.fsum(each) / len(each), self._count, np.array(each, np.float64))
-        return Scores(found, self._sums.hexdigest())
+            found[name] = Score(math.fsum(each) / len(each), len(self._items), np.array(each, np.float64))
+        return Scores(found, hashlib.sha256(b"".join(sorted(self._items))).hexdigest())
+
+
+def _digest(feeds: Mapping[str, Array]) -> bytes:
+    sums = hashlib.sha256()
+    for name, array in feeds.items():
+        sums.update(json.dumps([name, array.dtype.name, array.shape]).encode())
+        sums.update(np.ascontiguousarray(array).tobytes())
+    return sums.digest()
 
 
 def write_scores(path: Path, scores: Scores) -> None:

@@ -31,6 +31,7 @@ from .leftovers import (
 )
 from .metric_pass import (
     NO_METRICS as NO_METRICS,
+    OTHER_DATA as OTHER_DATA,
     MetricsAsked as MetricsAsked,
     rows_with_metrics as rows_with_metrics,
     source_metrics as source_metrics,

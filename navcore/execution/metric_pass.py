@@ -42,6 +42,8 @@ Call = Callable[[Arrays], Arrays]
 
 NO_METRICS = "The metrics could not be computed:"
 """How the note of a row begins whose metrics are missing."""
+OTHER_DATA = "The metrics saw other data than for the source, so that there is no difference:"
+_SHUFFLED = "do they come in other batches each time, or change at random?"
 _HELD = "metrics"
 
 
@@ -133,7 +135,7 @@ def _scored(
     asked: MetricsAsked,
     source: Mapping[str, MetricResult],
 ) -> RuntimeResult:
-    notes = tuple(note for note in runtime.notes if not note.startswith(NO_METRICS))
+    notes = tuple(note for note in runtime.notes if not note.startswith((NO_METRICS, OTHER_DATA)))
     context.announce(Event(Stage.SCORING, one.name))
     try:
         with _calling(context, one) as call:
@@ -145,6 +147,8 @@ def _scored(
         return attrs.evolve(runtime, metrics=(), notes=(*notes, f"{NO_METRICS} {cause}"))
     results = scores.results(source, asked.bounds)
     context.announce(Event(Stage.SCORING, one.name, _told(results), Status.OK))
+    if any(each.metric in source and each.difference is None for each in results):
+        notes = (*notes, f"{OTHER_DATA} {_SHUFFLED}")
     return attrs.evolve(runtime, metrics=results, notes=notes)
 
 

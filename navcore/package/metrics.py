@@ -8,7 +8,15 @@ import attrs
 
 from navcore.contract import Format, Name
 from navcore.errors import InputError, PackageIncomplete
-from navcore.execution import NO_METRICS, MetricsAsked, RunContext, new_context, rows_with_metrics, source_metrics
+from navcore.execution import (
+    NO_METRICS,
+    OTHER_DATA,
+    MetricsAsked,
+    RunContext,
+    new_context,
+    rows_with_metrics,
+    source_metrics,
+)
 from navcore.package.why_not import why_not
 from navcore.planning import Obeyed, Source
 from navcore.registry import Registry
@@ -91,8 +99,9 @@ def _with_metrics(row: FormatResult, found: Mapping[tuple[Name, Name], RuntimeRe
         new = found.get((Name(row.format.name), one.runtime))
         if new is None:
             return one
-        notes = tuple(note for note in one.notes if not note.startswith(NO_METRICS))
-        notes += tuple(note for note in new.notes if note.startswith(NO_METRICS))
+        about = (NO_METRICS, OTHER_DATA)
+        notes = tuple(note for note in one.notes if not note.startswith(about))
+        notes += tuple(note for note in new.notes if note.startswith(about))
         return attrs.evolve(one, metrics=new.metrics, notes=notes)
 
     return attrs.evolve(row, runtimes=tuple(told(one) for one in row.runtimes))

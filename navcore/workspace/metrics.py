@@ -47,7 +47,8 @@ class MetricResult:
 
     ``difference`` is the value less the source's on the same data, ``None`` where the source's is not known. ``bound``
     is how far the metric may fall (below 0) or rise (above 0) against the source for the row to count as verified,
-    ``None`` where nothing was said. ``data`` is SHA-256 over the inputs, in order.
+    ``None`` where nothing was said. ``data`` is SHA-256 over the inputs of the items, in
+    any order.
     """
 
     metric: str = attrs.field(validator=_refuse_no_name)

@@ -119,6 +119,35 @@ def test_what_cannot_be_meant_is_refused(run_toy: Any, arguments: dict[str, Any]
         run_toy(**arguments, **ALL)
 
 
+class Shuffled:
+    """Data that come in another order each time, and with ``noise`` are never the same."""
+
+    def __init__(self, noise: float = 0.0) -> None:
+        self.numbers = np.random.default_rng(3)
+        self.noise = noise
+
+    def __len__(self) -> int:
+        return len(DATA)
+
+    def __iter__(self) -> Any:
+        for number in self.numbers.permutation(len(DATA)):
+            array = DATA[number]["x"].array
+            yield {"x": toy.ToyTensor(array + (self.noise * self.numbers.random(array.shape)).astype(np.float32))}
+
+
+def test_the_order_of_the_items_does_not_matter(run_toy: Any) -> None:
+    package = run_toy(metrics={"mean": mean}, metrics_data=Shuffled(), **ALL)
+    assert {row[0].difference for row in metrics_of(package).values() if row} == {0.0}
+
+
+def test_data_that_change_are_told(run_toy: Any) -> None:
+    package = run_toy(metrics={"mean": mean}, metrics_data=Shuffled(0.1), verified_when={"mean": -1}, **ALL)
+    row = package.results[1].runtimes[0]
+    assert row.metrics[0].difference is None
+    assert package.get_verified_status("toy-alpha", "toy-runtime") is False
+    assert [note for note in row.notes if note.startswith("The metrics saw other data than for the source")]
+
+
 def test_a_stored_source_is_run_in_a_child_for_them(run_toy: Any, tmp_path: Any) -> None:
     run_toy(**ALL).get_model("toy-alpha")
     source = next(tmp_path.rglob("toy-alpha/model.toy"))
