@@ -161,7 +161,7 @@ def load(
     options: Mapping[str, Mapping[str, Any]] | None = None,
     runtimes: Mapping[str, Names] | None = None,
     device: str | Device | None = None,
-    batch_sizes: Iterable[int] | None = None,
+    batch_sizes: Iterable[int] | str | None = None,
     ranking: bool = True,
     budget: float = 90.0,
     timeout: float | None = None,
@@ -195,7 +195,7 @@ def load(
             whose file comes from the package and is not made again here are not used, and its row says so.
         runtimes: limits a format to the named runtimes, as for :func:`run`, in place of what was recorded of it.
         device: where runtimes that have a choice run; by default what was recorded, and without trust their own choice.
-        batch_sizes: the batch sizes to measure, by default as recorded.
+        batch_sizes: the batch sizes to measure, by default as recorded; ``"auto"`` as for :func:`run`.
         ranking: measure all that verified in turn, and say by how much each is faster.
         budget: seconds that the ranking may take.
         timeout: seconds that one step may take; by default what was recorded, and without trust 300 and the time of the
@@ -246,7 +246,7 @@ def profile(
     package_descriptor: PackageDescriptor,
     profiler_config: ProfilerConfig | None = None,
     *,
-    batch_sizes: Iterable[int] | None = None,
+    batch_sizes: Iterable[int] | str | None = None,
     ranking: bool = True,
     budget: float = 90.0,
 ) -> None:

@@ -12,17 +12,28 @@ from .differences import (
     distance as distance,
     is_floating as is_floating,
 )
+from .doubling import (
+    DOUBLED as DOUBLED,
+    GAIN as GAIN,
+    Doubling as Doubling,
+    doubled_note as doubled_note,
+    most_at as most_at,
+)
 from .interleaving import (
     BLOCK_SECONDS as BLOCK_SECONDS,
     Interleaved as Interleaved,
     Ratio as Ratio,
     interleave as interleave,
 )
+from .paired_ratios import (
+    median_interval as median_interval,
+)
 from .precision_bounds import (
     MEAN_RUNS as MEAN_RUNS,
     is_noisy as is_noisy,
 )
 from .raw_latencies import (
+    usual_share as usual_share,
     write_raw as write_raw,
 )
 from .strategies import (
@@ -42,6 +53,7 @@ from .verify_and_measure import (
     Evaluation as Evaluation,
     MeasureSettings as MeasureSettings,
     VerifySettings as VerifySettings,
+    doubling_told as doubling_told,
     evaluate as evaluate,
 )
 from .warming_up import (

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from navcore.evaluation import Window
 
 
+WARM_UP = 5000.0
+"""Milliseconds of the page's windows, for which a model is warmed up unless somebody says otherwise."""
+
 WindowOf = Callable[[Runner, Mapping[str, "np.ndarray"], float], "Window"]
 FeedsOf = Callable[[int], Mapping[str, "np.ndarray"]]
 
@@ -72,8 +75,11 @@ class Measurable:
         self._runner = self._stack.enter_context(self._open_with(threads))
         self.loaded = Loaded(self._runner.provider, self._runner.precision, self._runner.threads, self._runner.notes)
 
-    def begin(self, batch_size: int) -> Begun:
-        """Take the profiling sample as a batch of that size (−1: unbatched), choose the threads, and warm up."""
+    def begin(self, batch_size: int, interval: float = WARM_UP) -> Begun:
+        """Take the profiling sample as a batch of that size (−1: unbatched), choose the threads, and warm up.
+
+        That is done as for windows of ``interval`` ms, in blocks of a twentieth of it.
+        """
         from navcore.evaluation import warm_up
 
         self._feeds = self._feeds_of(batch_size)
@@ -81,8 +87,12 @@ class Measurable:
             self._stack.close()
             self._counts = (fastest_count(self._open_with, self._feeds, self._counts),)
             self._open(self._counts[0])
-        cold_start = warm_up(lambda: self._runner(self._feeds), ProfilerConfig())
+        cold_start = warm_up(lambda: self._runner(self._feeds), ProfilerConfig(measurement_interval=interval))
         return Begun(cold_start, self.loaded.threads)
+
+    def again(self, batch_size: int) -> None:
+        """Take up a batch size at which the model is warm already."""
+        self._feeds = self._feeds_of(batch_size)
 
     def block(self, seconds: float) -> Window:
         """One window of the profiler, of so many seconds and at least one call."""
@@ -119,10 +129,14 @@ class BlockLine:
         """Wait until the model is loaded."""
         self.loaded = from_data(self._line.greeting(), Loaded)
 
-    def begin(self, batch_size: int) -> Begun:
+    def begin(self, batch_size: int, interval: float = WARM_UP) -> Begun:
         """See :meth:`Measurable.begin`."""
-        begun: Begun = self._answer(("begin", batch_size), "warming up")
+        begun: Begun = self._answer(("begin", batch_size, interval), "warming up")
         return begun
+
+    def again(self, batch_size: int) -> None:
+        """See :meth:`Measurable.again`."""
+        self._answer(("again", batch_size), "taking up another batch")
 
     def block(self, seconds: float) -> Window:
         """See :meth:`Measurable.block`."""
@@ -133,7 +147,7 @@ class BlockLine:
         """Let the child end."""
         self._line.hang_up()
 
-    def _answer(self, question: tuple[str, float], what: str) -> Any:
+    def _answer(self, question: tuple[str, *tuple[float, ...]], what: str) -> Any:
         outcome, value = self._line.ask(question, what)
         if outcome == "failed":
             failure = from_data(value, Failure)
@@ -175,10 +189,10 @@ def serve_blocks(step: MeasureStep, registry: Registry) -> int:
     ):
         connection.send(to_data(model.loaded))
         while True:
-            question, value = connection.recv()
+            question, *values = connection.recv()
             asked += 1
             try:
-                connection.send(("ok", model.begin(value) if question == "begin" else model.block(value)))
+                connection.send(("ok", getattr(model, question)(*values)))
             except Exception as error:
                 connection.send(("failed", to_data(describe(error))))
     return asked

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 
 from navcore.contract import Artifact, Route, resolve_batch_sizes
-from navcore.evaluation import MEAN_RUNS, MeasureSettings, VerifySettings
+from navcore.evaluation import MEAN_RUNS, Doubling, MeasureSettings, VerifySettings
+from navcore.execution.memory_watch import room_for_one
 from navcore.execution.run_context import RunContext
 from navcore.execution.step import StepLimits
 from navcore.execution.step_children import executor_failed
@@ -33,22 +36,40 @@ def measure_settings(context: RunContext, planned: Check) -> MeasureSettings | N
     windows = context.settings.windows
     if windows is None or planned.route.spot_check is not None:
         return None
-    return MeasureSettings(windows, measured_sizes(context), profiler_route(context).id)
+    doubling = doubling_of(context) if context.settings.doubles else None
+    return MeasureSettings(windows, measured_sizes(context), profiler_route(context).id, doubling)
 
 
 def measured_sizes(context: RunContext) -> tuple[int, ...]:
-    """The batch sizes that are measured, ``(-1,)`` for a model that does not batch."""
+    """The batch sizes that are measured, ``(-1,)`` for a model that does not batch; where it is doubled, the first."""
     settings = context.settings
+    if settings.doubles:
+        return (doubling_of(context).smallest,)
     return resolve_batch_sizes(
         settings.measuring, batch_dim=settings.batch_dim, dataloader_batch=context.samples.batch_size
     )
 
 
+def doubling_of(context: RunContext) -> Doubling:
+    """From where the batch is doubled and, where the user gave it a range, how far."""
+    signature = context.samples.signature
+    axis = signature.axis(signature.batch_symbol)
+    given = context.settings.axis_ranges or {}
+    batched = {spec.name: signature.batch_axis(spec) for spec in signature.inputs}
+    declared = signature.batch_symbol in given or any(
+        isinstance(ranges, Mapping) and name in batched and batched[name] in ranges for name, ranges in given.items()
+    )
+    smallest = max(1, axis.minimum)
+    return Doubling(smallest, max(smallest, axis.maximum), True) if declared else Doubling(smallest)
+
+
 def check_limits(context: RunContext, planned: Check) -> StepLimits:
-    """The limits of the run, or the shorter time of a spot check."""
+    """The limits of the run, or the shorter time of a spot check; a batch that is doubled may not take all memory."""
     limits, spot = context.limits, planned.route.spot_check
     if spot is None:
-        return limits
+        doubled = context.settings.doubles and context.settings.windows is not None and context.executor is None
+        room = room_for_one() if doubled else None
+        return limits if room is None else attrs.evolve(limits, memory_limit=min(room, limits.memory_limit or room))
     return attrs.evolve(limits, timeout=min(spot.seconds, limits.timeout or spot.seconds))
 
 

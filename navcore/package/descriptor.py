@@ -313,7 +313,7 @@ class PackageDescriptor:
         self,
         config: ProfilerConfig | None = None,
         *,
-        batch_sizes: Iterable[int] | None = None,
+        batch_sizes: Iterable[int] | str | None = None,
         ranking: bool = True,
         budget: float = 90.0,
         timeout: float | None = None,

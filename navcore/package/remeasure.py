@@ -6,6 +6,7 @@ import attrs
 
 from navcore.contract import resolve_batch_sizes
 from navcore.errors import PackageIncomplete
+from navcore.evaluation import DOUBLED
 from navcore.execution import (
     RunContext,
     artifact_of,
@@ -96,7 +97,10 @@ def _measured(context: RunContext, row: FormatResult, runtime: RuntimeResult, tr
         performance=fresh.performance,
         profiling=fresh.profiling,
         threads=fresh.threads,
-        notes=without(runtime.notes, _KEPT),
+        notes=(
+            *without(without(runtime.notes, _KEPT), DOUBLED),
+            *(note for note in fresh.notes if note.startswith(DOUBLED)),
+        ),
     )
 
 

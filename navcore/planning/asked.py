@@ -27,7 +27,7 @@ class Measuring:
     """How models are measured here: windows and batch sizes as recorded where they are ``None``, and the ranking."""
 
     windows: ProfilerConfig | None = None
-    batch_sizes: tuple[int, ...] | None = None
+    batch_sizes: tuple[int, ...] | str | None = None
     ranking: bool = True
     budget: float = 90.0
 

@@ -96,6 +96,10 @@ from .logfile import (
     log_reasons as log_reasons,
     logged as logged,
 )
+from .measuring_types import (
+    AUTO as AUTO,
+    measurement as measurement,
+)
 from .origin import (
     forget_package as forget_package,
     loaded_package as loaded_package,
@@ -142,7 +146,6 @@ from .settings import (
     RunArguments as RunArguments,
     Settings as Settings,
     Surroundings as Surroundings,
-    measurement as measurement,
     run_arguments as run_arguments,
     valid_model_name as valid_model_name,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from navcore.package.report.cells import Speeds, failure_of, is_source, ratio, source_first, source_reference
+from navcore.package.report.cells import Speeds, failure_of, is_source, source_first, source_reference
 from navcore.workspace import (
     Attempt,
     BatchPerformance,
@@ -89,7 +89,7 @@ def _compared(
     """How many times faster than the source, and the 95 % interval where the two were measured in turn."""
     paired = speeds.paired(result.format.name, runtime.runtime, measured.batch_size)
     if paired is None:
-        return {"vs_source": ratio(runtime, measured, speeds.reference), "vs_source_interval": None}
+        return {"vs_source": speeds.apart(runtime, measured), "vs_source_interval": None}
     return {"vs_source": paired.ratio, "vs_source_interval": [paired.low, paired.high]}
 
 

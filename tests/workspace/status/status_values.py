@@ -252,7 +252,7 @@ settings = complete(
     runtimes=st.dictionaries(words, several_words, max_size=2),
     run_profiling=st.booleans(),
     profiler_config=st.none() | profiler_configs,
-    batch_sizes=st.none() | st.lists(st.integers(1, 99), min_size=1, unique=True).map(tuple),
+    batch_sizes=st.none() | st.just("auto") | st.lists(st.integers(1, 99), min_size=1, unique=True).map(tuple),
     ranking=st.booleans(),
     budget=st.floats(0, 1e9, exclude_min=True),
     threads=st.just("auto") | st.integers(1, 4096),
