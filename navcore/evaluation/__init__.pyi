@@ -5,6 +5,10 @@ from .candidates import (
     is_measured as is_measured,
     median_latency as median_latency,
 )
+from .check_requests import (
+    MeasureSettings as MeasureSettings,
+    VerifySettings as VerifySettings,
+)
 from .comparison import (
     Comparison as Comparison,
 )
@@ -36,6 +40,9 @@ from .raw_latencies import (
     usual_share as usual_share,
     write_raw as write_raw,
 )
+from .same_rows import (
+    SameRows as SameRows,
+)
 from .strategies import (
     MaxThroughput as MaxThroughput,
     MaxThroughputUnder as MaxThroughputUnder,
@@ -51,8 +58,6 @@ from .verification import (
 )
 from .verify_and_measure import (
     Evaluation as Evaluation,
-    MeasureSettings as MeasureSettings,
-    VerifySettings as VerifySettings,
     doubling_told as doubling_told,
     evaluate as evaluate,
 )

@@ -23,12 +23,13 @@ DOUBLED = "Batch doubled"
 class Doubling:
     """The sizes from ``smallest`` on, each twice the one before, up to ``most``, which is the last in any case.
 
-    ``declared`` says that the user gave the largest.
+    ``declared`` says that the user gave the largest, ``unlike`` why larger batches cannot be compared with the first.
     """
 
     smallest: int = 1
     most: int = LARGEST
     declared: bool = False
+    unlike: str = ""
 
     def size(self, number: int) -> int:
         """The size after so many doublings."""
@@ -53,7 +54,12 @@ class Doubling:
         """Why it ended there, as the end of a sentence."""
         if not self.further(gains):
             return f"twice in a row twice the batch gained less than {GAIN:.0%}".replace("%", " %")
-        return "which is the largest that axis_ranges allows" if self.declared else "which is the largest there is"
+        return "that is the largest that axis_ranges allows" if self.declared else "that is the largest there is"
+
+    def told(self, end: str) -> str:
+        """The end of the sentence, and what else is to be known of the larger batches."""
+        end = end.rstrip(".")
+        return f"{end}; larger batches were not compared, since {self.unlike}" if self.unlike else end
 
 
 def gains_of(throughputs: Sequence[float]) -> list[float]:

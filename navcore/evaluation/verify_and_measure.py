@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
-from navcore.contract import Feeds, ProfileJob, ProfilerConfig, Runner
+from navcore.contract import Feeds, ProfileJob, Runner
+from navcore.errors import StepError
+from navcore.evaluation.check_requests import MeasureSettings, VerifySettings
 from navcore.evaluation.doubling import Doubling, doubled_note, gains_of
 from navcore.evaluation.raw_latencies import write_raw
+from navcore.evaluation.same_rows import SameRows
 from navcore.evaluation.shared_numbers import Held, holding, shares_numbers, under_seed
 from navcore.evaluation.stable_windows import Measured, measure
 from navcore.evaluation.verification import verify
@@ -42,41 +45,10 @@ _FROM_ONE_SEED = (
 
 
 @attrs.frozen
-class VerifySettings:
-    """What the outputs are held against; see :func:`navcore.evaluation.verification.verify`.
-
-    ``runs`` is how many runs of the source the expected outputs are the means of, ``stateful`` whether
-    it remembers from call to call. ``at_most`` limits the number of
-    comparisons.
-    """
-
-    precision: str | None = None
-    noise: Mapping[str, float] = attrs.field(factory=dict)
-    atol: float | None = None
-    rtol: float | None = None
-    runs: int = 1
-    stateful: bool = False
-    at_most: int | None = None
-
-
-@attrs.frozen
-class MeasureSettings:
-    """What is measured: one performance per batch size (−1: unbatched), by the named profiler route.
-
-    With a ``doubling`` the sizes follow from what is measured, and ``batch_sizes`` is the first of them alone.
-    """
-
-    config: ProfilerConfig
-    batch_sizes: tuple[int, ...]
-    profiler: str
-    doubling: Doubling | None = None
-
-
-@attrs.frozen
 class Evaluation:
     """What was learned about one artifact in one runtime.
 
-    ``measuring`` says why a batch size has no numbers, ``at`` which one is being measured. ``doubles`` says that this
+    ``measuring`` says why a batch size has no numbers, ``at`` which one is being measured. With ``doubles`` that
     is a larger batch than one that has numbers already, so that what ends it is no failure.
     """
 
@@ -88,7 +60,7 @@ class Evaluation:
     notes: tuple[str, ...] = ()
     measuring: Failure | None = None
     at: int | None = None
-    doubles: bool = False
+    doubles: Doubling | None = None
 
 
 def evaluate(
@@ -126,10 +98,11 @@ def evaluate(
     if measuring is None:
         return result
     windows: dict[int, tuple[Window, ...]] = {}
+    same = None if measuring.comparing is None else SameRows(signature, measuring.comparing, registry)
     tried, end = list[int](), ""
     while not end and (batch_size := _next_size(measuring, tried, result.performance)) is not None:
         tried.append(batch_size)
-        result = attrs.evolve(result, at=batch_size, doubles=measuring.doubling is not None and bool(windows))
+        result = attrs.evolve(result, at=batch_size, doubles=measuring.doubling if windows else None)
         on_progress(result)
         reason = no_room(batch_size) if measuring.doubling is not None else ""
         if result.doubles and reason:
@@ -137,11 +110,13 @@ def evaluate(
             break
         try:
             feeds = store.profiling_feeds(reference, batch_size)
+            if same is not None and (cause := same.refusal(runner, feeds, batch_size)):
+                raise StepError(cause)
             measured = _measure(runner, feeds, batch_size, measuring, registry, log_dir)
         except Exception as error:
             told = describe(error)
             if result.doubles:
-                end = f"at {batch_size} {told.cause}"
+                end = f"at {batch_size}: {told.cause}"
             failure = attrs.evolve(told, cause=f"at batch size {batch_size}: {told.cause}")
             result = attrs.evolve(result, measuring=None if end else result.measuring or failure)
         else:
@@ -151,8 +126,8 @@ def evaluate(
         write_raw(raw, windows)
     if measuring.doubling is not None and result.performance:
         gains = gains_of([one.throughput for one in result.performance])
-        result = doubling_told(result, end or measuring.doubling.end(gains))
-    return attrs.evolve(result, at=None, doubles=False)
+        result = doubling_told(result, measuring.doubling, end or measuring.doubling.end(gains))
+    return attrs.evolve(result, at=None, doubles=None)
 
 
 def _next_size(request: MeasureSettings, tried: Sequence[int], performance: Sequence[BatchPerformance]) -> int | None:
@@ -164,9 +139,9 @@ def _next_size(request: MeasureSettings, tried: Sequence[int], performance: Sequ
     return request.doubling.after([one.throughput for one in performance])
 
 
-def doubling_told(result: Evaluation, end: str) -> Evaluation:
+def doubling_told(result: Evaluation, doubling: Doubling, end: str) -> Evaluation:
     """The evaluation with the note that says how far its batch was doubled, and what ended that."""
-    told = doubled_note({one.batch_size: one.throughput for one in result.performance}, end)
+    told = doubled_note({one.batch_size: one.throughput for one in result.performance}, doubling.told(end))
     return attrs.evolve(result, notes=(*result.notes, told))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +22,13 @@ from navcore.workspace import Failure, describe, from_data, to_data
 if TYPE_CHECKING:
     import numpy as np
 
-    from navcore.evaluation import Window
+    from navcore.evaluation import VerifySettings, Window
 
 
 WARM_UP = 5000.0
 """Milliseconds of the page's windows, for which a model is warmed up unless somebody says otherwise."""
 
+Compare = Callable[[Runner, Mapping[str, "np.ndarray"], int], str]
 WindowOf = Callable[[Runner, Mapping[str, "np.ndarray"], float], "Window"]
 FeedsOf = Callable[[int], Mapping[str, "np.ndarray"]]
 
@@ -53,13 +55,22 @@ class Measurable:
     """A model that is loaded and can be measured, in whatever process it is; open between ``with`` and its end.
 
     ``open_with`` loads it with so many threads; which of ``counts`` is best is tried at the first batch size.
+    ``compare`` says why the outputs of a batch are not those of the first, or nothing.
     """
 
-    def __init__(self, open_with: OpenWith, counts: tuple[int, ...], window: WindowOf, feeds: FeedsOf) -> None:
+    def __init__(
+        self,
+        open_with: OpenWith,
+        counts: tuple[int, ...],
+        window: WindowOf,
+        feeds: FeedsOf,
+        compare: Compare = lambda _runner, _feeds, _size: "",
+    ) -> None:
         self._open_with = open_with
         self._counts = counts
         self._window = window
         self._feeds_of = feeds
+        self._compare = compare
         self._feeds: Mapping[str, np.ndarray] = {}
         self._stack = contextlib.ExitStack()
 
@@ -94,6 +105,11 @@ class Measurable:
         """Take up a batch size at which the model is warm already."""
         self._feeds = self._feeds_of(batch_size)
 
+    def compare(self, batch_size: int) -> None:
+        """Raise :class:`StepError` where this batch gives other outputs than the first one that was compared."""
+        if cause := self._compare(self._runner, self._feeds, batch_size):
+            raise StepError(cause)
+
     def block(self, seconds: float) -> Window:
         """One window of the profiler, of so many seconds and at least one call."""
         return self._window(self._runner, self._feeds, seconds)
@@ -106,8 +122,10 @@ def measurable(
     registry: Registry,
     profiler: Route,
     counts: tuple[int, ...],
+    comparing: VerifySettings | None = None,
 ) -> Measurable:
     """The call's model, to be loaded in this process; ``reference`` is the source's signature."""
+    feeds_of: FeedsOf = partial(store.profiling_feeds, reference)
 
     def window(runner: Runner, feeds: Mapping[str, np.ndarray], seconds: float) -> Window:
         from navcore.evaluation import take_window
@@ -115,7 +133,12 @@ def measurable(
         job = ProfileJob(runner, feeds, seconds=seconds, log_dir=call.log_dir)
         return take_window(lambda: registry.ask("profile", job, profiler))
 
-    return Measurable(opening(call, registry), counts, window, lambda size: store.profiling_feeds(reference, size))
+    if comparing is None:
+        return Measurable(opening(call, registry), counts, window, feeds_of)
+    from navcore.evaluation import SameRows
+
+    same = SameRows(call.artifact.signature, comparing, registry)
+    return Measurable(opening(call, registry), counts, window, feeds_of, same.refusal)
 
 
 class BlockLine:
@@ -137,6 +160,10 @@ class BlockLine:
     def again(self, batch_size: int) -> None:
         """See :meth:`Measurable.again`."""
         self._answer(("again", batch_size), "taking up another batch")
+
+    def compare(self, batch_size: int) -> None:
+        """See :meth:`Measurable.compare`."""
+        self._answer(("compare", batch_size), "comparing a batch")
 
     def block(self, seconds: float) -> Window:
         """See :meth:`Measurable.block`."""
@@ -165,6 +192,7 @@ def measurable_child(
     place: StepPlace,
     *,
     patience: float | None = None,
+    comparing: VerifySettings | None = None,
 ) -> Iterator[BlockLine]:
     """Start a child that loads the call's model; :meth:`BlockLine.load` waits for it, so that several load together.
 
@@ -172,7 +200,7 @@ def measurable_child(
     """
 
     def measuring(address: Address) -> MeasureStep:
-        return MeasureStep(call, reference, workspace, profiler.id, counts, address.path, address.key)
+        return MeasureStep(call, reference, workspace, profiler.id, counts, address.path, address.key, comparing)
 
     with line_to(measuring, place, patience=patience) as line:
         yield BlockLine(line)
@@ -184,7 +212,7 @@ def serve_blocks(step: MeasureStep, registry: Registry) -> int:
     store, profiler = SampleStore(step.workspace), registry.route(step.profiler)
     with (
         answering(Address(step.address, step.key)) as connection,
-        measurable(step.call, step.reference, store, registry, profiler, step.thread_counts) as model,
+        measurable(step.call, step.reference, store, registry, profiler, step.thread_counts, step.comparing) as model,
         contextlib.suppress(EOFError, ConnectionResetError),
     ):
         connection.send(to_data(model.loaded))

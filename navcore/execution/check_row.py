@@ -115,8 +115,8 @@ def row_of(planned: Check, result: Evaluation, outcome: Outcome) -> RuntimeResul
     """The row for what a check found. ``outcome`` may say that the process died after verifying."""
     status = Status.OK if result.verification is None else result.verification.status
     profiling = None
-    if outcome.failure is not None and result.doubles:
-        result = doubling_told(result, f"at {result.at} {outcome.failure.cause}")
+    if outcome.failure is not None and result.doubles is not None:
+        result = doubling_told(result, result.doubles, f"at {result.at}: {outcome.failure.cause}")
         outcome = attrs.evolve(outcome, status=Status.OK, failure=None)
     if outcome.failure is not None:
         cause = outcome.failure.cause if result.at is None else f"at batch size {result.at}: {outcome.failure.cause}"

@@ -17,9 +17,9 @@ from navcore.planning import Check
 from navcore.workspace import digest, hardware_key, to_data, versions_behind
 
 
-def verify_settings(context: RunContext, artifact: Artifact, planned: Check) -> VerifySettings:
-    """How the artifact's outputs are held against the source's."""
-    settings, spot = context.settings, planned.route.spot_check
+def verify_settings(context: RunContext, artifact: Artifact, route: Route) -> VerifySettings:
+    """How the artifact's outputs, of the route's runtime, are held against the source's."""
+    settings, spot = context.settings, route.spot_check
     return VerifySettings(
         artifact.format.precision,
         dict(context.samples.noise),
@@ -31,13 +31,16 @@ def verify_settings(context: RunContext, artifact: Artifact, planned: Check) -> 
     )
 
 
-def measure_settings(context: RunContext, planned: Check) -> MeasureSettings | None:
-    """What is measured by windows; ``None`` where nothing is, and for a spot check."""
+def measure_settings(context: RunContext, artifact: Artifact, planned: Check) -> MeasureSettings | None:
+    """What is measured of the artifact by windows; ``None`` where nothing is, and for a spot check."""
     windows = context.settings.windows
     if windows is None or planned.route.spot_check is not None:
         return None
-    doubling = doubling_of(context) if context.settings.doubles else None
-    return MeasureSettings(windows, measured_sizes(context), profiler_route(context).id, doubling)
+    doubling = doubling_of(context, artifact) if context.settings.doubles else None
+    comparing = None
+    if doubling is not None and artifact.path is not None and not doubling.unlike:
+        comparing = verify_settings(context, artifact, planned.route)
+    return MeasureSettings(windows, measured_sizes(context), profiler_route(context).id, doubling, comparing)
 
 
 def measured_sizes(context: RunContext) -> tuple[int, ...]:
@@ -50,8 +53,8 @@ def measured_sizes(context: RunContext) -> tuple[int, ...]:
     )
 
 
-def doubling_of(context: RunContext) -> Doubling:
-    """From where the batch is doubled and, where the user gave it a range, how far."""
+def doubling_of(context: RunContext, artifact: Artifact | None = None) -> Doubling:
+    """From where the artifact's batch is doubled and, where the user gave it a range, how far."""
     signature = context.samples.signature
     axis = signature.axis(signature.batch_symbol)
     given = context.settings.axis_ranges or {}
@@ -60,7 +63,24 @@ def doubling_of(context: RunContext) -> Doubling:
         isinstance(ranges, Mapping) and name in batched and batched[name] in ranges for name, ranges in given.items()
     )
     smallest = max(1, axis.minimum)
-    return Doubling(smallest, max(smallest, axis.maximum), True) if declared else Doubling(smallest)
+    unlike = "" if artifact is None or artifact.path is None else incomparable(context)
+    if not declared:
+        return Doubling(smallest, unlike=unlike)
+    return Doubling(smallest, max(smallest, axis.maximum), True, unlike)
+
+
+def incomparable(context: RunContext) -> str:
+    """Why a larger batch cannot be held against a smaller one of the same sample, or nothing."""
+    samples = context.samples
+    if samples.stateful:
+        return "the source remembers from call to call"
+    if samples.runs > 1:
+        return "the source draws random numbers"
+    if not samples.rows_independent:
+        return "the samples of a batch are not known to be independent of each other"
+    if not all(samples.signature.has_batch(spec) for spec in samples.signature.outputs):
+        return "an output has no batch axis"
+    return ""
 
 
 def check_limits(context: RunContext, planned: Check) -> StepLimits:

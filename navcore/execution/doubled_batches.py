@@ -123,22 +123,29 @@ def _by_windows(one: Contestant) -> Reached:
 
 def _doubled(context: RunContext, one: Contestant, until: float) -> Reached:
     room, failures = room_for_one(), list[Failure]()
+    doubling = doubling_of(context, one.artifact)
+    compares = one.artifact.model is None and not doubling.unlike
     with contextlib.ExitStack() as stack:
-        loading = loaded_models(context, [one], lambda _name, error: failures.append(describe(error)), memory=room)
+        loading = loaded_models(
+            context, [one], lambda _name, error: failures.append(describe(error)), memory=room, compares=compares
+        )
         models = stack.enter_context(loading)
         if not models:
             return Reached({}, failure=failures[0])
         model, watch = models[one.name], None
         if not isinstance(model, BlockLine):
             watch = stack.enter_context(MemoryWatch(context.samples.signature, room))
-        return _Doubled(model, doubling_of(context), watch, until).carried_out()
+        return _Doubled(model, doubling, watch, until, compares=compares).carried_out()
 
 
 class _Doubled:
     """One model while its batch is doubled."""
 
-    def __init__(self, model: Model, doubling: Doubling, watch: MemoryWatch | None, until: float) -> None:
+    def __init__(
+        self, model: Model, doubling: Doubling, watch: MemoryWatch | None, until: float, *, compares: bool = False
+    ) -> None:
         self._model = model
+        self._compares = compares
         self._doubling = doubling
         self._watch = watch
         self._until = until
@@ -154,6 +161,8 @@ class _Doubled:
                 self._watch.no_room(size)  # of the first it is known only what it takes
             begun = self._model.begin(size)
             self._cold[size], self._threads = begun.cold_start, begun.threads
+            if self._compares:
+                self._model.compare(size)
             self._windows[size] = [self._model.block(_BLOCK) for _ in range(_FEWEST)]
         except Exception as error:
             told = describe(error)
@@ -167,7 +176,7 @@ class _Doubled:
             {size: tuple(taken) for size, taken in self._windows.items()},
             self._cold,
             self._threads,
-            end or self._doubling.end(self._gains),
+            self._doubling.told(end or self._doubling.end(self._gains)),
         )
 
     def _one_further(self) -> str:
@@ -181,9 +190,11 @@ class _Doubled:
         taken: list[Window] = []
         try:
             begun = self._model.begin(size, _BRIEF)
+            if self._compares:
+                self._model.compare(size)
             gain = self._gain(before, size, taken)
         except Exception as error:
-            return f"at {size} {describe(error).cause}"
+            return f"at {size}: {describe(error).cause}"
         self._cold[size], self._windows[size] = begun.cold_start, taken
         self._gains.append(gain)
         return ""

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from navcore.contract import Name
 from navcore.execution.block_server import BlockLine, Measurable, measurable, measurable_child
-from navcore.execution.check_settings import profiler_route
+from navcore.execution.check_settings import profiler_route, verify_settings
 from navcore.execution.contestants import Contestant
 from navcore.execution.run_context import RunContext
 from navcore.execution.step import StepLimits, StepPlace
@@ -30,11 +30,13 @@ def loaded_models(
     *,
     threads: Mapping[str, int] = _NONE,
     memory: int | None = None,
+    compares: bool = False,
 ) -> Iterator[dict[str, Model]]:
     """The models of a group, loaded, each by its name.
 
     ``threads`` are those of models for which they are known already; for the others the best number is tried.
     ``memory`` limits each child to so many bytes; the run's own limit does if it is less.
+    With ``compares`` a child can hold its batches against the first.
     """
     models: dict[str, Model] = {}
     lines: dict[str, BlockLine] = {}
@@ -46,7 +48,7 @@ def loaded_models(
                 if one.artifact.model is not None:
                     models[one.name] = stack.enter_context(_live(context, one, counts))
                 else:
-                    lines[one.name] = stack.enter_context(_child(context, one, counts, memory))
+                    lines[one.name] = stack.enter_context(_child(context, one, counts, memory, compares))
             except Exception as error:
                 fail(one.name, error)
         for name, line in lines.items():
@@ -70,7 +72,7 @@ def _live(context: RunContext, one: Contestant, counts: tuple[int, ...]) -> Meas
 
 
 def _child(
-    context: RunContext, one: Contestant, counts: tuple[int, ...], memory: int | None
+    context: RunContext, one: Contestant, counts: tuple[int, ...], memory: int | None, compares: bool
 ) -> contextlib.AbstractContextManager[BlockLine]:
     form, runtime = one.place
     folder = context.workspace.format_folder(form)
@@ -88,4 +90,5 @@ def _child(
             StepLimits(memory_limit=min(limits, default=None)),
         ),
         patience=context.settings.timeout,
+        comparing=verify_settings(context, one.artifact, one.route) if compares else None,
     )

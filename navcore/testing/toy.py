@@ -254,6 +254,7 @@ def run_toy_file(job: RunnerJob[Options]) -> Runner:
         if (fixed is not None and len(x) != fixed) or (mischief == "fixed" and len(x) != 2):
             raise ValueError(f"this toy takes a batch of {fixed or 2}, not {len(x)}")
         off = (right_at is not None and len(x) != right_at) or (mischief == "sizes" and len(x) != 2)
+        off = off or (large == "numbers" and len(x) > LARGE)
         y = (x * factor * (2 if off else 1) + content["offset"] + added(x)).astype(x.dtype)
         return {output: y[:0] if mischief == "empty" else y}
 

@@ -50,4 +50,5 @@ def test_the_note_names_the_best_and_says_why_it_ended() -> None:
         "Batch doubled to 8: most samples per second at 8. It ended there: twice in a row twice the batch gained less "
         "than 5 %."
     )
-    assert "the largest that axis_ranges allows" in doubling.end([1.0, 1.0])
+    assert doubling.end([1.0, 1.0]) == "that is the largest that axis_ranges allows"
+    assert Doubling(unlike="it draws").told("no room") == "no room; larger batches were not compared, since it draws"

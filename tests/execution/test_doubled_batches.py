@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 import navcore as nav
+from navcore.contract import Signature, TensorSpec
 from navcore.errors import StepError
 from navcore.evaluation import Doubling, Window
 from navcore.execution.block_server import Begun
+from navcore.execution.check_settings import incomparable
 from navcore.execution.doubled_batches import Reached, _Doubled, sizes_to_rank
 
 Run = Callable[..., Any]
@@ -41,8 +44,8 @@ class Scripted:
         return Window(np.full(5, self._latency(self._size)), 0.0, seconds, seconds, 0)
 
 
-def doubled(model: Scripted, doubling: Doubling = Doubling(), seconds: float = 60.0) -> Reached:
-    return _Doubled(model, doubling, None, time.perf_counter() + seconds).carried_out()  # type: ignore[arg-type]
+def doubled(model: Scripted, seconds: float = 60.0) -> Reached:
+    return _Doubled(model, Doubling(), None, time.perf_counter() + seconds).carried_out()  # type: ignore[arg-type]
 
 
 def test_the_sizes_are_those_that_gain_and_the_two_that_show_the_end() -> None:
@@ -57,7 +60,7 @@ def test_the_sizes_are_those_that_gain_and_the_two_that_show_the_end() -> None:
 def test_what_fails_at_a_larger_batch_ends_it_and_what_was_measured_stands() -> None:
     found = doubled(Scripted(lambda _: 1.0, most=4))
     assert (list(found.throughputs), found.failure) == ([1, 2, 4], None)
-    assert found.end == "at 8 out of memory at 8"
+    assert found.end == "at 8: out of memory at 8"
 
 
 def test_what_fails_at_the_smallest_batch_has_no_numbers() -> None:
@@ -133,8 +136,39 @@ def test_a_child_that_dies_of_a_larger_batch_is_no_failed_row(
     assert (row.status, runtime.status, runtime.failure) == ("ok", "ok", None)
     assert sizes(package, "toy-alpha") == [1, 2, 4, 8, 16, 32]
     (note,) = [note for note in runtime.notes if note.startswith("Batch doubled")]
-    assert note.startswith("Batch doubled to 32: most samples per second at 32. It ended there: at 64 ")
+    assert note.startswith("Batch doubled to 32: most samples per second at 32. It ended there: at 64: ")
     assert {one.batch_size for one in package.ranking.ratios} == {1, 32}
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("windows", [False, True], ids=["blocks", "windows"])
+def test_a_larger_batch_that_computes_something_else_ends_it(
+    doubling: Run, toy: Any, quick: Any, windows: bool
+) -> None:
+    """Verdicts were given at the sizes of the data, and this toy goes wrong at 33."""
+    model = toy.ToyModel(mischief={"large toy-alpha": "numbers"})
+    config = quick if windows else None
+    package = doubling(model, axis_ranges=None, targets="toy-alpha", profiler_config=config, budget=30)
+    assert sizes(package, "toy-alpha") == [1, 2, 4, 8, 16, 32]
+    (note,) = [note for note in package.results[1].runtimes[0].notes if note.startswith("Batch doubled")]
+    assert "at 64: The relative L2 difference of output 'y' is 1 in a batch of 64" in note
+
+
+@pytest.mark.parametrize(
+    ("samples", "why"),
+    [
+        ({}, ""),
+        ({"stateful": True, "runs": 1}, "the source remembers from call to call"),
+        ({"runs": 16}, "the source draws random numbers"),
+        ({"rows_independent": None}, "the samples of a batch are not known to be independent of each other"),
+        ({"shape": (7,)}, "an output has no batch axis"),
+    ],
+)
+def test_what_keeps_larger_batches_from_being_compared(samples: dict[str, Any], why: str) -> None:
+    given = {"stateful": False, "runs": 1, "rows_independent": True, **samples}
+    shape = given.pop("shape", ("batch", 7))
+    signature = Signature((TensorSpec("x", "float32", ("batch", 5)),), (TensorSpec("y", "float32", shape),))
+    assert incomparable(SimpleNamespace(samples=SimpleNamespace(signature=signature, **given))) == why  # type: ignore[arg-type]
 
 
 @pytest.mark.processes
