@@ -12,7 +12,7 @@ import click
 
 from navcore.workspace import AUTO, CommandOption, Spelling, Surroundings, arguments_of, run_arguments
 
-MEASURING = ("profiler_config", "batch_sizes", "ranking", "budget")
+MEASURING = ("profiler_config", "batch_sizes", "ranking", "budget", "callers")
 """The arguments of a run that say how models are measured."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -50,6 +50,12 @@ from .strategies import (
     Smallest as Smallest,
     Strategy as Strategy,
 )
+from .together import (
+    Proof as Proof,
+    TogetherWindow as TogetherWindow,
+    call_together as call_together,
+    concurrent_throughput as concurrent_throughput,
+)
 from .trial import (
     mean_of as mean_of,
 )

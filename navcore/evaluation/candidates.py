@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import attrs
 
@@ -20,6 +20,8 @@ class Choice:
     faster than the source it is (or than what else the models were held against), measured in turn, ``None`` where it
     was not; ``requested`` is false for a format that was made on the way to another. ``error`` is the largest relative
     L2 difference of any output from the source's, of an output of integers the share of elements that differ.
+    ``callers`` threads called at once, on so many ``sessions`` of the model; ``latency`` is then the median of a call
+    among them.
     """
 
     format: Format
@@ -32,24 +34,41 @@ class Choice:
     ratio: PairedRatio | None = None
     requested: bool = True
     error: float | None = None
+    callers: int = 1
+    sessions: int = 1
 
 
 def candidates_of(results: Sequence[FormatResult], ranking: Ranking | None = None) -> tuple[Choice, ...]:
     """What may be best: every row that verified ok here and was measured, at each of its batch sizes.
 
+    Where several callers at once were measured, each way of that is a candidate as well.
+
     Never one that failed, is unverified, fixes an axis that moves in the data or was recorded elsewhere; never the
     source itself.
     """
     return tuple(
-        Choice(
-            row.format, one.runtime, measured.p50_latency, measured.batch_size, measured.throughput, measured.stable,
-            row.size, _ratio(ranking, row, one, measured.batch_size), row.requested, _error(one),
-        )
+        choice
         for row in results
         for one in row.runtimes
         if not row.live and is_measured(one) and not one.elsewhere and not _fixes_an_axis(one)
-        for measured in one.performance
-    )  # fmt: skip
+        for choice in (*_alone(row, one, ranking), *_together(row, one))
+    )
+
+
+def _alone(row: FormatResult, one: RuntimeResult, ranking: Ranking | None) -> Iterator[Choice]:
+    for measured in one.performance:
+        yield Choice(
+            row.format, one.runtime, measured.p50_latency, measured.batch_size, measured.throughput, measured.stable,
+            row.size, _ratio(ranking, row, one, measured.batch_size), row.requested, _error(one),
+        )  # fmt: skip
+
+
+def _together(row: FormatResult, one: RuntimeResult) -> Iterator[Choice]:
+    for found in one.concurrent:
+        yield Choice(
+            row.format, one.runtime, found.p50_latency, found.batch_size, found.throughput, found.is_stable, row.size,
+            None, row.requested, _error(one), found.callers, found.sessions,
+        )  # fmt: skip
 
 
 def _ratio(ranking: Ranking | None, row: FormatResult, one: RuntimeResult, batch_size: int) -> PairedRatio | None:

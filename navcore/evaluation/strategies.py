@@ -17,7 +17,8 @@ class Strategy(Protocol):
     def choose(self, candidates: Sequence[Choice]) -> Choice | None:
         """The best of ``candidates``, or ``None`` when none will do.
 
-        The candidates are rows that verified here and were measured, one per format, runtime and batch size.
+        The candidates are rows that verified here and were measured, one per format, runtime and batch size; where
+        several callers at once were measured, another for each way of that (:attr:`Choice.callers`).
         """
 
 
@@ -34,7 +35,7 @@ def _max_error() -> float | None:
 
 @attrs.frozen
 class MinLatency:
-    """The lowest median latency, at the smallest batch that was measured.
+    """The lowest median latency of one caller, at the smallest batch that was measured.
 
     Where the models were measured in turn their ratios decide: latencies that were measured minutes apart are not
     compared. ``max_error`` leaves out what is further from the source (:attr:`Choice.error`).
@@ -44,7 +45,7 @@ class MinLatency:
 
     def choose(self, candidates: Sequence[Choice]) -> Choice | None:
         """See :class:`Strategy`."""
-        exact = _within(candidates, self.max_error)
+        exact = [choice for choice in _within(candidates, self.max_error) if choice.callers == 1]
         smallest = min((choice.batch_size for choice in exact), default=0)
         comparable = [choice for choice in exact if choice.batch_size == smallest]
         return min(comparable, key=_slowness(comparable), default=None)
@@ -52,7 +53,10 @@ class MinLatency:
 
 @attrs.frozen
 class MaxThroughput:
-    """The most samples per second, at whatever batch. ``max_error`` is as for :class:`MinLatency`."""
+    """The most samples per second, at whatever batch, of however many callers were measured.
+
+    The choice says of how many, and on how many sessions. ``max_error`` is as for :class:`MinLatency`.
+    """
 
     max_error: float | None = _max_error()
 
@@ -85,7 +89,9 @@ class Smallest:
 
     def choose(self, candidates: Sequence[Choice]) -> Choice | None:
         """See :class:`Strategy`."""
-        sized = [choice for choice in _within(candidates, self.max_error) if choice.size is not None]
+        sized = [
+            choice for choice in _within(candidates, self.max_error) if choice.size is not None and choice.callers == 1
+        ]
         return min(sized, key=lambda choice: (choice.size, choice.latency), default=None)
 
 

@@ -1,3 +1,6 @@
+from .after_checks import (
+    measured_rows as measured_rows,
+)
 from .artifacts import (
     artifact_of as artifact_of,
     assets_of as assets_of,
@@ -28,9 +31,6 @@ from .isolation import (
 )
 from .leftovers import (
     tidied as tidied,
-)
-from .ranking import (
-    ranked_rows as ranked_rows,
 )
 from .resources import (
     available_memory as available_memory,

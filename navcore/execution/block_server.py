@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 WARM_UP = 5000.0
 """Milliseconds of the page's windows, for which a model is warmed up unless somebody says otherwise."""
 
+Prove = Callable[[Sequence[Runner], int, int], None]
 Compare = Callable[[Runner, Mapping[str, "np.ndarray"], int], str]
 WindowOf = Callable[[Runner, Mapping[str, "np.ndarray"], float], "Window"]
 FeedsOf = Callable[[int], Mapping[str, "np.ndarray"]]
@@ -55,7 +56,8 @@ class Measurable:
     """A model that is loaded and can be measured, in whatever process it is; open between ``with`` and its end.
 
     ``open_with`` loads it with so many threads; which of ``counts`` is best is tried at the first batch size.
-    ``compare`` says why the outputs of a batch are not those of the first, or nothing.
+    ``compare`` says why the outputs of a batch are not those of the first, or nothing; ``prove`` raises where several
+    callers of a batch, each of the next of these runners, do not all get what a caller alone gets.
     """
 
     def __init__(
@@ -64,13 +66,15 @@ class Measurable:
         counts: tuple[int, ...],
         window: WindowOf,
         feeds: FeedsOf,
-        compare: Compare = lambda _runner, _feeds, _size: "",
+        compare: Compare,
+        prove: Prove,
     ) -> None:
         self._open_with = open_with
         self._counts = counts
         self._window = window
         self._feeds_of = feeds
         self._compare = compare
+        self._prove = prove
         self._feeds: Mapping[str, np.ndarray] = {}
         self._stack = contextlib.ExitStack()
 
@@ -84,6 +88,7 @@ class Measurable:
     def _open(self, threads: int) -> None:
         self._stack.close()
         self._runner = self._stack.enter_context(self._open_with(threads))
+        self._sessions = [self._runner]
         self.loaded = Loaded(self._runner.provider, self._runner.precision, self._runner.threads, self._runner.notes)
 
     def begin(self, batch_size: int, interval: float = WARM_UP) -> Begun:
@@ -110,6 +115,18 @@ class Measurable:
         if cause := self._compare(self._runner, self._feeds, batch_size):
             raise StepError(cause)
 
+    def prove_callers(self, batch_size: int, callers: int, sessions: int) -> None:
+        """Load the model ``sessions`` times and let callers come together; raises where one gets a wrong answer."""
+        while len(self._sessions) < sessions:
+            self._sessions.append(self._stack.enter_context(self._open_with(self._counts[0])))
+        self._prove(self._sessions[:sessions], batch_size, callers)
+
+    def call_together(self, callers: int, sessions: int, seconds: float) -> Window:
+        """One block of several callers, after :meth:`prove_callers`."""
+        from navcore.evaluation import call_together
+
+        return call_together(self._sessions[:sessions], [self._feeds] * callers, seconds)
+
     def block(self, seconds: float) -> Window:
         """One window of the profiler, of so many seconds and at least one call."""
         return self._window(self._runner, self._feeds, seconds)
@@ -124,7 +141,10 @@ def measurable(
     counts: tuple[int, ...],
     comparing: VerifySettings | None = None,
 ) -> Measurable:
-    """The call's model, to be loaded in this process; ``reference`` is the source's signature."""
+    """The call's model, to be loaded in this process; ``reference`` is the source's signature.
+
+    By ``comparing`` its outputs are held against its own others, where that is asked; ``None``: they are not.
+    """
     feeds_of: FeedsOf = partial(store.profiling_feeds, reference)
 
     def window(runner: Runner, feeds: Mapping[str, np.ndarray], seconds: float) -> Window:
@@ -133,12 +153,18 @@ def measurable(
         job = ProfileJob(runner, feeds, seconds=seconds, log_dir=call.log_dir)
         return take_window(lambda: registry.ask("profile", job, profiler))
 
-    if comparing is None:
-        return Measurable(opening(call, registry), counts, window, feeds_of)
-    from navcore.evaluation import SameRows
+    def prove(runners: Sequence[Runner], size: int, callers: int) -> None:
+        from navcore.evaluation import Proof
 
-    same = SameRows(call.artifact.signature, comparing, registry)
-    return Measurable(opening(call, registry), counts, window, feeds_of, same.refusal)
+        proof = Proof(call.artifact.signature, comparing, registry)
+        proof.refuse_unsafe(runners, store.different_feeds(reference, size, callers))
+
+    compare: Compare = lambda _runner, _feeds, _size: ""  # noqa: E731
+    if comparing is not None:
+        from navcore.evaluation import SameRows
+
+        compare = SameRows(call.artifact.signature, comparing, registry).refusal
+    return Measurable(opening(call, registry), counts, window, feeds_of, compare, prove)
 
 
 class BlockLine:
@@ -164,6 +190,15 @@ class BlockLine:
     def compare(self, batch_size: int) -> None:
         """See :meth:`Measurable.compare`."""
         self._answer(("compare", batch_size), "comparing a batch")
+
+    def prove_callers(self, batch_size: int, callers: int, sessions: int) -> None:
+        """See :meth:`Measurable.prove_callers`."""
+        self._answer(("prove_callers", batch_size, callers, sessions), "a call of several at once")
+
+    def call_together(self, callers: int, sessions: int, seconds: float) -> Window:
+        """See :meth:`Measurable.call_together`."""
+        window: Window = self._answer(("call_together", callers, sessions, seconds), "one block of calls")
+        return window
 
     def block(self, seconds: float) -> Window:
         """See :meth:`Measurable.block`."""

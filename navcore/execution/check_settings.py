@@ -69,13 +69,15 @@ def doubling_of(context: RunContext, artifact: Artifact | None = None) -> Doubli
     return Doubling(smallest, max(smallest, axis.maximum), True, unlike)
 
 
-def incomparable(context: RunContext) -> str:
-    """Why a larger batch cannot be held against a smaller one of the same sample, or nothing."""
+def incomparable(context: RunContext, *, stacked: bool = True) -> str:
+    """Why a call cannot be held against another of the same sample, where ``stacked`` of it many times; or nothing."""
     samples = context.samples
     if samples.stateful:
         return "the source remembers from call to call"
     if samples.runs > 1:
         return "the source draws random numbers"
+    if not stacked:
+        return ""
     if not samples.rows_independent:
         return "the samples of a batch are not known to be independent of each other"
     if not all(samples.signature.has_batch(spec) for spec in samples.signature.outputs):

@@ -36,7 +36,7 @@ def loaded_models(
 
     ``threads`` are those of models for which they are known already; for the others the best number is tried.
     ``memory`` limits each child to so many bytes; the run's own limit does if it is less.
-    With ``compares`` a child can hold its batches against the first.
+    With ``compares`` they can hold their outputs against each other.
     """
     models: dict[str, Model] = {}
     lines: dict[str, BlockLine] = {}
@@ -46,7 +46,7 @@ def loaded_models(
             counts = thread_counts(context.settings.threads) if count is None else (count,)
             try:
                 if one.artifact.model is not None:
-                    models[one.name] = stack.enter_context(_live(context, one, counts))
+                    models[one.name] = stack.enter_context(_live(context, one, counts, compares))
                 else:
                     lines[one.name] = stack.enter_context(_child(context, one, counts, memory, compares))
             except Exception as error:
@@ -66,9 +66,11 @@ def loaded_models(
 _RANKING = Name("ranking")
 
 
-def _live(context: RunContext, one: Contestant, counts: tuple[int, ...]) -> Measurable:
+def _live(context: RunContext, one: Contestant, counts: tuple[int, ...], compares: bool) -> Measurable:
     call = context.call(one.route, one.artifact, counts[0], context.workspace.root)
-    return measurable(call, context.samples.signature, context.store, context.registry, profiler_route(context), counts)
+    comparing = verify_settings(context, one.artifact, one.route) if compares else None
+    profiler = profiler_route(context)
+    return measurable(call, context.samples.signature, context.store, context.registry, profiler, counts, comparing)
 
 
 def _child(

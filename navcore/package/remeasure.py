@@ -12,8 +12,8 @@ from navcore.execution import (
     artifact_of,
     available_memory,
     measure_runtime,
+    measured_rows,
     new_context,
-    ranked_rows,
     refuse_batch_beyond_memory,
 )
 from navcore.package.retest import MEASURING, bounded, told_of, without
@@ -64,7 +64,7 @@ def reprofile(
 def _ranked(context: RunContext, rows: tuple[FormatResult, ...]) -> tuple[tuple[FormatResult, ...], Ranking | None]:
     """The rows with a ranking of those that can be measured here; the rest keeps what it had."""
     here = [_without_those_that_stay(row) for row in rows]
-    ranked, ranking = ranked_rows(context, here, {})
+    ranked, ranking = measured_rows(context, here, {})
     found = {(row.format.name, one.runtime): one for row in ranked for one in row.runtimes}
     rows = tuple(
         attrs.evolve(row, runtimes=tuple(found.get((row.format.name, one.runtime), one) for one in row.runtimes))

@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 import attrs
 
 from navcore.contract import Format
-from navcore.execution import Executed, RunContext, StartingPoint, artifact_of, execute, new_context, ranked_rows
+from navcore.execution import Executed, RunContext, StartingPoint, artifact_of, execute, measured_rows, new_context
 from navcore.package.reading import Told
 from navcore.package.replanning import missing_row, replanned, superseded
 from navcore.planning import NOT_USED, Asked, Obeyed, Source, bounded_batch, named_formats, obeyed, without_unused
@@ -27,7 +27,7 @@ from navcore.workspace import (
 )
 
 _ELSEWHERE = "recorded elsewhere:"
-MEASURING = ("profiler_config", "batch_sizes", "ranking", "budget")
+MEASURING = ("profiler_config", "batch_sizes", "ranking", "budget", "callers")
 _UNUSED = "its file is the package's own and not made again here, so these options were not used:"
 _NO_SAMPLES_TO_TEST = "the package holds no samples, so nothing was tested again here"
 _NO_SAMPLES_TO_MAKE = "the package holds no samples to test it with, so it was not made here"
@@ -66,7 +66,7 @@ def retest(
     )
     kept = [_kept(context, row, unused.get(row.format.name, ())) for row in plan.kept]
     done = execute(context, kept, lambda _rows: None) if kept else Executed()
-    rows, ranking = ranked_rows(context, done.rows, done.keys)
+    rows, ranking = measured_rows(context, done.rows, done.keys)
     fresh = {str(row.format): row for row in rows}
     own = {format.name for target in asked.targets for format in named_formats(target, registry)}
     results = [

@@ -96,7 +96,7 @@ def _harmless_part(
     if sizes != settings.batch_sizes:
         told = (*told, f"batch_sizes {ascii(settings.batch_sizes)[:60]}")
     kept, usual = {}, Settings()
-    for name in ("device", "profiler", "timeout", "memory_limit", "threads"):
+    for name in ("device", "profiler", "timeout", "memory_limit", "threads", "callers"):
         if getattr(settings, name) != getattr(usual, name):
             kept[name] = getattr(usual, name)
             told = (*told, f"{name} {getattr(settings, name)}")

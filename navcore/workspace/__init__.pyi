@@ -30,6 +30,9 @@ from .bounded import (
     bounded_notes as bounded_notes,
     bounded_text as bounded_text,
 )
+from .callers import (
+    ConcurrentThroughput as ConcurrentThroughput,
+)
 from .digests import (
     digest as digest,
     digest_of_bytes as digest_of_bytes,

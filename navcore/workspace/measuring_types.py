@@ -11,6 +11,7 @@ AUTO = "auto"
 """The word that leaves a choice to navcore."""
 
 _MOST_THREADS = 4096
+_MOST_CALLERS = 256
 _SIZES = sizes(example="[1, 8]")
 
 
@@ -31,6 +32,14 @@ def number_of_threads(name: str, value: Any) -> int | str:
     count: int = whole(above=0, example="1, or 'auto'")(name, given)
     if count > _MOST_THREADS:
         raise refused(name, value, f"has to be at most {_MOST_THREADS}", f"Write {name}=1, or 'auto'.")
+    return count
+
+
+def number_of_callers(name: str, value: Any) -> int:
+    """The type of ``callers``: at least two, since one caller is what is measured anyway."""
+    count: int = whole(above=1, example="8")(name, value)
+    if count > _MOST_CALLERS:
+        raise refused(name, value, f"has to be at most {_MOST_CALLERS}", f"Write {name}=8.")
     return count
 
 

@@ -22,6 +22,7 @@ class Stage(StrEnum):
     CHECKING = "checking"
     ESTIMATE = "estimate"
     RANKING = "ranking"
+    CALLING = "calling"
     PACKING = "packing"
 
 

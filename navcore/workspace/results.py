@@ -8,6 +8,7 @@ from enum import StrEnum
 import attrs
 
 from navcore.contract import Calling, Format, InnerPath, Name, Signature, asset_names, path_or_none
+from navcore.workspace.callers import ConcurrentThroughput
 
 
 class Status(StrEnum):
@@ -134,7 +135,8 @@ class RuntimeResult:
 
     ``provider``, ``precision`` and ``threads`` are what the runtime said it used. ``machine`` is the key of the machine
     that measured it, ``""`` for the one that the run was started on. ``elsewhere`` marks a row that was
-    recorded on another machine and could not be redone here.
+    recorded on another machine and could not be redone here. ``concurrent`` is what several callers at once got out of
+    it, where that was measured.
     """
 
     runtime: Name = attrs.field(converter=Name)
@@ -151,6 +153,7 @@ class RuntimeResult:
     profiling: Outcome | None = None
     machine: str = ""
     elsewhere: bool = False
+    concurrent: tuple[ConcurrentThroughput, ...] = ()
 
     @property
     def failure(self) -> Failure | None:

@@ -36,7 +36,13 @@ from navcore.workspace.argument_types import (
     text,
     whole,
 )
-from navcore.workspace.measuring_types import AUTO, measurement, number_of_threads, sizes_or_auto
+from navcore.workspace.measuring_types import (
+    AUTO,
+    measurement,
+    number_of_callers,
+    number_of_threads,
+    sizes_or_auto,
+)
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -263,6 +269,15 @@ class Settings:
             "Compute threads of what is measured. Default: auto, the fastest of one, the physical cores and all.",
         ),
     )
+    callers: int | None = argument(
+        None,
+        or_none(number_of_callers),
+        "so many callers at once are measured as well, of one loaded model that they share and of one for each of "
+        "them: about four seconds for each row and batch size, beside the budget.",
+        option=CommandOption(
+            Spelling.WHOLE, "--callers", "N", "Measure the throughput of so many callers at once as well."
+        ),
+    )
     profiler: str = argument(
         None,
         or_else(lambda: "navcore", text(example="'navcore'")),
@@ -389,6 +404,7 @@ class RunArguments(TypedDict, total=False):
     ranking: bool
     budget: float
     threads: int | str
+    callers: int | None
     profiler: str | None
     prefer: Mapping[str, str] | None
     executor: Executor | None

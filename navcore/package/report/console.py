@@ -17,6 +17,7 @@ _BEGINS = {
     Stage.CHECKING: "check",
     Stage.ESTIMATE: "estimate",
     Stage.RANKING: "rank",
+    Stage.CALLING: "callers",
     Stage.PACKING: "pack",
 }
 

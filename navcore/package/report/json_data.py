@@ -80,6 +80,20 @@ def _runtime_data(result: FormatResult, runtime: RuntimeResult, speeds: Speeds) 
             }
             for measured in sorted(runtime.performance, key=lambda one: one.batch_size)
         ],
+        "concurrent": [
+            {
+                "callers": found.callers,
+                "sessions": found.sessions,
+                "batch_size": found.batch_size,
+                "throughput": found.throughput,
+                "throughput_interval": [found.low, found.high],
+                "p50_latency": found.p50_latency,
+                "p95_latency": found.p95_latency,
+                "request_count": found.calls,
+                "seconds": found.seconds,
+            }
+            for found in runtime.concurrent
+        ],
     }
 
 

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from navcore.package.report.callers import MEANING, callers_lines
 from navcore.package.report.cells import (
     COLOURS,
     COLUMNS,
@@ -106,7 +107,10 @@ def print_table(
         reasons = folded(reasons)
     if len(rows) == _MOST_ROWS:
         console.print(_AND_MORE)
-    plain = [_notes(results, limit), (line for sentence in legend for line in _wrapped("", sentence, limit))]
+    together = list(callers_lines(results))
+    callers = (line for sentence in together for line in _wrapped("callers: ", sentence, limit))
+    legend += [MEANING] if together else []
+    plain = [callers, _notes(results, limit), (line for sentence in legend for line in _wrapped("", sentence, limit))]
     uncoloured = (zip(lines, itertools.repeat(0), itertools.repeat("")) for lines in plain)
     for block in (_reason_lines(reasons, limit), *uncoloured):
         for number, (line, front, style) in enumerate(_cut(block)):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from navcore.contract.formats import Format, JitType
 from navcore.contract.profiler_config import MeasurementMode, ProfilerConfig
 from navcore.contract.signature import Axis, Signature, TensorSpec
+from navcore.workspace.callers import ConcurrentThroughput
 from navcore.workspace.ranking import PairedRatio, Ranking
 from navcore.workspace.results import (
     Attempt,
@@ -167,6 +168,11 @@ rankings = complete(
     ratios=st.lists(ratios, max_size=2).map(tuple), seed=counts, block_seconds=measures, budget=measures,
     seconds=measures, settled=st.booleans(), machine=text, notes=notes,
 )  # fmt: skip
+concurrent = complete(
+    ConcurrentThroughput, callers=st.integers(2, 256), sessions=st.integers(1, 256),
+    batch_size=st.integers(-1, 4096), throughput=measures, low=measures, high=measures, p50_latency=measures,
+    p95_latency=st.none() | measures, calls=counts, seconds=measures,
+)  # fmt: skip
 runtimes = complete(
     RuntimeResult,
     runtime=words,
@@ -183,6 +189,7 @@ runtimes = complete(
     profiling=st.none() | outcomes,
     machine=text,
     elsewhere=st.booleans(),
+    concurrent=st.lists(concurrent, max_size=2).map(tuple),
 )
 facts = st.dictionaries(text, text, max_size=2)
 assets = st.lists(st.from_regex(r"[a-z]{4,6}(/[a-z]{4}\.json)?", fullmatch=True), max_size=2, unique=True).map(tuple)
@@ -256,6 +263,7 @@ settings = complete(
     ranking=st.booleans(),
     budget=st.floats(0, 1e9, exclude_min=True),
     threads=st.just("auto") | st.integers(1, 4096),
+    callers=st.none() | st.integers(2, 256),
     profiler=words,
     prefer=st.dictionaries(words, words, max_size=2),
     timeout=st.none() | finite,
