@@ -37,7 +37,6 @@ from .precision_bounds import (
     is_noisy as is_noisy,
 )
 from .raw_latencies import (
-    usual_share as usual_share,
     write_raw as write_raw,
 )
 from .same_rows import (
@@ -71,7 +70,9 @@ from .warming_up import (
     warm_up as warm_up,
 )
 from .windows import (
+    DISTURBED as DISTURBED,
     Window as Window,
     pooled_performance as pooled_performance,
     take_window as take_window,
+    usual_share as usual_share,
 )

@@ -75,6 +75,7 @@ def _runtime_data(result: FormatResult, runtime: RuntimeResult, speeds: Speeds) 
                 "throughput": measured.throughput,
                 "request_count": measured.request_count,
                 "stable": measured.stable,
+                "notes": list(measured.notes),
                 "p50_interval": None if measured.interval is None else list(measured.interval),
                 **_compared(result, runtime, measured, speeds),
             }

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from navcore.evaluation import DISTURBED
 from navcore.package.report.callers import MEANING, callers_lines
 from navcore.package.report.cells import (
     COLOURS,
@@ -49,6 +50,7 @@ _GIVEN_UP_FIRST = ("max rel", "p99 ms", "size", "rel L2", "items/s", "max abs", 
 """What a terminal can do without, the least important first."""
 _UNSTABLE = "unstable: no three windows in a row agreed; the numbers pool all windows."
 _UNSETTLED = "unstable: the time was over before the ratio to the source was known to 10 %; a larger budget may help."
+_BUSY = f"{DISTURBED} at times while this was measured; --json says in how many windows of each."
 _SIGNS = (
     ("format", " (on the way)", "*", "*: made on the way to another format."),
     ("result", " ✓ verified", " ✓", "✓: verified by your own word."),
@@ -287,6 +289,8 @@ def _legend(results: Sequence[FormatResult], ranking: Ranking | None) -> Iterato
     if any(not one.stable for runtime in measured for one in runtime.performance):
         by_turns = any(one.interval for runtime in measured for one in runtime.performance if not one.stable)
         yield _UNSETTLED if by_turns else _UNSTABLE
+    if any(note.startswith(DISTURBED) for runtime in measured for one in runtime.performance for note in one.notes):
+        yield _BUSY
     if any(runtime.verification is not None and runtime.verification.frozen_axes for runtime in rows):
         yield "fixed axis: the export takes only one size of an axis that moves in the data; the notes name it."
     if any(result.elsewhere for result in results) or any(runtime.elsewhere for runtime in rows):
