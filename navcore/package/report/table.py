@@ -102,7 +102,7 @@ def print_table(
     drawn = width is None or not all(row.cause for row in rows)
     if width is None:
         limit, told = _print_whole(rows, console)
-        reasons = [one for one in reasons if one.details or one.about not in told]
+        reasons = folded(one for one in reasons if one.details or one.about not in told)
     else:
         limit = max(width, _LEAST_WIDTH)
         legend += _print_fitted([row for row in rows if not row.cause], console, limit)
