@@ -179,9 +179,10 @@ def load(
     options: Mapping[str, Mapping[str, Any]] | None = None,
     runtimes: Mapping[str, Names] | None = None,
     device: str | Device | None = None,
-    batch_sizes: Iterable[int] | None = None,
+    batch_sizes: Iterable[int] | str | None = None,
     ranking: bool = True,
     budget: float = 90.0,
+    callers: int | None = None,
     timeout: float | None = None,
     memory_limit: int | None = None,
     executor: Executor | None = None,
@@ -216,9 +217,10 @@ def load(
             whose file comes from the package and is not made again here are not used, and its row says so.
         runtimes: limits a format to the named runtimes, as for :func:`run`, in place of what was recorded of it.
         device: where runtimes that have a choice run; by default what was recorded, and without trust their own choice.
-        batch_sizes: the batch sizes to measure, by default as recorded.
+        batch_sizes: the batch sizes to measure, by default as recorded; ``"auto"`` as for :func:`run`.
         ranking: measure all that verified in turn, and say by how much each is faster.
         budget: seconds that the ranking may take.
+        callers: measure so many callers at once as well, as for :func:`run`; by default as recorded and trusted.
         timeout: seconds that one step may take; by default what was recorded, and without trust 300 and the time of the
             measurement.
         memory_limit: bytes of resident memory that one step may use; by default what was recorded, and without trust
@@ -243,8 +245,8 @@ def load(
     given = settled_for_package(
         path=path, workdir=workdir, override_workdir=override_workdir, retest_conversions=retest_conversions,
         run_profiling=run_profiling, profiler_config=profiler_config, targets=targets, options=options,
-        runtimes=runtimes, device=device, batch_sizes=batch_sizes, ranking=ranking, budget=budget, timeout=timeout,
-        memory_limit=memory_limit, executor=executor, metrics=metrics, metrics_data=metrics_data,
+        runtimes=runtimes, device=device, batch_sizes=batch_sizes, ranking=ranking, budget=budget, callers=callers,
+        timeout=timeout, memory_limit=memory_limit, executor=executor, metrics=metrics, metrics_data=metrics_data,
         verified_when=verified_when, progress=progress,
     )  # fmt: skip
     trusted = trust if isinstance(trust, SignedBy) else settled_for_package(trust=trust)["trust"]
@@ -258,7 +260,7 @@ def load(
         raise OptionError(f"options[{making[0]!r}] needs retest_conversions=True: without it nothing is made.")
     asked = Asked(
         given["targets"] or (), given["options"], given["runtimes"], given["device"],
-        Measuring(profiler_config, given["batch_sizes"], given["ranking"], given["budget"]),
+        Measuring(profiler_config, given["batch_sizes"], given["ranking"], given["budget"], given["callers"]),
         Limits(given["timeout"], given["memory_limit"]),
     )  # fmt: skip
     scored = _metrics_asked(given["metrics"], given["metrics_data"], given["verified_when"])
@@ -276,16 +278,19 @@ def profile(
     package_descriptor: PackageDescriptor,
     profiler_config: ProfilerConfig | None = None,
     *,
-    batch_sizes: Iterable[int] | None = None,
+    batch_sizes: Iterable[int] | str | None = None,
     ranking: bool = True,
     budget: float = 90.0,
+    callers: int | None = None,
 ) -> None:
     """Measure every ok runtime of the package again, at each batch size, and keep the results.
 
-    Without a ``profiler_config`` the windows of the run are used, if it had any. ``batch_sizes``, ``ranking`` and
-    ``budget`` are as for :func:`run`. The stored profiling sample is repeated to the batch.
+    Without a ``profiler_config`` the windows of the run are used, if it had any. ``batch_sizes``, ``ranking``,
+    ``budget`` and ``callers`` are as for :func:`run`. The stored profiling sample is repeated to the batch.
     """
-    _own(package_descriptor).profile(profiler_config, batch_sizes=batch_sizes, ranking=ranking, budget=budget)
+    _own(package_descriptor).profile(
+        profiler_config, batch_sizes=batch_sizes, ranking=ranking, budget=budget, callers=callers
+    )
 
 
 @contextlib.contextmanager

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 import click
 
-from navcore.workspace import CommandOption, Spelling, Surroundings, arguments_of, run_arguments
+from navcore.workspace import AUTO, CommandOption, Spelling, Surroundings, arguments_of, run_arguments
 
-MEASURING = ("profiler_config", "batch_sizes", "ranking", "budget")
+MEASURING = ("profiler_config", "batch_sizes", "ranking", "budget", "callers")
 """The arguments of a run that say how models are measured."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -126,6 +126,17 @@ def _batch_dim(_context: click.Context, _parameter: click.Parameter, text: str |
     return int(text)
 
 
+def _batch_sizes(_context: click.Context, _parameter: click.Parameter, texts: Sequence[str]) -> tuple[int, ...] | str:
+    """Whole numbers above zero, several times, or the word that leaves the sizes to navcore."""
+    if AUTO in texts and len(texts) == 1:
+        return AUTO
+    for text in texts:
+        if not (text.isascii() and text.isdigit() and int(text) > 0):
+            told = "auto stands alone" if text == AUTO else f"{text!r} is neither a whole number above 0 nor auto"
+            raise click.BadParameter(f"{told}.")
+    return tuple(int(text) for text in texts)
+
+
 def _windows(_context: click.Context, _parameter: click.Parameter, interval: float | None) -> Any:
     """The measurement with windows of that length in ms."""
     from navcore.contract import ProfilerConfig
@@ -148,7 +159,7 @@ _SPELLINGS: Mapping[Spelling, Mapping[str, Any]] = MappingProxyType(
         Spelling.ROUTE_OPTIONS: {"multiple": True, "callback": _route_options},
         Spelling.DYNAMIC_AXES: {"multiple": True, "callback": _dynamic_axes},
         Spelling.AXIS_RANGES: {"multiple": True, "callback": _axis_ranges},
-        Spelling.SIZES: {"multiple": True, "type": click.IntRange(1)},
+        Spelling.SIZES: {"multiple": True, "callback": _batch_sizes},
         Spelling.WINDOWS: {"type": click.FloatRange(0, min_open=True), "callback": _windows},
     }
 )

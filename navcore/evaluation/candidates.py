@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import attrs
 
@@ -21,6 +21,8 @@ class Choice:
     was not; ``requested`` is false for a format that was made on the way to another. ``error`` is the largest relative
     L2 difference of any output from the source's, of an output of integers the share of elements that differ.
     ``metrics`` are the user's own that were computed, by name.
+    ``callers`` threads called at once, on so many ``sessions`` of the model; ``latency`` is then the median of a call
+    among them.
     """
 
     format: Format
@@ -34,29 +36,50 @@ class Choice:
     requested: bool = True
     error: float | None = None
     metrics: Mapping[str, float] = attrs.field(factory=dict)
+    callers: int = 1
+    sessions: int = 1
 
 
 def candidates_of(results: Sequence[FormatResult], ranking: Ranking | None = None) -> tuple[Choice, ...]:
     """What may be best: every row that verified ok here and was measured, at each of its batch sizes.
 
+    Where several callers at once were measured, each way of that is a candidate as well.
+
     Never one that failed, is unverified, fixes an axis that moves in the data or was recorded elsewhere; never the
     source itself.
     """
     return tuple(
-        Choice(
-            row.format, one.runtime, measured.p50_latency, measured.batch_size, measured.throughput, measured.stable,
-            row.size, _ratio(ranking, row, one, measured.batch_size), row.requested, _error(one),
-            {each.metric: each.value for each in one.metrics},
-        )
+        choice
         for row in results
         for one in row.runtimes
         if not row.live and is_measured(one) and not one.elsewhere and not _fixes_an_axis(one)
-        for measured in one.performance
-    )  # fmt: skip
+        for choice in (*_alone(row, one, ranking), *_together(row, one))
+    )
+
+
+def _alone(row: FormatResult, one: RuntimeResult, ranking: Ranking | None) -> Iterator[Choice]:
+    for measured in one.performance:
+        yield Choice(
+            row.format, one.runtime, measured.p50_latency, measured.batch_size, measured.throughput, measured.stable,
+            row.size, _ratio(ranking, row, one, measured.batch_size), row.requested, _error(one),
+            _metrics(one),
+        )  # fmt: skip
+
+
+def _together(row: FormatResult, one: RuntimeResult) -> Iterator[Choice]:
+    for found in one.concurrent:
+        yield Choice(
+            row.format, one.runtime, found.p50_latency, found.batch_size, found.throughput, found.is_stable, row.size,
+            None, row.requested, _error(one), _metrics(one), found.callers, found.sessions,
+        )  # fmt: skip
 
 
 def _ratio(ranking: Ranking | None, row: FormatResult, one: RuntimeResult, batch_size: int) -> PairedRatio | None:
     return None if ranking is None else ranking.ratio(row.format.name, one.runtime, batch_size)
+
+
+def _metrics(one: RuntimeResult) -> Mapping[str, float]:
+    return {each.metric: each.value for each in one.metrics}
 
 
 def _error(one: RuntimeResult) -> float | None:

@@ -31,7 +31,7 @@ def one_window(job: ProfileJob) -> np.ndarray:
     runner, feeds = job.runner, job.feeds
     latencies = array("q")
     left = max(1, job.calls) if job.calls is not None else _FOREVER
-    with _no_garbage_collection():
+    with no_garbage_collection():
         end = perf_counter_ns() + int(job.seconds * 1e9) if job.seconds is not None else _FOREVER
         while True:
             start = perf_counter_ns()
@@ -45,7 +45,7 @@ def one_window(job: ProfileJob) -> np.ndarray:
 
 
 @contextmanager
-def _no_garbage_collection() -> Iterator[None]:
+def no_garbage_collection() -> Iterator[None]:
     """Collect now, so that it does not happen inside a call, and not again until the end; then as it was before."""
     enabled, frozen = gc.isenabled(), gc.get_freeze_count()
     gc.collect()

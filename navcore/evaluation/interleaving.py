@@ -9,8 +9,7 @@ from time import perf_counter
 import attrs
 
 from navcore.evaluation.paired_ratios import median_interval, paired_ratio
-from navcore.evaluation.raw_latencies import usual_share
-from navcore.evaluation.windows import Window
+from navcore.evaluation.windows import Window, usual_share
 from navcore.workspace import Failure, describe
 
 BLOCK_SECONDS = 0.25

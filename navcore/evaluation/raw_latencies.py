@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from navcore.evaluation.windows import Window
+from navcore.evaluation.windows import Window, usual_share
 from navcore.workspace import write_bytes
 
 
@@ -39,8 +39,3 @@ def write_raw(path: Path, windows: Mapping[int, Sequence[Window]]) -> None:
         np.savez_compressed(packed, allow_pickle=False, **arrays)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(path, packed.getvalue())
-
-
-def usual_share(windows: Sequence[Window]) -> float:
-    """The processor time per second that the process has when it is left alone: the most it had in any window."""
-    return max((one.cpu_share for one in windows), default=0.0)

@@ -10,7 +10,7 @@ import numpy as np
 
 from navcore.contract import WINDOWS_NEEDED, ProfilerConfig
 from navcore.evaluation.warming_up import warm_up
-from navcore.evaluation.windows import Window, pooled_performance, take_window
+from navcore.evaluation.windows import Window, pooled_performance, take_window, usual_share
 from navcore.workspace import BatchPerformance
 
 
@@ -30,14 +30,18 @@ def measure(
     batch_size: int,
     clock: Callable[[], float] = perf_counter,
 ) -> Measured:
-    """Warm up with ``call``, then measure windows until the last three agree or ``max_trials`` are done.
+    """Warm up with ``call``, then measure windows until three in a row agree or ``max_trials`` are done.
 
     ``window`` measures one window as ``config`` asks for it and returns the latency of every call in ms, shape
     ``(calls,)``; ``call`` calls the same runner once. The first call is kept as ``cold_start``; the rest of the warm-up
-    is thrown away. Three windows agree when the largest of their average latencies is at most
-    ``1 + stability_percentage/100`` times the smallest; throughput being batch over average latency, that is the same
-    ratio for throughput. A stable result pools the calls of these three windows; otherwise all windows are pooled,
-    ``stable`` is false and a note gives the reason. ``windows`` counts all that were measured.
+    is thrown away. A window that others disturbed (:meth:`Window.contention`) is measured once more, and the later one
+    stands in its place; that is one of the ``max_trials`` as well, so that there is no room for it in only three. Where
+    no three agree so before they are over, all windows count as they were measured, disturbed or not.
+
+    Three windows agree when the largest of their average latencies is at most ``1 + stability_percentage/100`` times
+    the smallest; throughput being batch over average latency, that is the same ratio for throughput. A stable result
+    pools the calls of these three windows; otherwise all windows are pooled, ``stable`` is false and a note gives the
+    reason. ``windows`` counts all that were measured.
 
     ``batch_size`` is −1 for a model that does not batch. ``cpu_share`` and ``switches`` are of the whole process, from
     ``getrusage``. ``clock`` is monotonic, in seconds.
@@ -46,24 +50,59 @@ def measure(
     """
     cold_start = warm_up(call, config, clock)
     windows: list[Window] = []
-    stable = False
-    while not stable and len(windows) < config.max_trials:
+    kept: list[_Kept] = []
+    again = False
+    while len(windows) < config.max_trials and (again or not _agree(kept, config)):
         windows.append(take_window(window, config.calls, clock))
-        stable = _agree([each.average for each in windows[-WINDOWS_NEEDED:]], config.stability_percentage)
-    pooled = windows[-WINDOWS_NEEDED:] if stable else windows
+        kept.append(_Kept(windows[-1], again))
+        again = _drop_disturbed(kept, usual_share(windows), config.max_trials - len(windows))
+    agreed = kept[-WINDOWS_NEEDED:] if _agree(kept, config) else _agreed_as_measured(windows, config)
+    stable = bool(agreed)
     performance = pooled_performance(
-        pooled,
+        [each.window for each in agreed] or windows,
         batch_size,
         stable=stable,
         counted=len(windows),
         cold_start=cold_start,
-        notes=() if stable else (_unstable(pooled, config),),
+        notes=() if stable else (_unstable(windows, config),),
     )
     return Measured(performance, tuple(windows))
 
 
-def _agree(averages: Sequence[float], percentage: float) -> bool:
-    return len(averages) == WINDOWS_NEEDED and max(averages) <= (1 + percentage / 100) * min(averages)
+@attrs.frozen(eq=False)
+class _Kept:
+    """A window that counts; ``again`` where it stands for one that others disturbed."""
+
+    window: Window
+    again: bool = False
+
+
+def _drop_disturbed(kept: list[_Kept], usual: float, left: int) -> bool:
+    """Take the first of the last three that others disturbed off ``kept``, if ``left`` trials are enough to go on.
+
+    One that was measured again stays, whatever it is. Whether there is one to be measured again.
+    """
+    enough = left >= max(1, WINDOWS_NEEDED + 1 - len(kept))
+    for one in kept[-WINDOWS_NEEDED:]:
+        if enough and not one.again and one.window.contention(usual):
+            kept.remove(one)
+            return True
+    return False
+
+
+def _agreed_as_measured(windows: Sequence[Window], config: ProfilerConfig) -> Sequence[_Kept]:
+    """The last three in a row that agree, disturbed or not; none where there are none."""
+    for end in range(len(windows), WINDOWS_NEEDED - 1, -1):
+        found = [_Kept(each) for each in windows[end - WINDOWS_NEEDED : end]]
+        if _agree(found, config):
+            return found
+    return ()
+
+
+def _agree(kept: Sequence[_Kept], config: ProfilerConfig) -> bool:
+    averages = [each.window.average for each in kept[-WINDOWS_NEEDED:]]
+    share = config.stability_percentage / 100
+    return len(averages) == WINDOWS_NEEDED and max(averages) <= (1 + share) * min(averages)
 
 
 def _unstable(windows: Sequence[Window], config: ProfilerConfig) -> str:

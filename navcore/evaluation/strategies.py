@@ -18,7 +18,8 @@ class Strategy(Protocol):
     def choose(self, candidates: Sequence[Choice]) -> Choice | None:
         """The best of ``candidates``, or ``None`` when none will do.
 
-        The candidates are rows that verified here and were measured, one per format, runtime and batch size.
+        The candidates are rows that verified here and were measured, one per format, runtime and batch size; where
+        several callers at once were measured, another for each way of that (:attr:`Choice.callers`).
         """
 
 
@@ -70,7 +71,7 @@ class Limited:
 
 @attrs.frozen
 class MinLatency(Limited):
-    """The lowest median latency, at the smallest batch that was measured.
+    """The lowest median latency of one caller, at the smallest batch that was measured.
 
     Where the models were measured in turn their ratios decide: latencies that were measured minutes apart are not
     compared. Its limits are those of :class:`Limited`.
@@ -78,7 +79,7 @@ class MinLatency(Limited):
 
     def choose(self, candidates: Sequence[Choice]) -> Choice | None:
         """See :class:`Strategy`."""
-        allowed = self.allowed(candidates)
+        allowed = [choice for choice in self.allowed(candidates) if choice.callers == 1]
         smallest = min((choice.batch_size for choice in allowed), default=0)
         comparable = [choice for choice in allowed if choice.batch_size == smallest]
         return min(comparable, key=_slowness(comparable), default=None)
@@ -86,7 +87,10 @@ class MinLatency(Limited):
 
 @attrs.frozen
 class MaxThroughput(Limited):
-    """The most samples per second, at whatever batch. Its limits are those of :class:`Limited`."""
+    """The most samples per second, at whatever batch, of however many callers were measured.
+
+    The choice says of how many, and on how many sessions. Its limits are those of :class:`Limited`.
+    """
 
     def choose(self, candidates: Sequence[Choice]) -> Choice | None:
         """See :class:`Strategy`."""
@@ -114,7 +118,7 @@ class Smallest(Limited):
 
     def choose(self, candidates: Sequence[Choice]) -> Choice | None:
         """See :class:`Strategy`."""
-        sized = [choice for choice in self.allowed(candidates) if choice.size is not None]
+        sized = [choice for choice in self.allowed(candidates) if choice.size is not None and choice.callers == 1]
         return min(sized, key=lambda choice: (choice.size, choice.latency), default=None)
 
 

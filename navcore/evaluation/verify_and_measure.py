@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
-from navcore.contract import Feeds, ProfileJob, ProfilerConfig, Runner
+from navcore.contract import Feeds, ProfileJob, Runner
+from navcore.errors import StepError
+from navcore.evaluation.check_requests import MeasureSettings, VerifySettings
+from navcore.evaluation.doubling import Doubling, doubled_note, gains_of
 from navcore.evaluation.raw_latencies import write_raw
+from navcore.evaluation.same_rows import SameRows
 from navcore.evaluation.shared_numbers import Held, holding, shares_numbers, under_seed
 from navcore.evaluation.stable_windows import Measured, measure
 from navcore.evaluation.verification import verify
@@ -41,37 +45,11 @@ _FROM_ONE_SEED = (
 
 
 @attrs.frozen
-class VerifySettings:
-    """What the outputs are held against; see :func:`navcore.evaluation.verification.verify`.
-
-    ``runs`` is how many runs of the source the expected outputs are the means of, ``stateful`` whether
-    it remembers from call to call. ``at_most`` limits the number of
-    comparisons.
-    """
-
-    precision: str | None = None
-    noise: Mapping[str, float] = attrs.field(factory=dict)
-    atol: float | None = None
-    rtol: float | None = None
-    runs: int = 1
-    stateful: bool = False
-    at_most: int | None = None
-
-
-@attrs.frozen
-class MeasureSettings:
-    """What is measured: one performance per batch size (−1: unbatched), by the named profiler route."""
-
-    config: ProfilerConfig
-    batch_sizes: tuple[int, ...]
-    profiler: str
-
-
-@attrs.frozen
 class Evaluation:
     """What was learned about one artifact in one runtime.
 
-    ``measuring`` says why a batch size has no numbers, ``at`` which one is being measured.
+    ``measuring`` says why a batch size has no numbers, ``at`` which one is being measured. With ``doubles`` that
+    is a larger batch than one that has numbers already, so that what ends it is no failure.
     """
 
     verification: Verification | None = None
@@ -82,6 +60,7 @@ class Evaluation:
     notes: tuple[str, ...] = ()
     measuring: Failure | None = None
     at: int | None = None
+    doubles: Doubling | None = None
 
 
 def evaluate(
@@ -97,12 +76,14 @@ def evaluate(
     on_progress: Callable[[Evaluation], None] = lambda _result: None,
     held: Held | None = None,
     raw: Path | None = None,
+    no_room: Callable[[int], str] = lambda _size: "",
 ) -> Evaluation:
     """Verify first; measure only what did not fail.
 
     ``signature`` is the artifact's own, ``reference`` the source's, by which the samples are read. ``log_dir`` is what
     the profiler is told. ``on_progress`` receives what is known before each batch size is measured, which may be the
-    end of the process. A batch size that cannot be measured does not keep the others from it. ``held`` holds the random
+    end of the process. A batch size that cannot be measured does not keep the others from it, and where the batch is
+    doubled that is where it ends; ``no_room`` says why a size is not even tried. ``held`` holds the random
     numbers of the process as the source's were held, where it draws. ``raw`` is where all latencies are kept
     (:func:`navcore.evaluation.raw_latencies.write_raw`), if anywhere.
     """
@@ -114,23 +95,54 @@ def evaluate(
         result = attrs.evolve(result, verification=verification)
         if verification.failure is not None:
             return result
+    if measuring is None:
+        return result
     windows: dict[int, tuple[Window, ...]] = {}
-    for batch_size in measuring.batch_sizes if measuring is not None else ():
-        assert measuring is not None
-        on_progress(attrs.evolve(result, at=batch_size))
+    same = None if measuring.comparing is None else SameRows(signature, measuring.comparing, registry)
+    tried, end = list[int](), ""
+    while not end and (batch_size := _next_size(measuring, tried, result.performance)) is not None:
+        tried.append(batch_size)
+        result = attrs.evolve(result, at=batch_size, doubles=measuring.doubling if windows else None)
+        on_progress(result)
+        reason = no_room(batch_size) if measuring.doubling is not None else ""
+        if result.doubles and reason:
+            end = reason
+            break
         try:
             feeds = store.profiling_feeds(reference, batch_size)
+            if same is not None and (cause := same.refusal(runner, feeds, batch_size)):
+                raise StepError(cause)
             measured = _measure(runner, feeds, batch_size, measuring, registry, log_dir)
         except Exception as error:
             told = describe(error)
+            if result.doubles:
+                end = f"at {batch_size}: {told.cause}"
             failure = attrs.evolve(told, cause=f"at batch size {batch_size}: {told.cause}")
-            result = attrs.evolve(result, measuring=result.measuring or failure)
+            result = attrs.evolve(result, measuring=None if end else result.measuring or failure)
         else:
             result = attrs.evolve(result, performance=(*result.performance, measured.performance))
             windows[batch_size] = measured.windows
     if raw is not None and windows:
         write_raw(raw, windows)
-    return result
+    if measuring.doubling is not None and result.performance:
+        gains = gains_of([one.throughput for one in result.performance])
+        result = doubling_told(result, measuring.doubling, end or measuring.doubling.end(gains))
+    return attrs.evolve(result, at=None, doubles=None)
+
+
+def _next_size(request: MeasureSettings, tried: Sequence[int], performance: Sequence[BatchPerformance]) -> int | None:
+    """The batch size that is measured after those; ``None`` after the last."""
+    if request.doubling is None:
+        return request.batch_sizes[len(tried)] if len(tried) < len(request.batch_sizes) else None
+    if len(tried) > len(performance):  # the first had no numbers
+        return None
+    return request.doubling.after([one.throughput for one in performance])
+
+
+def doubling_told(result: Evaluation, doubling: Doubling, end: str) -> Evaluation:
+    """The evaluation with the note that says how far its batch was doubled, and what ended that."""
+    told = doubled_note({one.batch_size: one.throughput for one in result.performance}, doubling.told(end))
+    return attrs.evolve(result, notes=(*result.notes, told))
 
 
 def _verified(

@@ -21,10 +21,16 @@ CALLS_FOR_PERCENTILE = {90: 44, 95: 90, 99: 459}
 
 # Per second and busy core: 2 to 60 were seen on undisturbed measurements, 300 to 390 on disturbed ones.
 _CROWDED_SWITCHES = 200.0
+DISTURBED = "Others wanted the same processors"
+"""How the note begins that says so."""
+
 _TELLING_SECONDS = 0.1
 _STOLEN = 0.05
 _LOST_SHARE = 0.8
 """A process that is ready to run all the time and gets less of its usual processor time than this shares it."""
+
+_BUSY_SHARE = 0.5
+"""One that usually has less than this waits, for a device perhaps, and its processor time tells nothing of others."""
 
 
 @attrs.frozen(eq=False)
@@ -68,7 +74,7 @@ class Window:
         if self.wall < _TELLING_SECONDS:
             return ()
         signs = {
-            "cpu": self.cpu_share < _LOST_SHARE * usual_share,
+            "cpu": usual_share >= _BUSY_SHARE and self.cpu_share < _LOST_SHARE * usual_share,
             "switches": self.switches / self.wall > _CROWDED_SWITCHES * max(1.0, self.cpu_share),
             "steal": self.steal is not None and self.steal > _STOLEN,
         }
@@ -128,6 +134,11 @@ def _validated(result: object, calls: int | None) -> Latencies:
     return latencies
 
 
+def usual_share(windows: Sequence[Window]) -> float:
+    """The processor time per second that the process has when it is left alone: the most it had in any window."""
+    return max((one.cpu_share for one in windows), default=0.0)
+
+
 def pooled_performance(
     windows: Sequence[Window],
     batch_size: int,
@@ -141,7 +152,7 @@ def pooled_performance(
     """The numbers of all calls of ``windows`` together; ``counted`` is how many windows there were in all.
 
     The standard deviation divides by n; percentiles interpolate linearly, and one that needs more calls than there were
-    (44 for p90, 90 for p95, 459 for p99) is ``None``.
+    (44 for p90, 90 for p95, 459 for p99) is ``None``. A note tells how many of the windows were disturbed.
     """
     latencies = np.concatenate([each.latencies for each in windows])
     average = float(latencies.mean())
@@ -151,6 +162,9 @@ def pooled_performance(
     # Busy threads are switched a few times a second each; much more means that others wanted their cores.
     if wall >= _TELLING_SECONDS and switches > _CROWDED_SWITCHES * max(1.0, cpu_share):
         notes = (*notes, f"The machine was busy: {switches:.0f} involuntary context switches per second.")
+    usual = usual_share(windows)
+    if disturbed := sum(bool(each.contention(usual)) for each in windows):
+        notes = (*notes, f"{DISTURBED} in {disturbed} of {len(windows)} windows.")
     return BatchPerformance(
         batch_size=batch_size,
         avg_latency=average,

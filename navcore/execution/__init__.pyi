@@ -1,3 +1,6 @@
+from .after_checks import (
+    measured_rows as measured_rows,
+)
 from .artifacts import (
     artifact_of as artifact_of,
     assets_of as assets_of,
@@ -35,9 +38,6 @@ from .metric_pass import (
     MetricsAsked as MetricsAsked,
     rows_with_metrics as rows_with_metrics,
     source_metrics as source_metrics,
-)
-from .ranking import (
-    ranked_rows as ranked_rows,
 )
 from .resources import (
     available_memory as available_memory,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +22,14 @@ from navcore.workspace import Failure, describe, from_data, to_data
 if TYPE_CHECKING:
     import numpy as np
 
-    from navcore.evaluation import Window
+    from navcore.evaluation import VerifySettings, Window
 
 
+WARM_UP = 5000.0
+"""Milliseconds of the page's windows, for which a model is warmed up unless somebody says otherwise."""
+
+Prove = Callable[[Sequence[Runner], int, int], None]
+Compare = Callable[[Runner, Mapping[str, "np.ndarray"], int], str]
 WindowOf = Callable[[Runner, Mapping[str, "np.ndarray"], float], "Window"]
 FeedsOf = Callable[[int], Mapping[str, "np.ndarray"]]
 
@@ -50,13 +56,25 @@ class Measurable:
     """A model that is loaded and can be measured, in whatever process it is; open between ``with`` and its end.
 
     ``open_with`` loads it with so many threads; which of ``counts`` is best is tried at the first batch size.
+    ``compare`` says why the outputs of a batch are not those of the first, or nothing; ``prove`` raises where several
+    callers of a batch, each of the next of these runners, do not all get what a caller alone gets.
     """
 
-    def __init__(self, open_with: OpenWith, counts: tuple[int, ...], window: WindowOf, feeds: FeedsOf) -> None:
+    def __init__(
+        self,
+        open_with: OpenWith,
+        counts: tuple[int, ...],
+        window: WindowOf,
+        feeds: FeedsOf,
+        compare: Compare,
+        prove: Prove,
+    ) -> None:
         self._open_with = open_with
         self._counts = counts
         self._window = window
         self._feeds_of = feeds
+        self._compare = compare
+        self._prove = prove
         self._feeds: Mapping[str, np.ndarray] = {}
         self._stack = contextlib.ExitStack()
 
@@ -70,10 +88,14 @@ class Measurable:
     def _open(self, threads: int) -> None:
         self._stack.close()
         self._runner = self._stack.enter_context(self._open_with(threads))
+        self._sessions = [self._runner]
         self.loaded = Loaded(self._runner.provider, self._runner.precision, self._runner.threads, self._runner.notes)
 
-    def begin(self, batch_size: int) -> Begun:
-        """Take the profiling sample as a batch of that size (−1: unbatched), choose the threads, and warm up."""
+    def begin(self, batch_size: int, interval: float = WARM_UP) -> Begun:
+        """Take the profiling sample as a batch of that size (−1: unbatched), choose the threads, and warm up.
+
+        That is done as for windows of ``interval`` ms, in blocks of a twentieth of it.
+        """
         from navcore.evaluation import warm_up
 
         self._feeds = self._feeds_of(batch_size)
@@ -81,8 +103,29 @@ class Measurable:
             self._stack.close()
             self._counts = (fastest_count(self._open_with, self._feeds, self._counts),)
             self._open(self._counts[0])
-        cold_start = warm_up(lambda: self._runner(self._feeds), ProfilerConfig())
+        cold_start = warm_up(lambda: self._runner(self._feeds), ProfilerConfig(measurement_interval=interval))
         return Begun(cold_start, self.loaded.threads)
+
+    def again(self, batch_size: int) -> None:
+        """Take up a batch size at which the model is warm already."""
+        self._feeds = self._feeds_of(batch_size)
+
+    def compare(self, batch_size: int) -> None:
+        """Raise :class:`StepError` where this batch gives other outputs than the first one that was compared."""
+        if cause := self._compare(self._runner, self._feeds, batch_size):
+            raise StepError(cause)
+
+    def prove_callers(self, batch_size: int, callers: int, sessions: int) -> None:
+        """Load the model ``sessions`` times and let callers come together; raises where one gets a wrong answer."""
+        while len(self._sessions) < sessions:
+            self._sessions.append(self._stack.enter_context(self._open_with(self._counts[0])))
+        self._prove(self._sessions[:sessions], batch_size, callers)
+
+    def call_together(self, callers: int, sessions: int, seconds: float) -> Window:
+        """One block of several callers, after :meth:`prove_callers`."""
+        from navcore.evaluation import call_together
+
+        return call_together(self._sessions[:sessions], [self._feeds] * callers, seconds)
 
     def block(self, seconds: float) -> Window:
         """One window of the profiler, of so many seconds and at least one call."""
@@ -96,8 +139,13 @@ def measurable(
     registry: Registry,
     profiler: Route,
     counts: tuple[int, ...],
+    comparing: VerifySettings | None = None,
 ) -> Measurable:
-    """The call's model, to be loaded in this process; ``reference`` is the source's signature."""
+    """The call's model, to be loaded in this process; ``reference`` is the source's signature.
+
+    By ``comparing`` its outputs are held against its own others, where that is asked; ``None``: they are not.
+    """
+    feeds_of: FeedsOf = partial(store.profiling_feeds, reference)
 
     def window(runner: Runner, feeds: Mapping[str, np.ndarray], seconds: float) -> Window:
         from navcore.evaluation import take_window
@@ -105,7 +153,18 @@ def measurable(
         job = ProfileJob(runner, feeds, seconds=seconds, log_dir=call.log_dir)
         return take_window(lambda: registry.ask("profile", job, profiler))
 
-    return Measurable(opening(call, registry), counts, window, lambda size: store.profiling_feeds(reference, size))
+    def prove(runners: Sequence[Runner], size: int, callers: int) -> None:
+        from navcore.evaluation import Proof
+
+        proof = Proof(call.artifact.signature, comparing, registry)
+        proof.refuse_unsafe(runners, store.different_feeds(reference, size, callers))
+
+    compare: Compare = lambda _runner, _feeds, _size: ""  # noqa: E731
+    if comparing is not None:
+        from navcore.evaluation import SameRows
+
+        compare = SameRows(call.artifact.signature, comparing, registry).refusal
+    return Measurable(opening(call, registry), counts, window, feeds_of, compare, prove)
 
 
 class BlockLine:
@@ -119,10 +178,27 @@ class BlockLine:
         """Wait until the model is loaded."""
         self.loaded = from_data(self._line.greeting(), Loaded)
 
-    def begin(self, batch_size: int) -> Begun:
+    def begin(self, batch_size: int, interval: float = WARM_UP) -> Begun:
         """See :meth:`Measurable.begin`."""
-        begun: Begun = self._answer(("begin", batch_size), "warming up")
+        begun: Begun = self._answer(("begin", batch_size, interval), "warming up")
         return begun
+
+    def again(self, batch_size: int) -> None:
+        """See :meth:`Measurable.again`."""
+        self._answer(("again", batch_size), "taking up another batch")
+
+    def compare(self, batch_size: int) -> None:
+        """See :meth:`Measurable.compare`."""
+        self._answer(("compare", batch_size), "comparing a batch")
+
+    def prove_callers(self, batch_size: int, callers: int, sessions: int) -> None:
+        """See :meth:`Measurable.prove_callers`."""
+        self._answer(("prove_callers", batch_size, callers, sessions), "a call of several at once")
+
+    def call_together(self, callers: int, sessions: int, seconds: float) -> Window:
+        """See :meth:`Measurable.call_together`."""
+        window: Window = self._answer(("call_together", callers, sessions, seconds), "one block of calls")
+        return window
 
     def block(self, seconds: float) -> Window:
         """See :meth:`Measurable.block`."""
@@ -133,7 +209,7 @@ class BlockLine:
         """Let the child end."""
         self._line.hang_up()
 
-    def _answer(self, question: tuple[str, float], what: str) -> Any:
+    def _answer(self, question: tuple[str, *tuple[float, ...]], what: str) -> Any:
         outcome, value = self._line.ask(question, what)
         if outcome == "failed":
             failure = from_data(value, Failure)
@@ -151,6 +227,7 @@ def measurable_child(
     place: StepPlace,
     *,
     patience: float | None = None,
+    comparing: VerifySettings | None = None,
 ) -> Iterator[BlockLine]:
     """Start a child that loads the call's model; :meth:`BlockLine.load` waits for it, so that several load together.
 
@@ -158,7 +235,7 @@ def measurable_child(
     """
 
     def measuring(address: Address) -> MeasureStep:
-        return MeasureStep(call, reference, workspace, profiler.id, counts, address.path, address.key)
+        return MeasureStep(call, reference, workspace, profiler.id, counts, address.path, address.key, comparing)
 
     with line_to(measuring, place, patience=patience) as line:
         yield BlockLine(line)
@@ -170,15 +247,15 @@ def serve_blocks(step: MeasureStep, registry: Registry) -> int:
     store, profiler = SampleStore(step.workspace), registry.route(step.profiler)
     with (
         answering(Address(step.address, step.key)) as connection,
-        measurable(step.call, step.reference, store, registry, profiler, step.thread_counts) as model,
+        measurable(step.call, step.reference, store, registry, profiler, step.thread_counts, step.comparing) as model,
         contextlib.suppress(EOFError, ConnectionResetError),
     ):
         connection.send(to_data(model.loaded))
         while True:
-            question, value = connection.recv()
+            question, *values = connection.recv()
             asked += 1
             try:
-                connection.send(("ok", model.begin(value) if question == "begin" else model.block(value)))
+                connection.send(("ok", getattr(model, question)(*values)))
             except Exception as error:
                 connection.send(("failed", to_data(describe(error))))
     return asked

@@ -57,7 +57,10 @@ def check_runtime(
     """
     if planned.reason:
         return CheckResult(unavailable_row(planned))
-    verifying, measuring = verify_settings(context, artifact, planned), measure_settings(context, planned)
+    verifying, measuring = (
+        verify_settings(context, artifact, planned.route),
+        measure_settings(context, artifact, planned),
+    )
     verdict = verified_key(context, artifact_key, planned, verifying)
     measurement = None if measuring is None else partial(measured_key, context, artifact_key, planned, measuring)
     if artifact.model is not None:
@@ -110,7 +113,7 @@ def measure_once(
 
 def measure_runtime(context: RunContext, artifact: Artifact, planned: Check) -> RuntimeResult:
     """Measure alone, without verifying and without looking into the journal."""
-    measuring = measure_settings(context, planned)
+    measuring = measure_settings(context, artifact, planned)
     if artifact.model is not None:
         return _measured_alone(measure_live(context, artifact, planned, measuring))
     return _measured_alone(check_stored(context, artifact, planned, None, measuring, run_step))
@@ -118,7 +121,7 @@ def measure_runtime(context: RunContext, artifact: Artifact, planned: Check) -> 
 
 def is_refused(context: RunContext, artifact: Artifact, artifact_key: str, planned: Check) -> bool:
     """Whether an earlier run recorded a failed verification: then the product itself is not needed any more."""
-    key = verified_key(context, artifact_key, planned, verify_settings(context, artifact, planned))
+    key = verified_key(context, artifact_key, planned, verify_settings(context, artifact, planned.route))
     known = recall(context, "verified", key)
     return known is not None and known.status == Status.FAILED
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import attrs
 
 from navcore.contract import Artifact, Name
-from navcore.evaluation import Evaluation, MeasureSettings, VerifySettings, evaluate
+from navcore.evaluation import Evaluation, MeasureSettings, VerifySettings, doubling_told, evaluate
 from navcore.execution.check_settings import check_limits
+from navcore.execution.memory_watch import MemoryWatch, room_for_one
 from navcore.execution.run_context import RunContext
 from navcore.execution.step import CheckStep, StepPlace, runner_job
 from navcore.execution.step_children import RunStep, StepAnswer
@@ -80,7 +81,11 @@ def measure_live(
         if measuring is not None and len(counts) > 1:
             feeds = context.store.profiling_feeds(artifact.signature, measuring.batch_sizes[0])
             job = attrs.evolve(job, threads=fastest_count(opening(call, context.registry), feeds, counts))
-        with context.registry.ask("make_runner", job, planned.route) as runner:
+        with contextlib.ExitStack() as stack:
+            runner = stack.enter_context(context.registry.ask("make_runner", job, planned.route))
+            watch = MemoryWatch(artifact.signature, room_for_one())
+            if measuring is not None and measuring.doubling is not None:
+                stack.enter_context(watch)
             result = evaluate(
                 runner,
                 artifact.signature,
@@ -91,6 +96,7 @@ def measure_live(
                 measuring=measuring,
                 log_dir=job.log_dir,
                 raw=windows_file(context.workspace.format_folder(artifact.format.name), Name(planned.runtime)),
+                no_room=watch.no_room,
             )
     except Exception as error:
         outcome = Outcome(Status.FAILED, time.monotonic() - started, None, "", describe(error), contained=False)
@@ -109,6 +115,9 @@ def row_of(planned: Check, result: Evaluation, outcome: Outcome) -> RuntimeResul
     """The row for what a check found. ``outcome`` may say that the process died after verifying."""
     status = Status.OK if result.verification is None else result.verification.status
     profiling = None
+    if outcome.failure is not None and result.doubles is not None:
+        result = doubling_told(result, result.doubles, f"at {result.at}: {outcome.failure.cause}")
+        outcome = attrs.evolve(outcome, status=Status.OK, failure=None)
     if outcome.failure is not None:
         cause = outcome.failure.cause if result.at is None else f"at batch size {result.at}: {outcome.failure.cause}"
         profiling = attrs.evolve(outcome, failure=attrs.evolve(outcome.failure, cause=cause))

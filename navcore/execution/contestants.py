@@ -8,6 +8,7 @@ import attrs
 
 from navcore.contract import Artifact, Name, Route
 from navcore.errors import PackageIncomplete
+from navcore.evaluation import DOUBLED
 from navcore.execution.artifacts import artifact_of
 from navcore.execution.run_context import RunContext
 from navcore.workspace import BatchPerformance, Failure, FormatResult, Outcome, RuntimeResult, Status
@@ -18,12 +19,16 @@ Place = tuple[Name, Name]
 
 @attrs.frozen(eq=False)
 class Contestant:
-    """One format in one runtime that takes part. ``memory`` is what its process used when it was checked, in bytes."""
+    """One format in one runtime that takes part. ``memory`` is what its process used when it was checked, in bytes.
+
+    ``performance`` is what windows of its own came to in this run.
+    """
 
     artifact: Artifact
     route: Route
     is_source: bool
     memory: int | None = None
+    performance: tuple[BatchPerformance, ...] = ()
 
     @property
     def place(self) -> Place:
@@ -41,6 +46,7 @@ class Timed:
     performance: tuple[BatchPerformance, ...] = ()
     threads: int | None = None
     failure: Failure | None = None
+    notes: tuple[str, ...] = ()
 
 
 def was_verified(runtime: RuntimeResult) -> bool:
@@ -68,7 +74,8 @@ def contestants_of(
             route = routes.get(runtime.route)
             if route is not None and takes_part(runtime) and _is_usable(context, runtime, route):
                 memory = runtime.outcome.peak_memory if runtime.outcome is not None else None
-                found.append(Contestant(artifact, route, is_source, memory))
+                measured = () if context.settings.windows is None else runtime.performance
+                found.append(Contestant(artifact, route, is_source, memory, measured))
     return tuple(found)
 
 
@@ -94,6 +101,7 @@ def with_times(
             profiling=profiling,
             threads=found.threads if found.threads is not None else runtime.threads,
             machine="",
+            notes=(*(note for note in runtime.notes if not note.startswith(DOUBLED)), *found.notes),
         )
 
     return tuple(attrs.evolve(row, runtimes=tuple(completed(row, one) for one in row.runtimes)) for row in rows)

@@ -2,43 +2,38 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 
 from navcore.contract import Name
-from navcore.evaluation import BLOCK_SECONDS, Interleaved, Ratio, Window, interleave, pooled_performance, write_raw
-from navcore.execution.block_server import BlockLine, Measurable, measurable, measurable_child
+from navcore.evaluation import BLOCK_SECONDS, Window, interleave
 from navcore.execution.check_settings import measured_sizes, profiler_route, run_key
 from navcore.execution.contestants import Contestant, Place, Timed, contestants_of, with_times
+from navcore.execution.doubled_batches import SHARE, doubled_batches, sizes_to_rank
+from navcore.execution.loaded_models import Model, loaded_models
+from navcore.execution.ranked_blocks import RankedBlocks
 from navcore.execution.resources import available_memory
 from navcore.execution.run_context import RunContext
-from navcore.execution.step import StepLimits, StepPlace
-from navcore.execution.threads import thread_counts
 from navcore.workspace import (
-    BatchPerformance,
+    AUTO,
     Event,
-    Failure,
     FormatResult,
     PairedRatio,
     Ranking,
     Stage,
     Status,
-    blocks_file,
-    describe,
     digest,
-    fresh_folder,
     from_older_data,
     hardware_key,
-    remove,
     to_data,
     versions_behind,
 )
 
-Model = Measurable | BlockLine
+Sizes = Mapping[int, Sequence[str]]
+"""Batch sizes, and which models are measured at each."""
 
 
 @attrs.frozen
@@ -94,7 +89,8 @@ def _ranked_key(context: RunContext, contestants: Sequence[Contestant], keys: Ma
         return None
     models = sorted((one.name, run_key(context, keys[one.artifact.format.name], one.route)) for one in contestants)
     profiler = profiler_route(context)
-    measured = (measured_sizes(context), context.settings.budget, profiler.id, dict(versions_behind(profiler)))
+    sizes = AUTO if context.settings.doubles else measured_sizes(context)
+    measured = (sizes, context.settings.budget, profiler.id, dict(versions_behind(profiler)))
     return digest("ranked", to_data(models), to_data(measured), hardware_key())
 
 
@@ -109,18 +105,25 @@ def rank(context: RunContext, contestants: Sequence[Contestant]) -> Ranked:
     began = time.perf_counter()
     until = began + context.settings.budget
     seed = random.SystemRandom().getrandbits(32)
-    reference = next((one for one in contestants if one.is_source), contestants[0])
     context.announce(Event(Stage.RANKING, "in turn", _announced(context, contestants), seconds=context.settings.budget))
-    groups = _groups(reference, contestants)
-    found = _Found()
+    reached = doubled_batches(context, contestants, SHARE * context.settings.budget) if context.settings.doubles else {}
+    able = [one for one in contestants if one.name not in reached or reached[one.name].throughputs]
+    reference = next((one for one in able or contestants if one.is_source), (able or contestants)[0])
+    sizes = sizes_to_rank(reached, reference.name) if reached and able else _same_sizes(context, contestants)
+    found = RankedBlocks(reached)
+    groups = _groups(reference, able) if able else []
     for number, group in enumerate(groups):
         share = until - (until - time.perf_counter()) * (len(groups) - number - 1) / (len(groups) - number)
-        _measure_group(context, group, reference, seed, share, found)
+        _measure_group(context, group, reference, seed, share, found, sizes)
     found.write_raw(context, contestants)
     seconds = time.perf_counter() - began
     ranking = _ranking(context, found, reference, seed, seconds)
     context.announce(Event(Stage.RANKING, "in turn", _concluded(ranking), Status.OK, seconds))
     return Ranked(ranking, found.timed(contestants))
+
+
+def _same_sizes(context: RunContext, contestants: Sequence[Contestant]) -> Sizes:
+    return {size: [one.name for one in contestants] for size in measured_sizes(context)}
 
 
 def _groups(reference: Contestant, contestants: Sequence[Contestant]) -> list[list[Contestant]]:
@@ -133,78 +136,22 @@ def _groups(reference: Contestant, contestants: Sequence[Contestant]) -> list[li
     return [[reference, other] for other in others]
 
 
-class _Found:
-    """What has been measured so far, by contestant and batch size."""
-
-    def __init__(self) -> None:
-        self.sizes: dict[int, list[Interleaved]] = {}
-        self.cold: dict[tuple[str, int], float] = {}
-        self.threads: dict[str, int | None] = {}
-        self.failures: dict[str, Failure] = {}
-
-    def fail(self, name: str, error: Exception, batch_size: int | None = None) -> None:
-        told = describe(error)
-        if batch_size is not None:
-            told = attrs.evolve(told, cause=f"at batch size {batch_size}: {told.cause}")
-        self.failures.setdefault(name, told)
-
-    def windows(self, name: str) -> dict[int, list[Window]]:
-        return {
-            size: taken
-            for size, parts in self.sizes.items()
-            if (taken := [window for part in parts for window in part.windows.get(name, ())])
-        }
-
-    def write_raw(self, context: RunContext, contestants: Sequence[Contestant]) -> None:
-        for one in contestants:
-            folder = context.workspace.format_folder(Name(one.artifact.format.name))
-            write_raw(blocks_file(folder, Name(one.route.runtime)), self.windows(one.name))
-
-    def timed(self, contestants: Sequence[Contestant]) -> dict[Place, Timed]:
-        return {
-            one.place: Timed(
-                tuple(
-                    performance for size in self.sizes if (performance := self._performance(one.name, size)) is not None
-                ),
-                self.threads.get(one.name),
-                self.failures.get(one.name),
-            )
-            for one in contestants
-        }
-
-    def _performance(self, name: str, size: int) -> BatchPerformance | None:
-        parts = [part for part in self.sizes[size] if part.counted.get(name)]
-        if not parts:
-            return None
-        counted = [window for part in parts for window in part.counted[name]]
-        ratios = [part.ratios[name] for part in parts if name in part.ratios]
-        known = ratios or [Ratio(sum(part.intervals[name]) / 2, *part.intervals[name], 0) for part in parts]
-        stable = all(ratio.is_stable for ratio in known)
-        return pooled_performance(
-            counted,
-            size,
-            stable=stable,
-            counted=sum(len(part.windows[name]) for part in parts),
-            cold_start=self.cold[name, size],
-            interval=parts[0].intervals[name],
-            notes=() if stable else (_UNSETTLED,),
-        )
-
-
-_UNSETTLED = (
-    "The time for the ranking was over before the ratio to the source was known to 10 %. "
-    "A larger budget= or a quieter machine may help."
-)
-
-
 def _measure_group(
-    context: RunContext, group: Sequence[Contestant], reference: Contestant, seed: int, until: float, found: _Found
+    context: RunContext,
+    group: Sequence[Contestant],
+    reference: Contestant,
+    seed: int,
+    until: float,
+    found: RankedBlocks,
+    sizes: Sizes,
 ) -> None:
-    with _loaded(context, group, found) as models:
-        sizes = measured_sizes(context)
-        for number, size in enumerate(sizes):
+    threads = {name: one.threads for name, one in found.reached.items() if one.threads is not None}
+    with loaded_models(context, group, found.fail, threads=threads) as models:
+        for number, (size, who) in enumerate(sizes.items()):
             ready: dict[str, Model] = {}
             for name, model in models.items():
+                if name not in who:
+                    continue
                 try:
                     begun = model.begin(size)
                     found.cold[name, size], found.threads[name] = begun.cold_start, begun.threads
@@ -233,62 +180,9 @@ class _Block:
         return self.model.block(BLOCK_SECONDS)
 
 
-@contextlib.contextmanager
-def _loaded(context: RunContext, group: Sequence[Contestant], found: _Found) -> Iterator[dict[str, Model]]:
-    """The models of a group, loaded, each by its name: a live one here, each stored one in a child of its own."""
-    models: dict[str, Model] = {}
-    lines: dict[str, BlockLine] = {}
-    with contextlib.ExitStack() as stack:
-        for one in group:
-            try:
-                if one.artifact.model is not None:
-                    models[one.name] = stack.enter_context(_live(context, one))
-                else:
-                    lines[one.name] = stack.enter_context(_child(context, one))
-            except Exception as error:
-                found.fail(one.name, error)
-        for name, line in lines.items():
-            try:
-                line.load()
-                models[name] = line
-            except Exception as error:
-                found.fail(name, error)
-        yield models
-        for line in lines.values():
-            line.hang_up()  # all of them, before the first is waited for
-    remove(context.workspace.unfinished(_RANKING))
-
-
-_RANKING = Name("ranking")
-
-
-def _live(context: RunContext, one: Contestant) -> Measurable:
-    counts = thread_counts(context.settings.threads)
-    call = context.call(one.route, one.artifact, counts[0], context.workspace.root)
-    return measurable(call, context.samples.signature, context.store, context.registry, profiler_route(context), counts)
-
-
-def _child(context: RunContext, one: Contestant) -> contextlib.AbstractContextManager[BlockLine]:
-    form, runtime = one.place
-    counts = thread_counts(context.settings.threads)
-    folder = context.workspace.format_folder(form)
-    return measurable_child(
-        context.call(one.route, one.artifact, counts[0], folder),
-        context.samples.signature,
-        context.workspace.root,
-        profiler_route(context),
-        counts,
-        StepPlace(
-            fresh_folder(context.workspace.unfinished(_RANKING) / f"{form}-{runtime}"),
-            context.workspace.log_of(form, Name(f"{runtime}.ranking")),
-            one.route.who,
-            StepLimits(memory_limit=context.settings.memory_limit),
-        ),
-        patience=context.settings.timeout,
-    )
-
-
-def _ranking(context: RunContext, found: _Found, reference: Contestant, seed: int, seconds: float) -> Ranking | None:
+def _ranking(
+    context: RunContext, found: RankedBlocks, reference: Contestant, seed: int, seconds: float
+) -> Ranking | None:
     ratios = [
         PairedRatio(*_place_of(name), size, ratio.value, ratio.low, ratio.high, ratio.pairs)
         for size, parts in found.sizes.items()
@@ -318,7 +212,10 @@ def _place_of(name: str) -> Place:
 
 
 def _announced(context: RunContext, contestants: Sequence[Contestant]) -> str:
-    sizes = ", ".join("unbatched" if size == -1 else str(size) for size in measured_sizes(context))
+    first = measured_sizes(context)
+    sizes = ", ".join("unbatched" if size == -1 else str(size) for size in first)
+    if context.settings.doubles:
+        sizes = f"that double from {first[0]} on"
     return f"{len(contestants)} models at batch sizes {sizes}, at most {context.settings.budget:g} s of blocks"
 
 

@@ -27,7 +27,7 @@ from navcore.execution.schedule import (
 )
 from navcore.execution.thread_pool import StepPool, Task
 from navcore.planning import Plan, PlanSettings, Step
-from navcore.workspace import Event, FormatResult, RuntimeResult, Stage, size_of_model
+from navcore.workspace import Event, FormatResult, RuntimeResult, Stage, Status, size_of_model
 
 Publish = Callable[[tuple[FormatResult, ...]], None]
 
@@ -61,6 +61,7 @@ def execute(context: RunContext, kept: Sequence[StartingPoint], publish: Publish
 
     with StepPool(context) as pool:
         state = begin(_basis(context, kept), context.samples.signature)
+        _announce_unreachable(context, state.plan)
         _announce_estimate(context, state.plan)
         pool.begin_checks([(one.artifact, one.key, state.plan.checks_of(one.artifact.format)) for one in kept])
         for point in kept:
@@ -144,6 +145,15 @@ def _checked(
         context.announce(Event(Stage.CHECKING, subject, text, row.status, seconds, result.reused))
         rows.append(row)
     return tuple(rows)
+
+
+def _announce_unreachable(context: RunContext, plan: Plan) -> None:
+    """Say before anything is made or measured what cannot be made here, and why: whoever waits for it can stop."""
+    for later in plan.later:
+        text = f"{later.needs}; it can be made from {later.source.name} on a machine that has what it needs"
+        context.announce(Event(Stage.MAKING, later.target.name, text, Status.UNAVAILABLE))
+    for missing in plan.missing:
+        context.announce(Event(Stage.MAKING, missing.target.name, missing.reason, Status.UNAVAILABLE))
 
 
 def _announce_estimate(context: RunContext, plan: Plan) -> None:

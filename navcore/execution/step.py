@@ -67,7 +67,8 @@ class ServeStep:
 class MeasureStep:
     """Keep the call's artifact loaded and measure blocks of calls by the route ``profiler``, as often as it is asked.
 
-    ``thread_counts`` are the numbers of compute threads to choose from.
+    ``thread_counts`` are the numbers of compute threads to choose from. By ``comparing`` larger batches are held
+    against the smallest, where that is asked.
 
     Questions come over the socket ``address`` under the hexadecimal ``key``; ``reference`` is the source's signature.
     """
@@ -79,6 +80,7 @@ class MeasureStep:
     thread_counts: tuple[int, ...]
     address: str
     key: str
+    comparing: VerifySettings | None = None
 
 
 ChildStep: TypeAlias = ConvertStep | CheckStep | ServeStep | MeasureStep

@@ -44,7 +44,12 @@ def step_from(request: Mapping[str, Any], registry: Registry) -> ChildStep:
     reference, workspace = from_data(request["reference"], Signature), Path(request["workspace"])
     if kind == "measure":
         counts = tuple(int(count) for count in request["thread_counts"])
-        return MeasureStep(call, reference, workspace, request["profiler"], counts, request["address"], request["key"])
+        address, key, comparing = request["address"], request["key"], None
+        if request["comparing"] is not None:
+            from navcore.evaluation import VerifySettings
+
+            comparing = from_data(request["comparing"], VerifySettings)
+        return MeasureStep(call, reference, workspace, request["profiler"], counts, address, key, comparing)
     if kind == "convert":
         return ConvertStep(call, reference, workspace, Path(request["output"]))
     if kind != "check":

@@ -341,9 +341,10 @@ class PackageDescriptor:
         self,
         config: ProfilerConfig | None = None,
         *,
-        batch_sizes: Iterable[int] | None = None,
+        batch_sizes: Iterable[int] | str | None = None,
         ranking: bool = True,
         budget: float = 90.0,
+        callers: int | None = None,
         timeout: float | None = None,
         memory_limit: int | None = None,
     ) -> None:
@@ -352,10 +353,10 @@ class PackageDescriptor:
         from navcore.package.remeasure import reprofile
 
         given = settled_for_package(
-            profiler_config=config, batch_sizes=batch_sizes, ranking=ranking, budget=budget, timeout=timeout,
-            memory_limit=memory_limit,
+            profiler_config=config, batch_sizes=batch_sizes, ranking=ranking, budget=budget, callers=callers,
+            timeout=timeout, memory_limit=memory_limit,
         )  # fmt: skip
-        measuring = Measuring(config, given["batch_sizes"], given["ranking"], given["budget"])
+        measuring = Measuring(config, given["batch_sizes"], given["ranking"], given["budget"], given["callers"])
         limits = Limits(given["timeout"], given["memory_limit"])
         self._current()
         root = self._workspace.root

@@ -6,13 +6,14 @@ import attrs
 
 from navcore.contract import resolve_batch_sizes
 from navcore.errors import PackageIncomplete
+from navcore.evaluation import DOUBLED
 from navcore.execution import (
     RunContext,
     artifact_of,
     available_memory,
     measure_runtime,
+    measured_rows,
     new_context,
-    ranked_rows,
     refuse_batch_beyond_memory,
 )
 from navcore.package.retest import MEASURING, bounded, told_of, without
@@ -64,7 +65,7 @@ def reprofile(
 def _ranked(context: RunContext, rows: tuple[FormatResult, ...]) -> tuple[tuple[FormatResult, ...], Ranking | None]:
     """The rows with a ranking of those that can be measured here; the rest keeps what it had."""
     here = [_without_those_that_stay(row) for row in rows]
-    ranked, ranking = ranked_rows(context, here, {})
+    ranked, ranking = measured_rows(context, here, {})
     found = {(row.format.name, one.runtime): one for row in ranked for one in row.runtimes}
     rows = tuple(
         attrs.evolve(row, runtimes=tuple(found.get((row.format.name, one.runtime), one) for one in row.runtimes))
@@ -97,5 +98,8 @@ def _measured(context: RunContext, row: FormatResult, runtime: RuntimeResult, tr
         performance=fresh.performance,
         profiling=fresh.profiling,
         threads=fresh.threads,
-        notes=without(runtime.notes, _KEPT),
+        notes=(
+            *without(without(runtime.notes, _KEPT), DOUBLED),
+            *(note for note in fresh.notes if note.startswith(DOUBLED)),
+        ),
     )

@@ -15,8 +15,8 @@ from navcore.execution import (
     StartingPoint,
     artifact_of,
     execute,
+    measured_rows,
     new_context,
-    ranked_rows,
     rows_with_metrics,
 )
 from navcore.package.metrics import metrics_kept, metrics_of_the_source
@@ -38,7 +38,7 @@ from navcore.workspace import (
 )
 
 _ELSEWHERE = "recorded elsewhere:"
-MEASURING = ("profiler_config", "batch_sizes", "ranking", "budget")
+MEASURING = ("profiler_config", "batch_sizes", "ranking", "budget", "callers")
 _UNUSED = "its file is the package's own and not made again here, so these options were not used:"
 _NO_SAMPLES_TO_TEST = "the package holds no samples, so nothing was tested again here"
 _NO_SAMPLES_TO_MAKE = "the package holds no samples to test it with, so it was not made here"
@@ -80,7 +80,7 @@ def retest(
     kept = [_kept(context, row, unused.get(row.format.name, ())) for row in plan.kept]
     source = metrics_of_the_source(context, record, metrics, trust=trust)
     done = execute(context, kept, lambda _rows: None) if kept else Executed()
-    rows, ranking = ranked_rows(context, done.rows, done.keys)
+    rows, ranking = measured_rows(context, done.rows, done.keys)
     rows = rows_with_metrics(context, rows, done.keys, metrics, source)
     fresh = {str(row.format): row for row in rows}
     own = {format.name for target in asked.targets for format in named_formats(target, registry)}

@@ -24,12 +24,13 @@ class Limits:
 
 @attrs.frozen
 class Measuring:
-    """How models are measured here: windows and batch sizes as recorded where they are ``None``, and the ranking."""
+    """How models are measured here; windows, batch sizes and callers are as recorded where they are ``None``."""
 
     windows: ProfilerConfig | None = None
-    batch_sizes: tuple[int, ...] | None = None
+    batch_sizes: tuple[int, ...] | str | None = None
     ranking: bool = True
     budget: float = 90.0
+    callers: int | None = None
 
     def applied_to(self, settings: Settings) -> Settings:
         """The settings with it; windows of the user's own bring their own batch sizes."""
@@ -40,6 +41,7 @@ class Measuring:
             batch_sizes=self.batch_sizes or sizes,
             ranking=self.ranking,
             budget=self.budget,
+            callers=self.callers or settings.callers,
         )
 
 

@@ -23,6 +23,7 @@ SECONDS = 300.0
 
 LARGEST_BATCH = 4096
 _MOST_BATCHES = 8
+_MOST_DOUBLINGS = 12
 _MOST_CALLS = 1000
 
 
@@ -95,7 +96,7 @@ def _harmless_part(
     if sizes != settings.batch_sizes:
         told = (*told, f"batch_sizes {ascii(settings.batch_sizes)[:60]}")
     kept, usual = {}, Settings()
-    for name in ("device", "profiler", "timeout", "memory_limit", "threads"):
+    for name in ("device", "profiler", "timeout", "memory_limit", "threads", "callers"):
         if getattr(settings, name) != getattr(usual, name):
             kept[name] = getattr(usual, name)
             told = (*told, f"{name} {getattr(settings, name)}")
@@ -107,7 +108,8 @@ def seconds_for(settings: Settings) -> float:
     windows = settings.windows
     if windows is None:
         return SECONDS
-    _, most = estimate_seconds(windows, runtimes=1, batch_sizes=len(windows.batch_sizes or (1, 2)))
+    sizes = _MOST_DOUBLINGS if settings.doubles else len(windows.batch_sizes or (1, 2))
+    _, most = estimate_seconds(windows, runtimes=1, batch_sizes=sizes)
     return SECONDS + (most if math.isfinite(most) else 0)
 
 
@@ -154,9 +156,9 @@ def _default(route: Route) -> Any:
     return None if route.options is None else route.options()
 
 
-def _bounded_sizes(sizes: tuple[int, ...] | None, batch_dim: int | None) -> tuple[int, ...] | None:
-    """Batch sizes as far as they are measured without trust."""
-    if sizes is None or batch_dim is None:
+def _bounded_sizes(sizes: tuple[int, ...] | str | None, batch_dim: int | None) -> tuple[int, ...] | None:
+    """Batch sizes as far as they are measured without trust; how far doubling goes nobody knows."""
+    if sizes is None or isinstance(sizes, str) or batch_dim is None:
         return None
     return tuple(size for size in sizes if size <= LARGEST_BATCH)[:_MOST_BATCHES] or None
 

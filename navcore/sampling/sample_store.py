@@ -153,6 +153,20 @@ class SampleStore:
         """The profiling sample repeated to a batch; a model that does not batch gets it as it is."""
         return repeated(signature, self.inputs(signature, "profiling", 0), batch_size)
 
+    def different_feeds(self, signature: Signature, batch_size: int, count: int) -> list[dict[str, Array]]:
+        """``count`` batches, of the profiling sample and of correctness samples, in turn, each repeated to the batch.
+
+        Samples of the profiling sample's shapes come first. All are different, as far as there are such.
+        """
+        first = self.inputs(signature, "profiling", 0)
+        found = [self.inputs(signature, "correctness", number) for number in range(self.count("correctness"))]
+        found.sort(key=lambda feeds: any(feeds[name].shape != array.shape for name, array in first.items()))
+        samples = [first]
+        for feeds in found:
+            if len(samples) < count and not any(_equal(feeds, known) for known in samples):
+                samples.append(feeds)
+        return [repeated(signature, samples[number % len(samples)], batch_size) for number in range(count)]
+
     def example(self, signature: Signature) -> dict[str, Array]:
         """Inputs to export with: a batch of at least two, and dynamic axes that cannot be mistaken for each other.
 
@@ -252,6 +266,12 @@ def _clear(signature: Signature, feeds: Mapping[str, Array]) -> bool:
 def _clarity(signature: Signature, feeds: Mapping[str, Array]) -> tuple[bool, int, int]:
     sizes = _moving_sizes(signature, feeds)
     return all(size >= 2 for size in sizes), len(set(sizes)), sum(array.size for array in feeds.values())
+
+
+def _equal(one: Mapping[str, Array], other: Mapping[str, Array]) -> bool:
+    return all(
+        array.shape == other[name].shape and array.tobytes() == other[name].tobytes() for name, array in one.items()
+    )
 
 
 def _add(sums: hashlib._Hash, arrays: Mapping[str, Array]) -> None:

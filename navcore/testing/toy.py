@@ -35,7 +35,7 @@ from navcore.contract import (
     runner,
 )
 from navcore.errors import Unavailable
-from navcore.testing.toy_mischief import ACTS, MISCHIEFS as MISCHIEFS
+from navcore.testing.toy_mischief import ACTS, MISCHIEFS as MISCHIEFS, Together
 
 if TYPE_CHECKING:
     import numpy as np
@@ -237,7 +237,7 @@ def run_toy_file(job: RunnerJob[Options]) -> Runner:
     wrong = mischief == "numbers" or (mischief == "moody" and job.signature.outputs)
     factor = content["factor"] * (2 if wrong else 1)
     output = "somebody_else" if mischief == "names" else content["output"]
-    calls = count()
+    calls, together = count(), Together(mischief)
 
     def added(x: np.ndarray) -> Any:
         import numpy as np
@@ -245,7 +245,7 @@ def run_toy_file(job: RunnerJob[Options]) -> Runner:
         return {"counting": next(calls), "drawing": np.random.standard_normal(x.shape)}.get(mischief, 0)
 
     def call(feeds: Feeds) -> Mapping[str, np.ndarray]:
-        x = feeds["x"]
+        x = together.asked(feeds["x"])
         if len(x) > LARGE and large in ACTS:
             ACTS[large]()
         if mischief == "nothing":
@@ -254,6 +254,7 @@ def run_toy_file(job: RunnerJob[Options]) -> Runner:
         if (fixed is not None and len(x) != fixed) or (mischief == "fixed" and len(x) != 2):
             raise ValueError(f"this toy takes a batch of {fixed or 2}, not {len(x)}")
         off = (right_at is not None and len(x) != right_at) or (mischief == "sizes" and len(x) != 2)
+        off = off or (large == "numbers" and len(x) > LARGE)
         y = (x * factor * (2 if off else 1) + content["offset"] + added(x)).astype(x.dtype)
         return {output: y[:0] if mischief == "empty" else y}
 

@@ -30,6 +30,9 @@ from .bounded import (
     bounded_notes as bounded_notes,
     bounded_text as bounded_text,
 )
+from .callers import (
+    ConcurrentThroughput as ConcurrentThroughput,
+)
 from .digests import (
     digest as digest,
     digest_of_bytes as digest_of_bytes,
@@ -97,6 +100,10 @@ from .logfile import (
     log_reasons as log_reasons,
     logged as logged,
 )
+from .measuring_types import (
+    AUTO as AUTO,
+    measurement as measurement,
+)
 from .metrics import (
     Metric as Metric,
     MetricResult as MetricResult,
@@ -151,7 +158,6 @@ from .settings import (
     RunArguments as RunArguments,
     Settings as Settings,
     Surroundings as Surroundings,
-    measurement as measurement,
     run_arguments as run_arguments,
     valid_model_name as valid_model_name,
 )

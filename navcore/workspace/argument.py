@@ -32,7 +32,7 @@ class Spelling(StrEnum):
     DYNAMIC_AXES = "dynamic axes"
     AXIS_RANGES = "axis ranges"
     SIZES = "sizes"
-    """A whole number, several times."""
+    """A whole number, several times, or the word auto."""
     WINDOWS = "windows"
     """The length of a window, from which the whole measurement is made."""
 

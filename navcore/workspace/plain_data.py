@@ -27,11 +27,17 @@ def _converter() -> cattrs.Converter:
     converter.register_structure_hook(Path, lambda text, _: Path(text))
     # Sizes and symbols stand side by side in a shape; both arrive from YAML and JSON as what they are.
     converter.register_structure_hook(int | str, lambda value, _: value)
+    converter.register_structure_hook(tuple[int, ...] | str | None, _sizes_or_word)
     for kind_of_name in (Name, InnerPath):
         converter.register_structure_hook(kind_of_name, lambda text, kind: kind(text))
     converter.register_structure_hook(int, _whole)
     converter.register_structure_hook(bool, lambda value, _: bool(value))  # or a truth would become a number
     return converter
+
+
+def _sizes_or_word(value: Any, _: Any) -> tuple[int, ...] | str | None:
+    """Batch sizes, or the word that stands for them."""
+    return value if value is None or isinstance(value, str) else tuple(_whole(one, int) for one in value)
 
 
 def _whole(value: Any, _: Any) -> int:

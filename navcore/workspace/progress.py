@@ -23,6 +23,7 @@ class Stage(StrEnum):
     ESTIMATE = "estimate"
     RANKING = "ranking"
     SCORING = "scoring"
+    CALLING = "calling"
     PACKING = "packing"
 
 

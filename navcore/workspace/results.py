@@ -8,6 +8,7 @@ from enum import StrEnum
 import attrs
 
 from navcore.contract import Calling, Format, InnerPath, Name, Signature, asset_names, path_or_none
+from navcore.workspace.callers import ConcurrentThroughput
 from navcore.workspace.metrics import MetricResult
 
 
@@ -135,7 +136,8 @@ class RuntimeResult:
 
     ``provider``, ``precision`` and ``threads`` are what the runtime said it used. ``machine`` is the key of the machine
     that measured it, ``""`` for the one that the run was started on. ``elsewhere`` marks a row that was
-    recorded on another machine and could not be redone here.
+    recorded on another machine and could not be redone here. ``concurrent`` is what several callers at once got out of
+    it, where that was measured.
     """
 
     runtime: Name = attrs.field(converter=Name)
@@ -153,6 +155,7 @@ class RuntimeResult:
     machine: str = ""
     metrics: tuple[MetricResult, ...] = ()
     elsewhere: bool = False
+    concurrent: tuple[ConcurrentThroughput, ...] = ()
 
     @property
     def is_verified(self) -> bool:

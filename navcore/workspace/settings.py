@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 import attrs
 
-from navcore.contract import Format, ProfilerConfig, refuse_endless
+from navcore.contract import Format, ProfilerConfig
 from navcore.errors import OptionError
 from navcore.workspace.argument import Argument, CommandOption, Spelling, argument, arguments_of
 from navcore.workspace.argument_types import (
@@ -30,13 +30,18 @@ from navcore.workspace.argument_types import (
     or_else,
     or_none,
     path,
-    refused,
     shown,
-    sizes,
     switch,
     tensor_names,
     text,
     whole,
+)
+from navcore.workspace.measuring_types import (
+    AUTO,
+    measurement,
+    number_of_callers,
+    number_of_threads,
+    sizes_or_auto,
 )
 from navcore.workspace.metrics import bounds_given, metrics_given
 
@@ -63,30 +68,6 @@ _ROUTE_OPTIONS = by_name(anything, example=_OPTIONS, of="options to values", par
 _RUNTIMES = names(example="['CPUExecutionProvider']")
 _LONGEST = 1e9  # seconds, some thirty years
 _PLUGIN = text(example="'nav-torch'")
-
-
-def measurement(name: str, value: Any) -> ProfilerConfig:
-    """The type of every ``profiler_config``."""
-    if not isinstance(value, ProfilerConfig):
-        instead = f"Write {name}=navcore.ProfilerConfig(batch_sizes=[1, 8])."
-        raise refused(name, value, "has to be a navcore.ProfilerConfig", instead)
-    refuse_endless(value)
-    return value
-
-
-AUTO = "auto"
-_MOST_THREADS = 4096
-
-
-def number_of_threads(name: str, value: Any) -> int | str:
-    """The type of ``threads``: a number, also as text, or the word that leaves the choice to navcore."""
-    if value == AUTO:
-        return AUTO
-    given = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
-    count: int = whole(above=0, example="1, or 'auto'")(name, given)
-    if count > _MOST_THREADS:
-        raise refused(name, value, f"has to be at most {_MOST_THREADS}", f"Write {name}=1, or 'auto'.")
-    return count
 
 
 def valid_model_name(name: str) -> str:
@@ -252,15 +233,17 @@ class Settings:
         ),
         reference="profiler_config",
     )
-    batch_sizes: tuple[int, ...] | None = argument(
+    batch_sizes: tuple[int, ...] | str | None = argument(
         None,
-        or_none(sizes(example="[1, 8]")),
-        "the batch sizes to measure, by default those of ``profiler_config``, else 1 and the dataloader's.",
+        or_none(sizes_or_auto),
+        "the batch sizes to measure, by default those of ``profiler_config``, else 1 and the dataloader's. With "
+        '``"auto"`` the batch is doubled, for each model, until that gains less than 5 % of throughput twice in a row '
+        "or memory ends.",
         option=CommandOption(
             Spelling.SIZES,
             "--batch-size",
             "N",
-            "Measure at this batch size; may be repeated. Default: 1 and the data's.",
+            "Measure at this batch size; may be repeated. auto doubles it while that gains. Default: 1 and the data's.",
         ),
     )
     ranking: bool = argument(
@@ -286,6 +269,15 @@ class Settings:
             "--threads",
             "N",
             "Compute threads of what is measured. Default: auto, the fastest of one, the physical cores and all.",
+        ),
+    )
+    callers: int | None = argument(
+        None,
+        or_none(number_of_callers),
+        "so many callers at once are measured as well, of one loaded model that they share and of one for each of "
+        "them: about four seconds for each row and batch size, beside the budget.",
+        option=CommandOption(
+            Spelling.WHOLE, "--callers", "N", "Measure the throughput of so many callers at once as well."
         ),
     )
     profiler: str = argument(
@@ -339,7 +331,15 @@ class Settings:
     def measuring(self) -> ProfilerConfig:
         """What was asked of the measurement, its batch sizes included; what was not is as the page has it."""
         config = self.profiler_config or ProfilerConfig()
-        return config if self.batch_sizes is None else attrs.evolve(config, batch_sizes=self.batch_sizes)
+        if self.batch_sizes is None:
+            return config
+        sizes = None if isinstance(self.batch_sizes, str) else self.batch_sizes
+        return attrs.evolve(config, batch_sizes=sizes)
+
+    @property
+    def doubles(self) -> bool:
+        """Whether the batch is doubled while that gains, instead of being measured at sizes that are known before."""
+        return self.batch_sizes == AUTO and self.batch_dim is not None
 
     def without_batch(self) -> Settings:
         """The settings for a model that turned out not to batch: the sizes asked for were that one batch."""
@@ -421,10 +421,11 @@ class RunArguments(TypedDict, total=False):
     runtimes: Mapping[str, Names] | None
     run_profiling: bool
     profiler_config: ProfilerConfig | None
-    batch_sizes: Iterable[int] | None
+    batch_sizes: Iterable[int] | str | None
     ranking: bool
     budget: float
     threads: int | str
+    callers: int | None
     profiler: str | None
     prefer: Mapping[str, str] | None
     executor: Executor | None

@@ -48,6 +48,8 @@ def test_nothing_given_leaves_everything_to_the_call() -> None:
         ("--batch-dim 0", {"batch_dim": 0}),
         ("--profiler trace", {"profiler": "trace"}),
         ("--no-profiling", {"run_profiling": False}),
+        ("--batch-size 8 --batch-size 1", {"batch_sizes": (8, 1)}),
+        ("--batch-size auto", {"batch_sizes": "auto"}),
         ("--memory-limit 8GiB", {"memory_limit": 8 * 2**30}),
     ],
 )
@@ -63,6 +65,8 @@ def test_an_option_is_an_argument(words: str, expected: dict[str, Any]) -> None:
         ("--dynamic-axis image:first=batch", "is not TENSOR:AXIS=SYMBOL"),
         ("--axis-range batch=1,8", "is not SYMBOL=MIN,TYPICAL,MAX or INPUT:AXIS=MIN,TYPICAL,MAX"),
         ("--axis-range 1,2,3", "is not SYMBOL=MIN,TYPICAL,MAX"),
+        ("--batch-size 0", "'0' is neither a whole number above 0 nor auto"),
+        ("--batch-size 8 --batch-size auto", "auto stands alone"),
         ("--batch-dim first", "'first' is neither the number of an axis nor none"),
         ("--batch-dim -1", "'-1' is neither the number of an axis nor none"),
     ],

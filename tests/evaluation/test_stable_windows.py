@@ -10,13 +10,20 @@ import pytest
 
 from navcore.contract.profiler_config import ProfilerConfig
 from navcore.errors import PluginError
+from navcore.evaluation import stable_windows, windows as windows_room
 from navcore.evaluation.stable_windows import measure
-from navcore.evaluation.windows import CALLS_FOR_PERCENTILE
+from navcore.evaluation.windows import CALLS_FOR_PERCENTILE, Window
 from navcore.workspace.results import BatchPerformance
 
 Array = np.ndarray[Any, Any]
 TIME = ProfilerConfig(measurement_interval=1000)
 COUNT = ProfilerConfig(None, "count_windows", measurement_request_count=30)
+
+
+@pytest.fixture(autouse=True)
+def _no_hypervisor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time is scripted here, and what this machine really loses meanwhile is not."""
+    monkeypatch.setattr(windows_room, "_stolen", lambda: None)
 
 
 class Scripted:
@@ -189,3 +196,77 @@ def test_the_share_of_the_cpu_and_the_switches_are_recorded() -> None:
     assert found.cpu_share >= 0
     assert found.switches is not None
     assert found.switches >= 0
+
+
+# Windows that others disturbed
+
+
+class Disturbed:
+    """Windows of one second, each with its average in ms and the processor time that its process got."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *windows: tuple[float, float]) -> None:
+        self._left = iter(windows)
+        monkeypatch.setattr(stable_windows, "take_window", self._next)
+
+    def _next(self, *_: object) -> Window:
+        average, share = next(self._left)
+        return Window(np.full(4, average), 0.0, 1.0, share, 0)
+
+    def measure(self, max_trials: int = 10) -> stable_windows.Measured:
+        config = ProfilerConfig(measurement_interval=1000, max_trials=max_trials)
+        return measure(lambda: np.ones(1), call=lambda: None, config=config, batch_size=1)
+
+
+def test_a_disturbed_window_is_measured_again_and_the_later_one_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Disturbed(monkeypatch, (10, 1), (30, 0.4), (10, 1), (10.5, 1)).measure()
+    assert (found.performance.stable, found.performance.windows, len(found.windows)) == (True, 4, 4)
+    assert found.performance.avg_latency == pytest.approx(np.mean([10, 10, 10.5]))
+    assert found.performance.notes == ()
+
+
+def test_also_where_it_happens_to_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Disturbed(monkeypatch, (10, 1), (10, 1), (10.9, 0.4), (10, 1)).measure().performance
+    assert (found.windows, found.avg_latency, found.notes) == (4, 10, ())
+
+
+def test_the_first_window_is_found_to_be_disturbed_once_there_are_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Disturbed(monkeypatch, (20, 0.5), (10, 1), (10, 1), (10, 1)).measure().performance
+    assert (found.stable, found.windows, found.avg_latency) == (True, 4, 10)
+
+
+def test_it_is_measured_again_once_and_then_stands_flagged(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Disturbed(monkeypatch, (10, 1), (10, 0.4), (10, 0.4), (10, 1)).measure().performance
+    assert (found.stable, found.windows) == (True, 4)
+    assert found.notes == ("Others wanted the same processors in 1 of 3 windows.",)
+
+
+def test_a_process_that_mostly_waits_is_not_disturbed_by_having_little_processor_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = Disturbed(monkeypatch, (10, 0.3), (10, 0.1), (10, 0.3)).measure().performance
+    assert (found.stable, found.windows, found.notes) == (True, 3, ())
+
+
+def test_three_trials_leave_no_room_for_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Disturbed(monkeypatch, (10, 1), (10, 0.4), (10, 1)).measure(max_trials=3).performance
+    assert (found.stable, found.windows) == (True, 3), "as the page has it"
+    assert found.notes == ("Others wanted the same processors in 1 of 3 windows.",)
+
+
+def test_four_trials_leave_room_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Disturbed(monkeypatch, (10, 1), (30, 0.4), (10, 1), (10, 1)).measure(max_trials=4).performance
+    assert (found.stable, found.windows, found.avg_latency) == (True, 4, 10)
+
+
+def test_when_the_trials_are_over_windows_count_as_they_were_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    windows = [(10, 1), (20, 0.4), (40, 1), (40, 0.4), (40, 1)]
+    found = Disturbed(monkeypatch, *windows).measure(max_trials=5).performance
+    assert (found.stable, found.windows, found.avg_latency) == (True, 5, 40), "three in a row agreed, one disturbed"
+
+
+def test_only_what_never_agreed_is_unstable(monkeypatch: pytest.MonkeyPatch) -> None:
+    windows = [(10, 1), (20, 0.4), (40, 1), (80, 0.4), (160, 1)]
+    found = Disturbed(monkeypatch, *windows).measure(max_trials=5).performance
+    assert (found.stable, found.windows, found.request_count) == (False, 5, 20)
+    assert "in 5 windows no three in a row agreed" in found.notes[0]
+    assert found.notes[1] == "Others wanted the same processors in 2 of 5 windows."

@@ -10,8 +10,9 @@ import numpy as np
 
 from navcore.contract.jobs import Runner
 from navcore.contract.signature import Axis, Signature, TensorSpec
+from navcore.evaluation.check_requests import VerifySettings
 from navcore.evaluation.comparison import Comparison
-from navcore.evaluation.verify_and_measure import VerifySettings, evaluate
+from navcore.evaluation.verify_and_measure import evaluate
 from navcore.registry.registry import Registry
 from navcore.workspace.results import Status, Verification
 

@@ -272,3 +272,16 @@ def test_an_executor_that_is_gone_is_one_sentence(run_toy: Any, toy: Any) -> Non
     closed.shutdown()
     with pytest.raises(nav.StepError, match="The executor could not run a step: RuntimeError"):
         run_toy(toy.ToyModel(), executor=closed)
+
+
+@pytest.mark.processes
+def test_what_cannot_be_made_here_is_said_before_anything_is_made_or_measured(run_toy: Any) -> None:
+    events: list[nav.Event] = []
+    package = run_toy(targets=["toy-alpha", "trt"], progress=events.append)
+    after_samples = [event for event in events if event.stage != "sampling"]
+    unreachable = {row.format.name for row in package.results if row.status == "unavailable"}
+    assert unreachable
+    first = after_samples[: len(unreachable)]
+    assert {event.subject for event in first} == unreachable
+    assert {(event.stage, event.status) for event in first} == {("making", "unavailable")}
+    assert all(event.text for event in first)

@@ -14,7 +14,7 @@ from navcore.contract.formats import Format
 from navcore.contract.jobs import Artifact
 from navcore.contract.signature import Signature, TensorSpec
 from navcore.errors import InputError, PluginError
-from navcore.evaluation.verify_and_measure import MeasureSettings, VerifySettings
+from navcore.evaluation.check_requests import MeasureSettings, VerifySettings
 from navcore.execution.step import CheckStep, ChildStep, ConvertStep, RouteCall, ServeStep, runner_job
 from navcore.execution.step_data import announced_in, call_from_data, call_to_data, request_of, step_from
 from navcore.registry.discovery import candidates

@@ -72,6 +72,13 @@ class Speeds:
             return None
         return self.ranking.ratio(format, runtime, batch_size)
 
+    def apart(self, runtime: RuntimeResult, measured: BatchPerformance) -> float | None:
+        """The ratio of medians that were measured apart; ``None`` where the others were measured in turn."""
+        in_turn = self.ranking is not None and self.ranking.is_source and measured.interval is not None
+        if in_turn and runtime is not self.reference:
+            return None
+        return ratio(runtime, measured, self.reference)
+
 
 def rows_of(results: Sequence[FormatResult], ranking: Ranking | None = None) -> Iterator[TableRow]:
     """The table's lines, the source's first."""
@@ -140,7 +147,7 @@ def _checked(
     first = {**blank, **head, **differences}
     for measured in sorted(runtime.performance, key=lambda one: one.batch_size):
         paired = speeds.paired(result.format.name, runtime.runtime, measured.batch_size)
-        compared = ratio_text(ratio(runtime, measured, speeds.reference)) if paired is None else paired_text(paired)
+        compared = ratio_text(speeds.apart(runtime, measured)) if paired is None else paired_text(paired)
         yield attrs.evolve(row, cells={**first, **_speed_cells(measured, compared)})
         first = {}
     if first:

@@ -18,6 +18,7 @@ _BEGINS = {
     Stage.ESTIMATE: "estimate",
     Stage.RANKING: "rank",
     Stage.SCORING: "score",
+    Stage.CALLING: "callers",
     Stage.PACKING: "pack",
 }
 

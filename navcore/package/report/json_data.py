@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from navcore.package.report.cells import Speeds, failure_of, is_source, ratio, source_first, source_reference
+from navcore.package.report.cells import Speeds, failure_of, is_source, source_first, source_reference
 from navcore.workspace import (
     Attempt,
     BatchPerformance,
@@ -86,10 +86,25 @@ def _runtime_data(result: FormatResult, runtime: RuntimeResult, speeds: Speeds) 
                 "throughput": measured.throughput,
                 "request_count": measured.request_count,
                 "stable": measured.stable,
+                "notes": list(measured.notes),
                 "p50_interval": None if measured.interval is None else list(measured.interval),
                 **_compared(result, runtime, measured, speeds),
             }
             for measured in sorted(runtime.performance, key=lambda one: one.batch_size)
+        ],
+        "concurrent": [
+            {
+                "callers": found.callers,
+                "sessions": found.sessions,
+                "batch_size": found.batch_size,
+                "throughput": found.throughput,
+                "throughput_interval": [found.low, found.high],
+                "p50_latency": found.p50_latency,
+                "p95_latency": found.p95_latency,
+                "request_count": found.calls,
+                "seconds": found.seconds,
+            }
+            for found in runtime.concurrent
         ],
     }
 
@@ -100,7 +115,7 @@ def _compared(
     """How many times faster than the source, and the 95 % interval where the two were measured in turn."""
     paired = speeds.paired(result.format.name, runtime.runtime, measured.batch_size)
     if paired is None:
-        return {"vs_source": ratio(runtime, measured, speeds.reference), "vs_source_interval": None}
+        return {"vs_source": speeds.apart(runtime, measured), "vs_source_interval": None}
     return {"vs_source": paired.ratio, "vs_source_interval": [paired.low, paired.high]}
 
 

@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from navcore.evaluation import DISTURBED
+from navcore.package.report.callers import MEANING, callers_lines
 from navcore.package.report.cells import (
     COLOURS,
     COLUMNS,
@@ -49,6 +51,7 @@ _GIVEN_UP_FIRST = ("max rel", "p99 ms", "size", "rel L2", "items/s", "max abs", 
 """What a terminal can do without, the least important first."""
 _UNSTABLE = "unstable: no three windows in a row agreed; the numbers pool all windows."
 _UNSETTLED = "unstable: the time was over before the ratio to the source was known to 10 %; a larger budget may help."
+_BUSY = f"{DISTURBED} at times while this was measured; --json says in how many windows of each."
 _SIGNS = (
     ("format", " (on the way)", "*", "*: made on the way to another format."),
     ("result", " ✓ verified", " ✓", "✓: verified by your own word."),
@@ -100,14 +103,17 @@ def print_table(
     drawn = width is None or not all(row.cause for row in rows)
     if width is None:
         limit, told = _print_whole(rows, console)
-        reasons = [one for one in reasons if one.details or one.about not in told]
+        reasons = folded(one for one in reasons if one.details or one.about not in told)
     else:
         limit = max(width, _LEAST_WIDTH)
         legend += _print_fitted([row for row in rows if not row.cause], console, limit)
         reasons = folded(reasons)
     if len(rows) == _MOST_ROWS:
         console.print(_AND_MORE)
-    plain = [_notes(results, limit), (line for sentence in legend for line in _wrapped("", sentence, limit))]
+    together = list(callers_lines(results))
+    callers = (line for sentence in together for line in _wrapped("callers: ", sentence, limit))
+    legend += [MEANING] if together else []
+    plain = [callers, _notes(results, limit), (line for sentence in legend for line in _wrapped("", sentence, limit))]
     uncoloured = (zip(lines, itertools.repeat(0), itertools.repeat("")) for lines in plain)
     for block in (_reason_lines(reasons, limit), *uncoloured):
         for number, (line, front, style) in enumerate(_cut(block)):
@@ -286,6 +292,8 @@ def _legend(results: Sequence[FormatResult], ranking: Ranking | None) -> Iterato
     if any(not one.stable for runtime in measured for one in runtime.performance):
         by_turns = any(one.interval for runtime in measured for one in runtime.performance if not one.stable)
         yield _UNSETTLED if by_turns else _UNSTABLE
+    if any(note.startswith(DISTURBED) for runtime in measured for one in runtime.performance for note in one.notes):
+        yield _BUSY
     if any(runtime.verification is not None and runtime.verification.frozen_axes for runtime in rows):
         yield "fixed axis: the export takes only one size of an axis that moves in the data; the notes name it."
     if any(result.elsewhere for result in results) or any(runtime.elsewhere for runtime in rows):

@@ -26,7 +26,7 @@ _CONSTANTS = (str, int, float, bool, type(None))
 def refuse_settings(settings: Settings) -> None:
     """Raises :class:`ValueError` for settings in which a name or a number could be something else."""
     valid_model_name(settings.model_name)
-    for name in ("batch_sizes", "budget", "threads"):  # their types alone would let any number through
+    for name in ("batch_sizes", "budget", "threads", "callers"):  # their types alone would let any number through
         run_arguments()[name].settle(name, getattr(settings, name))
     for key in settings.options:
         target, slash, runtime = key.partition("/")

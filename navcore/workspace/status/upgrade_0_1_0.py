@@ -93,6 +93,7 @@ def _config(config: Mapping[str, Any], git_info: bool) -> dict[str, Any]:
         "ranking": True,
         "budget": 90.0,
         "threads": "auto",
+        "callers": None,
         "profiler": "navcore",
         "prefer": {},
         "timeout": None,
@@ -171,6 +172,7 @@ def _runtime(entry: Mapping[str, Any]) -> dict[str, Any]:
         "machine": "",
         "metrics": [],
         "elsewhere": False,
+        "concurrent": [],
     }
 
 

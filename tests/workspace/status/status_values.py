@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from navcore.contract.formats import Format, JitType
 from navcore.contract.profiler_config import MeasurementMode, ProfilerConfig
 from navcore.contract.signature import Axis, Signature, TensorSpec
+from navcore.workspace.callers import ConcurrentThroughput
 from navcore.workspace.metrics import MetricResult
 from navcore.workspace.ranking import PairedRatio, Ranking
 from navcore.workspace.results import (
@@ -177,6 +178,11 @@ metrics = complete(
     bound=st.none() | measures,
     data=text,
 )
+concurrent = complete(
+    ConcurrentThroughput, callers=st.integers(2, 256), sessions=st.integers(1, 256),
+    batch_size=st.integers(-1, 4096), throughput=measures, low=measures, high=measures, p50_latency=measures,
+    p95_latency=st.none() | measures, calls=counts, seconds=measures,
+)  # fmt: skip
 runtimes = complete(
     RuntimeResult,
     runtime=words,
@@ -194,6 +200,7 @@ runtimes = complete(
     machine=text,
     metrics=st.lists(metrics, max_size=2).map(tuple),
     elsewhere=st.booleans(),
+    concurrent=st.lists(concurrent, max_size=2).map(tuple),
 )
 facts = st.dictionaries(text, text, max_size=2)
 assets = st.lists(st.from_regex(r"[a-z]{4,6}(/[a-z]{4}\.json)?", fullmatch=True), max_size=2, unique=True).map(tuple)
@@ -263,10 +270,11 @@ settings = complete(
     runtimes=st.dictionaries(words, several_words, max_size=2),
     run_profiling=st.booleans(),
     profiler_config=st.none() | profiler_configs,
-    batch_sizes=st.none() | st.lists(st.integers(1, 99), min_size=1, unique=True).map(tuple),
+    batch_sizes=st.none() | st.just("auto") | st.lists(st.integers(1, 99), min_size=1, unique=True).map(tuple),
     ranking=st.booleans(),
     budget=st.floats(0, 1e9, exclude_min=True),
     threads=st.just("auto") | st.integers(1, 4096),
+    callers=st.none() | st.integers(2, 256),
     profiler=words,
     prefer=st.dictionaries(words, words, max_size=2),
     timeout=st.none() | finite,
