@@ -1,3 +1,9 @@
+from .all_arguments import (
+    Device as Device,
+    Names as Names,
+    RunArguments as RunArguments,
+    run_arguments as run_arguments,
+)
 from .argument import (
     Argument as Argument,
     CommandOption as CommandOption,
@@ -153,12 +159,7 @@ from .samples import (
     Samples as Samples,
 )
 from .settings import (
-    Device as Device,
-    Names as Names,
-    RunArguments as RunArguments,
     Settings as Settings,
-    Surroundings as Surroundings,
-    run_arguments as run_arguments,
     valid_model_name as valid_model_name,
 )
 from .status import (
@@ -168,4 +169,7 @@ from .status import (
     read_config as read_config,
     read_status as read_status,
     refuse_unrecordable as refuse_unrecordable,
+)
+from .surroundings import (
+    Surroundings as Surroundings,
 )

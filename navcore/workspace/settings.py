@@ -1,25 +1,21 @@
-"""The arguments of a run: each defined here once, with its type, its default, what it means, and where it is kept.
+"""The arguments of a run that are recorded: each with its type, its default, what it means, and where it is kept.
 
-:class:`Settings` are the arguments that are recorded, :class:`Surroundings` those that are not. Beside its default each
-field carries an :class:`Argument`, from which the rest derives: what :func:`navcore.run` and :func:`navcore.plan` take
-and say about it, the keys of ``status.yaml`` and ``config.yaml``, and the option of the command line.
-:class:`RunArguments` is what type checkers and editors see of it: names in order, and what a caller may write.
+Beside its default each field carries an :class:`Argument`, from which the rest derives: what :func:`navcore.run` and
+:func:`navcore.plan` take and say about it, the keys of ``status.yaml`` and ``config.yaml``, the command line's option.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol, TypedDict
+from collections.abc import Mapping
+from typing import Any
 
 import attrs
 
-from navcore.contract import Format, ProfilerConfig
+from navcore.contract import ProfilerConfig
 from navcore.errors import OptionError
-from navcore.workspace.argument import Argument, CommandOption, Spelling, argument, arguments_of
+from navcore.workspace.argument import CommandOption, Spelling, argument
 from navcore.workspace.argument_types import (
-    able,
     anything,
     axis_ranges,
     by_name,
@@ -29,7 +25,6 @@ from navcore.workspace.argument_types import (
     number,
     or_else,
     or_none,
-    path,
     shown,
     switch,
     tensor_names,
@@ -43,24 +38,6 @@ from navcore.workspace.measuring_types import (
     number_of_threads,
     sizes_or_auto,
 )
-from navcore.workspace.metrics import bounds_given, metrics_given
-
-if TYPE_CHECKING:
-    from concurrent.futures import Executor
-    from pathlib import Path
-
-    from navcore.workspace.metrics import Metric
-    from navcore.workspace.progress import Observer
-
-Names = Format | str | Iterable[Format | str] | None
-
-
-class Device(Protocol):
-    """A framework's own object for a device, which prints as its name: ``torch.device``."""
-
-    @property
-    def type(self) -> str: ...
-
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,127}")
 _OPTIONS = "{'onnx': {'opset': 17}}"
@@ -345,101 +322,3 @@ class Settings:
         """The settings for a model that turned out not to batch: the sizes asked for were that one batch."""
         config = self.profiler_config and attrs.evolve(self.profiler_config, batch_sizes=None)
         return attrs.evolve(self, batch_dim=None, batch_sizes=None, profiler_config=config)
-
-
-@attrs.frozen(eq=False)
-class Surroundings:
-    """The arguments of a run that are not recorded: where it happens, and beside whom."""
-
-    workdir: Path | None = argument(
-        None,
-        or_none(path(example="'navigator_workdir'")),
-        "where workspaces are kept, by default ``navigator_workdir`` in the current folder.",
-        option=CommandOption(
-            Spelling.FOLDER,
-            "--workdir",
-            "FOLDER",
-            "Where workspaces are kept. Default: navigator_workdir in the current folder.",
-        ),
-    )
-    override_workdir: bool = argument(
-        False,
-        switch,
-        "start with an empty workspace; otherwise finished steps of an earlier run are not redone.",
-        option=CommandOption(
-            Spelling.SWITCH, "--override-workdir", "", "Start with an empty workspace instead of continuing in it."
-        ),
-    )
-    executor: Executor | None = argument(
-        None,
-        or_none(able("submit", what="a concurrent.futures.Executor", example="ThreadPoolExecutor(4)")),
-        "where steps that need no live model run; it has to share this machine's workspace folder.",
-    )
-    metrics: Mapping[str, Metric] | None = argument(
-        None,
-        or_none(metrics_given),
-        'the user\'s own: ``{"accuracy": fn}``, with ``fn(outputs, item)`` returning a number whose mean over the data '
-        "is the value, or an object with ``update(outputs, item)`` and ``compute()`` for the whole pass. They run on "
-        "the source before anything is made, and on every model that gave a result.",
-    )
-    metrics_data: Any = argument(
-        None,
-        or_none(able("__iter__", what="data with len() that can be iterated", example="validation_set")),
-        "what the metrics are computed on, by default the dataloader, of a package its correctness samples. An item "
-        "holds the inputs, and perhaps more, such as a label.",
-    )
-    verified_when: Mapping[str, float] | None = argument(
-        None,
-        or_none(bounds_given),
-        "how far each metric may fall (below 0) or rise (above 0) against the source for a row to count as verified: "
-        '``{"accuracy": -0.005}``.',
-    )
-    progress: Observer | None = argument(
-        None,
-        or_none(able(None, what="callable: it receives a navcore.Event", example="print")),
-        "receives an :class:`navcore.Event` whenever something begins or ends.",
-    )
-
-
-class RunArguments(TypedDict, total=False):
-    """What a caller may write, in the order in which it is shown; see :class:`Argument` for all else."""
-
-    targets: Names
-    options: Mapping[str, Mapping[str, Any]] | None
-    model_name: str
-    workdir: Path | str | None
-    override_workdir: bool
-    sample_count: int | None
-    atol: float | None
-    rtol: float | None
-    input_names: list[str] | tuple[str, ...] | None
-    output_names: list[str] | tuple[str, ...] | None
-    dynamic_axes: Mapping[str, Any] | None
-    axis_ranges: Mapping[str, Any] | None
-    batch_dim: int | None
-    device: str | Device | None
-    runtimes: Mapping[str, Names] | None
-    run_profiling: bool
-    profiler_config: ProfilerConfig | None
-    batch_sizes: Iterable[int] | str | None
-    ranking: bool
-    budget: float
-    threads: int | str
-    callers: int | None
-    profiler: str | None
-    prefer: Mapping[str, str] | None
-    executor: Executor | None
-    timeout: float | None
-    memory_limit: int | None
-    git_info: bool
-    metrics: Mapping[str, Metric] | Metric | None
-    metrics_data: Any
-    verified_when: Mapping[str, float] | None
-    progress: Observer | None
-
-
-@cache
-def run_arguments() -> Mapping[str, Argument]:
-    """Every argument of a run by its name, in the order in which it is shown."""
-    found = {**arguments_of(Settings), **arguments_of(Surroundings)}
-    return {name: found[name] for name in RunArguments.__annotations__}

@@ -12,10 +12,12 @@ import pytest
 
 import navcore as nav
 from navcore.contract.profiler_config import ProfilerConfig
+from navcore.workspace.all_arguments import RunArguments, run_arguments
 from navcore.workspace.argument import arguments_of
-from navcore.workspace.settings import RunArguments, Settings, Surroundings, run_arguments
+from navcore.workspace.settings import Settings
 from navcore.workspace.status.export_config import config_to_data
 from navcore.workspace.status.variant_config import _KEPT
+from navcore.workspace.surroundings import Surroundings
 
 SCHEMA = json.loads((importlib.resources.files("navcore") / "status.schema.json").read_text())
 

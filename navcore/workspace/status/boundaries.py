@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from navcore.contract import InnerPath, Name, Signature, TensorName
+from navcore.workspace.all_arguments import run_arguments
 from navcore.workspace.results import FormatResult, Outcome
-from navcore.workspace.settings import Settings, run_arguments, valid_model_name
+from navcore.workspace.settings import Settings, valid_model_name
 
 if TYPE_CHECKING:
     from navcore.workspace.samples import Samples
