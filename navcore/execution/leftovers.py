@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from navcore.execution.build_format import forget_crash
-from navcore.execution.isolation import reap_orphans, runs_in
+from navcore.execution.isolation import reap_orphans, runs_in, warm_children
 from navcore.workspace import Workspace, remove
 
 
@@ -15,13 +15,15 @@ from navcore.workspace import Workspace, remove
 def tidied(workspace: Workspace) -> Iterator[None]:
     """Clear away before the block what killed runs left, and after it whatever this one did; under the lock.
 
-    A folder in which a child still runs, for an executor on another machine say, stays.
+    Within it children are forked from warm processes. A folder in which a child still runs, for an executor on another
+    machine say, stays.
     """
     reap_orphans(workspace.private)
     forget_crash(workspace)
     _clear(workspace.work)
     try:
-        yield
+        with warm_children(workspace.root):
+            yield
     finally:
         _clear(workspace.work)
 

@@ -11,6 +11,7 @@ import attrs
 
 from navcore.contract import Artifact, Route
 from navcore.execution.artifacts import live_artifact
+from navcore.execution.same_numbers import framework_of
 from navcore.execution.step import RouteCall, StepLimits
 from navcore.planning import Source
 from navcore.registry import Registry, resolve_options
@@ -79,7 +80,9 @@ class RunContext:
 
     def call(self, route: Route, artifact: Artifact, threads: int, log_dir: Path) -> RouteCall:
         """The route with that model, under the options and on the device of this run."""
-        return RouteCall(route.id, artifact, self.options.get(route.id), self.device, threads, log_dir)
+        live = framework_of(route, self.registry)
+        framework = "" if live is None else live.types[0].partition(".")[0]
+        return RouteCall(route.id, artifact, self.options.get(route.id), self.device, threads, log_dir, framework)
 
 
 def new_context(

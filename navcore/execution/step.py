@@ -19,6 +19,7 @@ class RouteCall:
     """A route, by its id, with the model that it takes and what every route is told beside that.
 
     ``options`` is the value of the route's own options. ``threads`` are compute threads.
+    ``framework`` is the module that the route's own framework is imported by, ``""`` where it has none.
     """
 
     route: str
@@ -27,6 +28,7 @@ class RouteCall:
     device: str | None
     threads: int
     log_dir: Path
+    framework: str = ""
 
 
 @attrs.frozen

@@ -84,6 +84,7 @@ def call_from_data(data: Mapping[str, Any], registry: Registry) -> RouteCall:
         device=data["device"],
         threads=data["threads"],
         log_dir=Path(data["log_dir"]),
+        framework=data["framework"],
     )
 
 

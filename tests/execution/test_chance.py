@@ -109,6 +109,12 @@ def processes_in(workdir: Path) -> list[int]:
     return found
 
 
+def family_of(pid: int) -> list[int]:
+    """The children of a process and theirs, the warm process that children are forked from among them."""
+    found = children_of(pid)
+    return found + [one for child in found for one in family_of(child)]
+
+
 def children_of(pid: int) -> list[int]:
     found: list[int] = []
     with contextlib.suppress(OSError):
@@ -132,10 +138,10 @@ def kill_a_child(workdir: Path, way: str, moments: random.Random, seconds: float
     with contextlib.suppress(subprocess.TimeoutExpired):
         program.communicate(timeout=moments.uniform(0.05, seconds))
     while program.poll() is None:
-        if children := children_of(program.pid):
+        if family := family_of(program.pid):
             time.sleep(moments.uniform(0, 0.1))
             with contextlib.suppress(ProcessLookupError):
-                os.kill(moments.choice(children), moments.choice([signal.SIGKILL, signal.SIGTERM]))
+                os.kill(moments.choice(family), moments.choice([signal.SIGKILL, signal.SIGTERM]))
             break
         time.sleep(0.002)
     told = program.communicate(timeout=240)[1]

@@ -8,6 +8,7 @@ from .child_setup import (
     enter_child as enter_child,
 )
 from .fork import run_forked as run_forked
+from .nursery import warm_children as warm_children
 from .output_capture import captured_output as captured_output
 from .result_file import (
     read_request as read_request,

@@ -17,6 +17,7 @@ import attrs
 
 from navcore.errors import StepError
 from navcore.execution.isolation.child_setup import TOKEN_VARIABLE, prepare_child
+from navcore.execution.isolation.leader import OwnChild
 from navcore.execution.isolation.output_capture import flush_output, replace_standard_streams
 from navcore.execution.isolation.result_file import write_result
 from navcore.execution.isolation.supervisor import ChildReport, Limits, StartedChild, block_signals, prepare, supervise
@@ -67,7 +68,9 @@ def run_forked(
         raise
     finally:
         os.close(child_output)
-    return supervise(StartedChild(pid, output, token, began, mask, gate), folder=folder, log=log, limits=limits)
+    return supervise(
+        StartedChild(OwnChild(pid), output, token, began, mask, gate), folder=folder, log=log, limits=limits
+    )
 
 
 @attrs.frozen

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 
+from navcore.execution.isolation.leader import Leader
 from navcore.execution.isolation.procfs import (
     Process,
     descendants,
@@ -19,7 +20,6 @@ from navcore.execution.isolation.procfs import (
 
 _STRAYS_EVERY = 1.0  # seconds; finding orphans means reading the whole of /proc
 _PATIENCE = 5.0  # seconds to wait for killed processes, which the kernel may hold in the middle of a device call
-_JUST_LOOK = os.WEXITED | os.WNOWAIT | os.WNOHANG
 
 
 class Family:
@@ -29,8 +29,9 @@ class Family:
     is not reaped before `end`, so its number stays its own, and its group can be signalled safely.
     """
 
-    def __init__(self, leader: int, token: str) -> None:
-        self.leader = leader
+    def __init__(self, leader: Leader, token: str) -> None:
+        self._leader = leader
+        self.leader = leader.pid
         self._token = token
         self._known: set[Process] = set()
         self._next_scan = 0.0
@@ -51,10 +52,7 @@ class Family:
 
     def has_lost_its_leader(self) -> bool:
         """Say whether the child itself has ended."""
-        try:
-            return os.waitid(os.P_PID, self.leader, _JUST_LOOK) is not None
-        except ChildProcessError:  # the program around us reaps all its children
-            return True
+        return self._leader.has_ended()
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the child and its process group."""
@@ -67,7 +65,7 @@ class Family:
         """Kill whatever is left, reap the child and return its exit code: negative for a signal, None if unknown."""
         if self._ended:
             return self._code
-        if not self._was_reaped_by_others():
+        if not self._leader.is_taken():
             self.send(signal.SIGKILL)
         deadline = time.monotonic() + _PATIENCE
         pause = 0.001
@@ -78,19 +76,9 @@ class Family:
                 break
             time.sleep(pause)
             pause = min(2 * pause, 0.05)  # looking costs the time that the killed need to end
-        with contextlib.suppress(ChildProcessError):
-            pid, status = os.waitpid(self.leader, os.WNOHANG)
-            self._code = os.waitstatus_to_exitcode(status) if pid else None
+        self._code = self._leader.reap()
         self._ended = True
         return self._code
-
-    def _was_reaped_by_others(self) -> bool:
-        """Say whether the child's number may belong to a stranger by now."""
-        try:
-            os.waitid(os.P_PID, self.leader, _JUST_LOOK)
-        except ChildProcessError:
-            return True
-        return False
 
     def _left(self) -> list[Process]:
         known = {process for process in self._known if is_running(process)}

@@ -15,7 +15,10 @@ from typing import Any
 
 from navcore.errors import StepError
 from navcore.execution.isolation.child_setup import PARENT_VARIABLE, TOKEN_VARIABLE
+from navcore.execution.isolation.leader import OwnChild, WarmChild
+from navcore.execution.isolation.nursery import warm_child
 from navcore.execution.isolation.result_file import write_request
+from navcore.execution.isolation.search_path import search_path
 from navcore.execution.isolation.supervisor import ChildReport, Limits, StartedChild, block_signals, prepare, supervise
 
 
@@ -27,6 +30,7 @@ def run_module(
     log: Path,
     limits: Limits,
     environment: Mapping[str, str] | None = None,
+    framework: str | None = None,
 ) -> ChildReport:
     """Run ``module`` with a JSON request in a child process, stay until it has ended, and report how it went.
 
@@ -34,7 +38,8 @@ def run_module(
     `write_result` with that path's folder last. ``folder`` belongs to this run alone; an earlier result in it is
     removed. The child works in the current folder, reads nothing from standard input, and imports from where the
     caller can, except from "the current folder, whatever it is". ``environment`` is set on top of the caller's, but
-    PYTHONPATH is always ours.
+    PYTHONPATH is always ours. With the name of a ``framework``, which may be empty, the child is a fork of a warm
+    process that has imported it, where one is at hand (`warm_children`), and calls the module's ``main`` with the path.
 
     Nothing that the child does is raised here. Raises TypeError or ValueError for a request that is not plain JSON
     data, and StepError when no Python can be started at all.
@@ -46,7 +51,7 @@ def run_module(
     variables = {
         **os.environ,
         **(environment or {}),
-        "PYTHONPATH": _search_path(),
+        "PYTHONPATH": search_path(),
         PARENT_VARIABLE: str(os.getpid()),
         TOKEN_VARIABLE: token,
     }
@@ -55,18 +60,37 @@ def run_module(
     # An interrupt must not come between the start of the child and its supervision. `enter_child` lets signals in.
     mask = block_signals()
     try:
-        process = _start([sys.executable, "-P", "-m", module, str(path)], variables, child_output)
+        leader = _begin(module, path, variables, child_output, framework)
     except BaseException:
         os.close(output)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         raise
     finally:
         os.close(child_output)
-    try:
-        return supervise(StartedChild(process.pid, output, token, began, mask), folder=folder, log=log, limits=limits)
-    finally:
-        # Reaped already, by number: Popen must not wait for that number again, which may be another child's by now.
-        process.returncode = 0
+    with contextlib.closing(leader):
+        return supervise(StartedChild(leader, output, token, began, mask), folder=folder, log=log, limits=limits)
+
+
+def _begin(
+    module: str, path: Path, variables: dict[str, str], output: int, framework: str | None
+) -> StartedAnew | WarmChild:
+    if framework is not None:
+        child = warm_child(module, str(path), variables, output, framework=framework)
+        if child is not None:
+            return child
+    return StartedAnew(_start([sys.executable, "-P", "-m", module, str(path)], variables, output))
+
+
+class StartedAnew(OwnChild):
+    """A child of its own Python."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        super().__init__(process.pid)
+        self._process = process
+
+    def close(self) -> None:
+        """Reaped already, by number: Popen must not wait for that number again, which may be another child's by now."""
+        self._process.returncode = 0
 
 
 def _start(command: list[str], variables: dict[str, str], output: int) -> subprocess.Popen[bytes]:
@@ -85,14 +109,3 @@ def _start(command: list[str], variables: dict[str, str], output: int) -> subpro
             who="navcore",
             hint="Check sys.executable, the number of processes allowed (ulimit -u) and the free memory.",
         ) from error
-
-
-def _search_path() -> str:
-    """Return the caller's ``sys.path`` in the form of PYTHONPATH.
-
-    The whole of it, in its order: with only a part in front, a package could come to shadow the standard library.
-    """
-    entries = [entry for entry in sys.path if isinstance(entry, str) and entry and os.pathsep not in entry]
-    with contextlib.suppress(FileNotFoundError):  # the current folder may be gone
-        entries = [os.path.abspath(entry) for entry in entries]
-    return os.pathsep.join(entries)

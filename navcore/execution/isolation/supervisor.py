@@ -14,6 +14,7 @@ import attrs
 
 from navcore.errors import OptionError
 from navcore.execution.isolation.child_register import STOP, ChildEntry, register_child, unregister_child
+from navcore.execution.isolation.leader import Leader
 from navcore.execution.isolation.output_capture import CappedLog
 from navcore.execution.isolation.process_tree import Family
 from navcore.execution.isolation.procfs import identify, machine_name, resident_memory
@@ -29,6 +30,7 @@ _LOOK_EVERY = 0.05  # seconds between two looks at memory and result
 _SECOND_LOOK = 0.02  # seconds until an excess of memory is looked at again
 _GRACE = 0.5  # seconds between SIGTERM and SIGKILL
 _FAREWELL = 0.2  # seconds for a child to exit once its final result is there
+_LOST = "killed together with the warm process that it was forked from"
 _PIPE_CHUNKS = 64  # more than a pipe holds: what is read after the end is bounded even if somebody still writes
 FAULTS = frozenset(
     {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP, signal.SIGSYS}
@@ -81,19 +83,23 @@ class ChildReport:
 
 @attrs.frozen
 class StartedChild:
-    """A child that runs and leads its own session, or is about to.
+    """A child that runs and leads its own session, or is about to: ``leader``.
 
     ``output`` is the reading end of the pipe that is its standard output and error. A forked child waits for
     the event ``gate``: what it has in memory until then is its parent's. Both descriptors become the supervisor's.
     ``mask`` are the signals that the calling thread blocked before `block_signals`.
     """
 
-    pid: int
+    leader: Leader
     output: int
     token: str
     began: float
     mask: set[int]
     gate: int | None = None
+
+    @property
+    def pid(self) -> int:
+        return self.leader.pid
 
 
 def block_signals() -> set[int]:
@@ -115,7 +121,7 @@ def supervise(child: StartedChild, *, folder: Path, log: Path, limits: Limits) -
     Any exception here (a KeyboardInterrupt above all) kills them at once and goes on its way. Has to be called by
     the thread that started the child: the kernel takes the end of that thread for the end of the parent.
     """
-    family = Family(child.pid, child.token)
+    family = Family(child.leader, child.token)
     with contextlib.ExitStack() as stack:
         stack.callback(unregister_child, folder)
         stack.callback(os.close, child.output)
@@ -138,6 +144,8 @@ def supervise(child: StartedChild, *, folder: Path, log: Path, limits: Limits) -
     if written is not None and written.peak_memory is not None:
         watch.peak = max(watch.peak, written.peak_memory - watch.inherited)
     ended, cause = _conclude(written, overrun, code, limits)
+    if ended == "no-result" and code is None and child.leader.parent != os.getpid():
+        ended, cause = "killed", _LOST
     return ChildReport(
         result=written.result if written is not None else None,
         ended=ended,

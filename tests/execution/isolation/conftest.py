@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from navcore.execution.isolation.nursery import warm_children
 from navcore.execution.isolation.procfs import descendants
 from navcore.execution.isolation.spawn import run_module
 from navcore.execution.isolation.supervisor import ChildReport, Limits
@@ -21,9 +22,15 @@ import sys
 from pathlib import Path
 from navcore.execution.isolation import enter_child, read_request, write_result
 
-enter_child()
-folder = Path(sys.argv[1]).parent
-request = read_request(Path(sys.argv[1]))
+
+def main(request_file):
+    enter_child()
+    folder = Path(sys.argv[1]).parent
+    request = read_request(Path(request_file))
+"""
+_CALL = """
+if __name__ == "__main__":
+    main(sys.argv[1])
 """
 
 RunChild = Callable[..., ChildReport]
@@ -49,9 +56,13 @@ def usual_buffering(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
 
 
-@pytest.fixture
-def run_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunChild:
-    """Run a few lines of Python as a child module that lies where only the caller's sys.path leads."""
+@pytest.fixture(params=["anew", "warm"])
+def run_child(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunChild]:
+    """Run a few lines of Python as a child module that lies where only the caller's sys.path leads.
+
+    Once in a Python started anew, and once in a fork of a warm process: what is promised is the same.
+    """
+    warm = request.param == "warm"
 
     def run(
         lines: str,
@@ -62,7 +73,8 @@ def run_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunChild:
     ) -> ChildReport:
         scripts = tmp_path / "scripts"
         scripts.mkdir(exist_ok=True)
-        (scripts / "a_child_of_the_tests.py").write_text(_CHILD + textwrap.dedent(lines))
+        body = textwrap.indent(textwrap.dedent(lines), "    ")
+        (scripts / "a_child_of_the_tests.py").write_text(_CHILD + body + _CALL)
         monkeypatch.syspath_prepend(scripts)
         return run_module(
             "a_child_of_the_tests",
@@ -71,9 +83,14 @@ def run_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunChild:
             log=tmp_path / "step.log",
             limits=limits,
             environment=environment,
+            framework="" if warm else None,
         )
 
-    return run
+    if not warm:
+        yield run
+        return
+    with warm_children(tmp_path):
+        yield run
 
 
 @pytest.fixture

@@ -1,0 +1,175 @@
+"""Keeps warm processes for the time of a run: children are forked from them, and need not import everything again.
+
+A warm process has imported what children begin with, and perhaps a framework, but no plugin and no model; whatever
+runs, runs in a fork of it that is used once. Where none is at hand (no run is under way, the environment is another
+by now, a framework has started threads when it was imported) a child is started anew, which is only slower.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import attrs
+
+from navcore.execution.isolation.leader import WarmChild
+from navcore.execution.isolation.nursery_process import READY
+from navcore.execution.isolation.search_path import search_path
+
+_PROCESS = "navcore.execution.isolation.nursery_process"
+_BEGIN_WITH = (
+    "navcore.execution.worker",
+    "navcore.evaluation.verify_and_measure",
+    "navcore.evaluation.closed_loop",
+    "cattrs",
+    "ml_dtypes",
+    "numpy.random",
+)
+"""What every step imports sooner or later: that it runs at all, checks, measures, reads its request."""
+_MOST = 4
+"""Warm processes at a time: each holds a framework in memory."""
+_PATIENCE = 120.0  # seconds for a framework to be imported, and for a fork
+
+
+class Nursery:
+    """One warm process that has imported ``modules``; ``near`` is shown among its arguments, for whoever looks."""
+
+    def __init__(self, modules: tuple[str, ...], folder: str, near: str) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._state = "starting"
+        self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._line.settimeout(_PATIENCE)
+        command = [sys.executable, "-P", "-m", _PROCESS, str(theirs.fileno()), ",".join(modules), near]
+        try:
+            self._process = subprocess.Popen(
+                command,
+                env={**os.environ, "PYTHONPATH": search_path()},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        finally:
+            theirs.close()
+
+    def fork(self, module: str, argument: str, environment: Mapping[str, str], output: int) -> WarmChild | None:
+        """A child that calls ``main(argument)`` of the module; ``None`` where it has to be started anew."""
+        with self._lock:
+            if self._state == "starting":
+                self._state = self._begun()
+            if self._state != "ready":
+                return None
+            told = {
+                "module": module, "argument": argument, "environment": dict(environment), "folder": self._folder,
+            }  # fmt: skip
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            ours.settimeout(_PATIENCE)
+            try:
+                with theirs:
+                    socket.send_fds(self._line, [json.dumps(told).encode()], [output, theirs.fileno()])
+                pid = int(ours.recv(32))
+                return WarmChild(pid, self._process.pid, os.pidfd_open(pid), ours)
+            except (OSError, ValueError):  # it is gone, or too slow; or the kernel has no descriptors for processes
+                self._state = "gone"
+                ours.close()
+                return None
+
+    def _begun(self) -> str:
+        try:
+            return "ready" if self._line.recv(16) == READY else "unfit"
+        except OSError:
+            return "gone"
+
+    def close(self) -> None:
+        """End the warm process; children that still run end with it."""
+        self._line.close()
+        self._process.kill()
+        self._process.wait()
+
+
+@attrs.frozen
+class Place:
+    """What a process that is started anew would find: it decides what is imported, and how."""
+
+    folder: str
+    search_path: str
+    environment: tuple[tuple[str, str], ...]
+
+
+def here() -> Place:
+    """The place of this process, now."""
+    try:
+        folder = os.getcwd()
+    except FileNotFoundError:
+        folder = ""
+    return Place(folder, search_path(), tuple(sorted(os.environ.items())))
+
+
+class _Nurseries:
+    """The warm processes of the runs that are under way in this process, by the framework that they have imported."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._near = ""
+        self._owner = 0
+        self._open: dict[tuple[str, Place], Nursery] = {}
+
+    def enter(self, near: str) -> None:
+        with self._lock:
+            if self._owner != os.getpid():  # a fork of a process that had some
+                self._owner, self._users, self._open = os.getpid(), 0, {}
+            self._users += 1
+            self._near = near
+
+    def leave(self) -> None:
+        with self._lock:
+            self._users -= 1
+            ending = list(self._open.values()) if self._users == 0 else []
+            if ending:
+                self._open = {}
+        for one in ending:
+            one.close()
+
+    def with_framework(self, framework: str) -> Nursery | None:
+        key = framework, here()
+        with self._lock:
+            if self._users == 0 or self._owner != os.getpid():
+                return None
+            if key not in self._open and len(self._open) < _MOST:
+                modules = tuple(filter(None, (*_BEGIN_WITH, framework)))
+                self._open[key] = Nursery(modules, key[1].folder, self._near)
+            return self._open.get(key)
+
+
+_NURSERIES = _Nurseries()
+
+
+@contextlib.contextmanager
+def warm_children(near: Path) -> Iterator[None]:
+    """Have children forked from warm processes until the block ends; ``near`` is the folder that it is about."""
+    _NURSERIES.enter(str(near))
+    try:
+        yield
+    finally:
+        _NURSERIES.leave()
+
+
+def warm_child(
+    module: str, argument: str, environment: Mapping[str, str], output: int, *, framework: str
+) -> WarmChild | None:
+    """A child from a warm process that has imported ``framework``; ``None`` where it has to be started anew."""
+    try:
+        nursery = _NURSERIES.with_framework(framework)
+    except OSError:  # no process can be started: whoever starts one anew will say so
+        return None
+    return None if nursery is None else nursery.fork(module, argument, environment, output)
