@@ -11,6 +11,7 @@ import attrs
 
 from navcore.contract import Feeds, ProfileJob, ProfilerConfig, Runner
 from navcore.evaluation.raw_latencies import write_raw
+from navcore.evaluation.sample_errors import write_errors
 from navcore.evaluation.shared_numbers import Held, holding, shares_numbers, under_seed
 from navcore.evaluation.stable_windows import Measured, measure
 from navcore.evaluation.verification import verify
@@ -97,6 +98,7 @@ def evaluate(
     on_progress: Callable[[Evaluation], None] = lambda _result: None,
     held: Held | None = None,
     raw: Path | None = None,
+    errors: Path | None = None,
 ) -> Evaluation:
     """Verify first; measure only what did not fail.
 
@@ -104,13 +106,14 @@ def evaluate(
     the profiler is told. ``on_progress`` receives what is known before each batch size is measured, which may be the
     end of the process. A batch size that cannot be measured does not keep the others from it. ``held`` holds the random
     numbers of the process as the source's were held, where it draws. ``raw`` is where all latencies are kept
-    (:func:`navcore.evaluation.raw_latencies.write_raw`), if anywhere.
+    (:func:`navcore.evaluation.raw_latencies.write_raw`), and ``errors`` is where every error is
+    (:func:`navcore.evaluation.sample_errors.write_errors`), if anywhere.
     """
     result = Evaluation(
         provider=runner.provider, precision=runner.precision, threads=runner.threads, notes=runner.notes
     )
     if verifying is not None:
-        verification = _verified(runner, signature, reference, store, registry, verifying, held)
+        verification = _verified(runner, signature, reference, store, registry, verifying, held, errors)
         result = attrs.evolve(result, verification=verification)
         if verification.failure is not None:
             return result
@@ -141,6 +144,7 @@ def _verified(
     registry: Registry,
     verifying: VerifySettings,
     held: Held | None,
+    errors: Path | None,
 ) -> Verification:
     """The verdict: by the means of several runs of a source that draws, or exactly where both draw the same numbers."""
     fixed = _FixedAxes(signature, reference)
@@ -164,6 +168,7 @@ def _verified(
         stateful=verifying.stateful,
         inputs=runner.inputs,
         misfit=fixed.misfit,
+        keep=lambda readings: None if errors is None else write_errors(errors, readings),
     )
     return attrs.evolve(
         verification,

@@ -3,6 +3,7 @@ from .first_pass import (
     length as length,
     read_item as read_item,
 )
+from .npz import read_packed as read_packed
 from .sample_store import SampleStore as SampleStore
 from .settings import SamplingSettings as SamplingSettings
 from .take import take_samples as take_samples

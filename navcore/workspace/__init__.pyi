@@ -71,6 +71,7 @@ from .folder import (
     Workspace as Workspace,
     blocks_file as blocks_file,
     delete as delete,
+    errors_file as errors_file,
     is_ours as is_ours,
     locked as locked,
     opened as opened,

@@ -5,7 +5,7 @@
     <workdir>/<model_name>.nav.workspace/
         status.yaml  navigator.log  model_input/  model_output/
         <format>/         the model, config.yaml, and the logs of the steps that made and checked it
-        <format>/measurements/   the latencies of every window and block
+        <format>/measurements/   the latencies of every window and block, the error of every comparison
         .navcore/         marker.json, journal, private folders of unfinished steps
 """
 
@@ -91,6 +91,11 @@ def windows_file(folder: Path, runtime: Name) -> Path:
 def blocks_file(folder: Path, runtime: Name) -> Path:
     """The same for the blocks that were measured in turn with other models."""
     return folder / MEASUREMENTS / f"{runtime}.blocks.npz"
+
+
+def errors_file(folder: Path, runtime: Name) -> Path:
+    """The same for the error of every output in every comparison."""
+    return folder / MEASUREMENTS / f"{runtime}.errors.npz"
 
 
 def workspace_path(workdir: Path | str | None, model_name: str) -> Path:
