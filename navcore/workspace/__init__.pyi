@@ -148,6 +148,7 @@ from .settings import (
     valid_model_name as valid_model_name,
 )
 from .status import (
+    SEED as SEED,
     Record as Record,
     VariantConfig as VariantConfig,
     framework_word as framework_word,
