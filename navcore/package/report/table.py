@@ -171,7 +171,7 @@ def _needed(widths: Mapping[str, int]) -> int:
 
 def _shortened(cells: Sequence[Mapping[str, str]]) -> tuple[list[Mapping[str, str]], list[str]]:
     """The cells with shorter words, and the sentences that say what those mean."""
-    ending = _shared_ending([one.get("runtime", "") for one in cells])
+    ending = shared_ending([one.get("runtime", "") for one in cells])
     told = [f"Runtimes are named without their ending {ending}."] if ending else []
     short = [{**one, "runtime": one.get("runtime", "").removesuffix(ending)} for one in cells]
     short = [{**one, "p50 ms": one.get("p50 ms", "").partition(MARGIN)[0]} for one in short]
@@ -211,7 +211,7 @@ def _table(
     return table
 
 
-def _shared_ending(names: Sequence[str]) -> str:
+def shared_ending(names: Sequence[str]) -> str:
     """The longest ending in whole words (``ExecutionProvider``) that at least two different names have; or ``""``."""
     endings = Counter(
         name[start.start() :] for name in set(names) for start in re.finditer(r"(?<=[a-zA-Z0-9])(?=[A-Z][a-z])", name)

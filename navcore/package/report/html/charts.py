@@ -34,7 +34,7 @@ class Paper:
     longest: int
 
 
-PAPERS = (Paper("wide", 640, 100, 80), Paper("narrow", 272, 50, 40))
+PAPERS = (Paper("wide", 640, 100, 80), Paper("narrow", 272, 50, 43))
 
 
 def drawn(chart: Callable[[Paper], Picture], *, name: str, title: str, description: str) -> tuple[str, ...]:

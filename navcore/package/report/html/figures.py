@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import TypeVar
 
 import attrs
 
@@ -12,10 +13,12 @@ from navcore.package.report.cells import MISSING, difference_text, number_text
 from navcore.package.report.html.charts import drawn
 from navcore.package.report.html.content import Content
 from navcore.package.report.html.measured import Errors, Latencies
+from navcore.package.report.html.private_paths import told
 from navcore.package.report.html.ridges import ridges
 from navcore.package.report.html.scatter import scatter
 from navcore.package.report.html.speed_error import SpeedAndError
 from navcore.package.report.html.strips import strips
+from navcore.package.report.table import shared_ending
 
 _MOST_NUMBERS = 6000
 """How many single errors are written out; a page of more would be too heavy to open."""
@@ -23,11 +26,15 @@ _MOST_NUMBERS = 6000
 
 @attrs.frozen
 class Numbers:
-    """A table for who cannot see a chart, or wants its numbers: ``heads``, and rows whose first cell is a head too."""
+    """A table for who cannot see a chart, or wants its numbers: ``heads``, and rows whose first cell is a head too.
+
+    The first ``words`` columns hold words.
+    """
 
     caption: str
     heads: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    words: int = 1
 
 
 @attrs.frozen
@@ -42,31 +49,31 @@ class Figure:
 
 def speed_figures(content: Content) -> Iterator[Figure]:
     """A picture of speed against error per batch size that has points."""
-    for number, told in enumerate(content.speeds):
-        if told.points:
-            yield _speed_figure(told, f"speed-{number}")
+    for number, seen in enumerate(content.speeds):
+        if seen.points:
+            yield _speed_figure(seen, f"speed-{number}")
 
 
-def _speed_figure(told: SpeedAndError, name: str) -> Figure:
-    at = _at_size(told.batch_size)
-    front = [point for point in told.points if point.best]
+def _speed_figure(seen: SpeedAndError, name: str) -> Figure:
+    at = _at_size(seen.batch_size)
+    front = [point for point in seen.points if point.best]
     front.sort(key=lambda point: point.error)
     listed = "; ".join(
-        f"{point.name} ({_speed_text(told, point.speed)}, error {difference_text(point.error)})" for point in front
+        f"{point.name} ({_speed_text(seen, point.speed)}, error {difference_text(point.error)})" for point in front
     )
     caption = f"No other row is both faster and nearer than {'this one' if len(front) == 1 else 'these'}: {listed}."
-    if any(point.high > point.low for point in told.points):
+    if any(point.high > point.low for point in seen.points):
         caption += " Bars are 95 % intervals."
-    if not all(point.here for point in told.points):
+    if not all(point.here for point in seen.points):
         caption += " Squares are rows that another machine recorded."
-    if told.left_out:
-        caption += f" Not in the picture: {'; '.join(told.left_out)}."
+    if seen.left_out:
+        caption += f" Not in the picture: {'; '.join(seen.left_out)}."
     title = f"Speed against error{at}"
-    speed = f"times as fast as {told.reference}" if told.by_ratio else "median latency, ms"
+    speed = f"times as fast as {seen.reference}" if seen.by_ratio else "median latency, ms"
     return Figure(
         title,
         caption,
-        drawn(partial(scatter, told), name=name, title=title, description=f"{len(told.points)} points. {caption}"),
+        drawn(partial(scatter, seen), name=name, title=title, description=f"{len(seen.points)} points. {caption}"),
         (
             Numbers(
                 f"{title}: the numbers",
@@ -82,15 +89,16 @@ def _speed_figure(told: SpeedAndError, name: str) -> Figure:
                         difference_text(point.error),
                         "yes" if point.best else "no",
                     )
-                    for number, point in enumerate(told.points, 1)
+                    for number, point in enumerate(seen.points, 1)
                 ),
+                words=2,
             ),
         ),
     )
 
 
-def _speed_text(told: SpeedAndError, speed: float) -> str:
-    return f"{number_text(speed)}×" if told.by_ratio else f"{number_text(speed)} ms"
+def _speed_text(seen: SpeedAndError, speed: float) -> str:
+    return f"{number_text(speed)}×" if seen.by_ratio else f"{number_text(speed)} ms"
 
 
 def _at_size(batch_size: int) -> str:
@@ -101,7 +109,7 @@ def latency_figures(content: Content) -> Iterator[Figure]:
     """A picture of distributions per batch size."""
     groups = itertools.groupby(content.latencies, key=lambda one: one.batch_size)
     for number, (size, found) in enumerate(groups):
-        spreads = list(found)
+        spreads, ending = list(found), shared_ending([one.runtime for one in content.latencies])
         title = f"Latencies{_at_size(size)}"
         quickest = min(spreads, key=lambda one: one.quantiles[2])
         words = (
@@ -111,9 +119,9 @@ def latency_figures(content: Content) -> Iterator[Figure]:
         description = f"{words} The lowest median is that of {quickest.name}, {number_text(quickest.quantiles[2])} ms."
         yield Figure(
             title,
-            f"{words} The outermost half percent on either side is not drawn.",
+            f"{words} The outermost half percent on either side is not drawn.{_without(ending)}",
             drawn(
-                partial(ridges, spreads, content.answer.chosen),
+                partial(ridges, _short(spreads, ending), _short_place(content.answer.chosen, ending)),
                 name=f"latencies-{number}", title=title, description=description,
             ),
             (_latency_numbers(title, spreads),),
@@ -134,16 +142,38 @@ def error_figure(content: Content) -> Figure | None:
     title = "Error per output and sample"
     count = max(len(one.values) for one in errors)
     worst = max(errors, key=lambda one: max((value for value in one.values if value is not None), default=0.0))
+    ending = shared_ending([one.runtime for one in errors])
     caption = (
         f"Each strip is an output of a row, each cell one of its comparisons with the source ({count} at most): "
-        "samples first, then items, stacks and other sizes of the moving axes."
+        f"samples first, then items, stacks and other sizes of the moving axes.{_without(ending)}"
     )
     return Figure(
         title,
         caption,
-        drawn(partial(strips, errors), name="errors", title=title, description=f"{caption} {_worst_words(worst)}"),
+        drawn(
+            partial(strips, _short(errors, ending)),
+            name="errors",
+            title=title,
+            description=f"{caption} {_worst_words(worst)}",
+        ),
         (_error_summary(errors), *_error_numbers(errors)),
     )
+
+
+Behind = TypeVar("Behind", Latencies, Errors)
+
+
+def _short(found: Sequence[Behind], ending: str) -> list[Behind]:
+    """The same with shorter names, as there is little room in a picture."""
+    return [attrs.evolve(one, runtime=one.runtime.removesuffix(ending)) for one in found]
+
+
+def _short_place(chosen: tuple[str, str] | None, ending: str) -> tuple[str, str] | None:
+    return None if chosen is None else (told(chosen[0]), told(chosen[1]).removesuffix(ending))
+
+
+def _without(ending: str) -> str:
+    return f" Runtimes are named without their ending {ending}." if ending else ""
 
 
 def _worst_words(one: Errors) -> str:
@@ -171,7 +201,7 @@ def _error_summary(errors: Sequence[Errors]) -> Numbers:
             )
         )
     heads = ("row", "output", "comparisons", "median", "largest", "of which", "bound")
-    return Numbers("Error per output: the worst comparison", heads, tuple(rows))
+    return Numbers("Error per output: the worst comparison", heads, tuple(rows), words=2)
 
 
 def _error_numbers(errors: Sequence[Errors]) -> Iterator[Numbers]:

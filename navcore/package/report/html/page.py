@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from pathlib import Path
 
 import jinja2
@@ -39,7 +40,13 @@ def page_of(content: Content) -> str:
         error_figures=[] if errors is None else [errors],
         shades=_shades(),
         markup=Markup,
+        humps=_humps,
     )
+
+
+def _humps(name: str) -> list[str]:
+    """The parts of a long name between which a line may be broken: ``CPU``, ``Execution``, ``Provider``."""
+    return re.split(r"(?<=[a-zA-Z0-9])(?=[A-Z][a-z])", name)
 
 
 def _shades() -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from navcore.contract import ProfilerConfig
+from navcore.package.report.cells import MISSING
 from navcore.package.report.html.private_paths import told, without_home
 from navcore.workspace import SEED, Argument, Record, Settings, Spelling, arguments_of, to_data
 
@@ -55,7 +56,7 @@ def _facts(record: Record) -> Iterator[tuple[str, str]]:
     yield "navcore", told(record.navcore_version)
     makers = sorted({(one.owner, one.version) for row in record.results for one in row.attempts if one.owner})
     for owner, version in makers[:_MOST]:
-        yield told(owner), told(version)
+        yield told(owner), told(version) or MISSING
     yield "source", told(record.source.name)
     machines = dict.fromkeys(machine for machine in _machines(record) if machine)
     if machines:
@@ -64,8 +65,8 @@ def _facts(record: Record) -> Iterator[tuple[str, str]]:
     ranking = record.ranking
     if ranking is not None:
         yield "seed of the order of blocks", str(ranking.seed)
-        settled = "every ratio known to 3 %" if ranking.settled else "the time was over first"
-        yield "ranking", f"{ranking.seconds:.0f} s of {ranking.budget:g} s, {settled}"
+        settled = "every ratio is known to 3 %" if ranking.settled else "over before every ratio was known to 3 %"
+        yield "ranking", f"{ranking.seconds:.0f} s, with a budget of {ranking.budget:g} s; {settled}"
     samples = record.samples
     if samples is not None:
         counts = ", ".join(f"{count} {kind}" for kind, count in list(samples.counts.items())[:_MOST])

@@ -32,6 +32,11 @@ class _Plane:
         share = _share(speed, self.across)
         return self.width * (1 - share if self.turned else share), _HEIGHT * (1 - _share(error, self.up))
 
+    def bar(self, point: Point) -> tuple[float, float, float]:
+        """From where to where its interval reaches, and at which height."""
+        ends = [self.place(speed, point.error) for speed in (point.low, point.high)]
+        return min(ends)[0], max(ends)[0], ends[0][1]
+
     def numbers(self, x: float, y: float) -> dict[str, float]:
         """What lies at that place."""
         share = x / self.width
@@ -147,10 +152,11 @@ def _texts(points: Sequence[Point], plane: _Plane, paper: Paper, x: alt.X, y: al
         (*plane.place(one.speed, one.error), cut(names[number - 1], paper.longest), str(number))
         for number, one in ordered
     ]
-    labels = placed_labels(wanted, plane.width, _HEIGHT)
+    labels = placed_labels(wanted, plane.width, _HEIGHT, [plane.bar(one) for one in points])
     drawn: dict[tuple[Align, bool], list[Label]] = {}
     for (_, one), label in zip(ordered, labels, strict=True):
-        drawn.setdefault((label.align, one.best), []).append(label)
+        if label is not None:
+            drawn.setdefault((label.align, one.best), []).append(label)
     return [
         data({**plane.numbers(label.x, label.y), "text": label.text} for label in found)
         .mark_text(align=align, baseline="middle", fontSize=11, color=INK if best else MUTED)

@@ -52,24 +52,33 @@ class Label:
     align: Align
 
 
-def placed_labels(points: Sequence[tuple[float, float, str, str]], width: float, height: float) -> tuple[Label, ...]:
+def placed_labels(
+    points: Sequence[tuple[float, float, str, str]],
+    width: float,
+    height: float,
+    bars: Sequence[tuple[float, float, float]] = (),
+) -> tuple[Label | None, ...]:
     """A label for each point (``x``, ``y`` in pixels, its name, and a short sign), where nothing is covered.
 
-    Earlier points choose first. Where a name finds no room its sign stands for it.
+    Earlier points choose first. Where a name finds no room its sign stands for it, and where not even that does
+    nothing. ``bars`` are lines that are not to
+    be written over: from, to, and their height.
     """
     taken = [(x - _MARK, y - _MARK, x + _MARK, y + _MARK) for x, y, _, _ in points]
-    labels = []
+    taken += [(left, y - 2, right, y + 2) for left, right, y in bars]
+    labels: list[Label | None] = []
     for x, y, name, sign in points:
         placed = _free(x, y, name, taken, width, height) or _free(x, y, sign, taken, width, height)
-        label, box = placed or _beside(x, y, sign, 0)
-        taken.append(box)
-        labels.append(label)
+        labels.append(placed and placed[0])
+        if placed:
+            taken.append(placed[1])
     return tuple(labels)
 
 
 _Box = tuple[float, float, float, float]
 _PLACES: tuple[tuple[Align, float, float], ...] = (
-    ("left", 10, 0), ("center", 0, -15), ("center", 0, 15), ("right", -10, 0), ("left", 8, -15), ("left", 8, 15),
+    ("center", 0, -15), ("center", 0, 15), ("left", 10, 0), ("right", -10, 0), ("left", 4, -15), ("left", 4, 15),
+    ("right", -4, -15), ("right", -4, 15),
 )  # fmt: skip
 
 
@@ -85,7 +94,7 @@ def _free(
 
 
 def _beside(x: float, y: float, text: str, place: int) -> tuple[Label, _Box]:
-    """The text to the right, above, below, to the left, and diagonally to the right of a point."""
+    """The text above a point, below it, beside it, or diagonally."""
     long = _LETTER * len(text)
     align, dx, dy = _PLACES[place]
     left = {"left": x + dx, "center": x - long / 2, "right": x + dx - long}[align]
