@@ -91,7 +91,16 @@ def _python(value: Any) -> str:
         fields = attrs.fields(ProfilerConfig)
         names = [one.name for one in fields if getattr(value, one.name) != getattr(usual, one.name)]
         return f"nav.ProfilerConfig({', '.join(f'{name}={_python(getattr(value, name))}' for name in names)})"
-    return without_home(repr(to_data(value)))
+    return without_home(repr(_plain(value)))
+
+
+def _plain(value: Any) -> Any:
+    """Lists, dicts and what they hold, as one writes them; an axis stays the number that it is."""
+    if isinstance(value, Mapping):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return str(value) if isinstance(value, str) else value
 
 
 def _words(argument: Argument, value: Any) -> Iterator[str]:

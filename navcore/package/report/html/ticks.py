@@ -27,9 +27,9 @@ def round_ticks(low: float, high: float, most: int = 7) -> list[float]:
         return found[:: math.ceil(len(found) / most)]
     if len(found) >= 3:
         return found
-    rough = (high - low) / 4
+    rough = (high - low) / 5
     unit = 10.0 ** math.floor(math.log10(rough))
-    step = next(unit * digit for digit in (1, 2, 5, 10) if unit * digit >= rough)
+    step = next(unit * digit for digit in (1, 2, 5, 10) if unit * digit >= rough * 0.999)
     return [round(step * number, 12) for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
