@@ -20,8 +20,11 @@ from navcore.package.report.html.speed_error import SpeedAndError
 from navcore.package.report.html.strips import strips
 from navcore.package.report.table import shared_ending
 
-_MOST_NUMBERS = 6000
+_MOST_NUMBERS = 12_000
 """How many single errors are written out; a page of more would be too heavy to open."""
+_FEW = 4
+_MOST_CURVES = 40
+_MOST_STRIPS = 60
 
 
 @attrs.frozen
@@ -66,6 +69,8 @@ def _speed_figure(seen: SpeedAndError, name: str) -> Figure:
         caption += " Bars are 95 % intervals."
     if not all(point.here for point in seen.points):
         caption += " Squares are rows that another machine recorded."
+    if len(seen.points) > _FEW:
+        caption += " A number stands for a row whose name has no room: it is the row's mark in the table below."
     if seen.left_out:
         caption += f" Not in the picture: {'; '.join(seen.left_out)}."
     title = f"Speed against error{at}"
@@ -111,6 +116,7 @@ def latency_figures(content: Content) -> Iterator[Figure]:
     for number, (size, found) in enumerate(groups):
         spreads, ending = list(found), shared_ending([one.runtime for one in content.latencies])
         title = f"Latencies{_at_size(size)}"
+        shown = spreads[:_MOST_CURVES]
         quickest = min(spreads, key=lambda one: one.quantiles[2])
         words = (
             "The height of a curve says how common a latency is; the upright line is the median, the thick line the "
@@ -119,9 +125,10 @@ def latency_figures(content: Content) -> Iterator[Figure]:
         description = f"{words} The lowest median is that of {quickest.name}, {number_text(quickest.quantiles[2])} ms."
         yield Figure(
             title,
-            f"{words} The outermost half percent on either side is not drawn.{_without(ending)}",
+            f"{words} The outermost half percent on either side is not drawn.{_without(ending)}"
+            f"{_more(len(spreads) - len(shown))}",
             drawn(
-                partial(ridges, _short(spreads, ending), _short_place(content.answer.chosen, ending)),
+                partial(ridges, _short(shown, ending), _short_place(content.answer.chosen, ending)),
                 name=f"latencies-{number}", title=title, description=description,
             ),
             (_latency_numbers(title, spreads),),
@@ -141,17 +148,20 @@ def error_figure(content: Content) -> Figure | None:
         return None
     title = "Error per output and sample"
     count = max(len(one.values) for one in errors)
-    worst = max(errors, key=lambda one: max((value for value in one.values if value is not None), default=0.0))
+    worst = max(errors, key=_largest)
     ending = shared_ending([one.runtime for one in errors])
+    limit = sorted(map(_largest, errors), reverse=True)[:_MOST_STRIPS][-1]
+    shown = [one for one in errors if _largest(one) >= limit][:_MOST_STRIPS]
     caption = (
         f"Each strip is an output of a row, each cell one of its comparisons with the source ({count} at most): "
         f"samples first, then items, stacks and other sizes of the moving axes.{_without(ending)}"
+        f"{_more(len(errors) - len(shown), ' with smaller errors')}"
     )
     return Figure(
         title,
         caption,
         drawn(
-            partial(strips, _short(errors, ending)),
+            partial(strips, _short(shown, ending)),
             name="errors",
             title=title,
             description=f"{caption} {_worst_words(worst)}",
@@ -174,6 +184,14 @@ def _short_place(chosen: tuple[str, str] | None, ending: str) -> tuple[str, str]
 
 def _without(ending: str) -> str:
     return f" Runtimes are named without their ending {ending}." if ending else ""
+
+
+def _largest(one: Errors) -> float:
+    return max((value for value in one.values if value is not None), default=0.0)
+
+
+def _more(count: int, which: str = "") -> str:
+    return f" {count} more{which} are in the table below, and not drawn." if count > 0 else ""
 
 
 def _worst_words(one: Errors) -> str:
@@ -207,6 +225,8 @@ def _error_summary(errors: Sequence[Errors]) -> Numbers:
 def _error_numbers(errors: Sequence[Errors]) -> Iterator[Numbers]:
     """Every single number, as long as a page can hold them."""
     if sum(len(one.values) for one in errors) > _MOST_NUMBERS:
+        too_many = ("They are too many for a page: the files *.errors.npz in the package have them.",)
+        yield Numbers("Error per output and sample: every number", ("comparison",), (too_many,))
         return
     by_comparisons = itertools.groupby(errors, key=lambda one: one.comparisons)
     for labels, found in by_comparisons:

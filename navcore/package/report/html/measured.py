@@ -21,9 +21,10 @@ Reader = Callable[[str], bytes | None]
 
 LARGEST_FILE = 16 << 20
 _LARGEST_ARRAYS = 64 << 20
-MOST_ROWS = 60
-_MOST_SIZES = 4
-_BINS = 48
+_MOST = 500
+"""What is read of a record, which may be a stranger's and hold any number of rows."""
+MOST_SIZES = 4
+_BINS = 32
 _ENOUGH_FOR_P95 = 90
 """As many calls a percentile of 95 needs to be claimed, here as in the table."""
 
@@ -86,13 +87,13 @@ def latencies_of(results: Sequence[FormatResult], read: Reader, *, by_windows: b
     found: list[Latencies] = []
     for row in source_first(results):
         for one in row.runtimes:
-            if not one.performance or len(found) >= MOST_ROWS * _MOST_SIZES:
+            if not one.performance or len(found) >= _MOST:
                 continue
             windows, blocks = (
                 file(Path(row.format.name), Name(one.runtime)).as_posix() for file in (windows_file, blocks_file)
             )
             arrays = _arrays(read, *((windows, blocks) if by_windows else (blocks, windows)))
-            for size in sorted({measured.batch_size for measured in one.performance})[:_MOST_SIZES]:
+            for size in sorted({measured.batch_size for measured in one.performance})[:MOST_SIZES]:
                 taken = _latencies(arrays.get(f"{size}/latencies"))
                 if taken is not None:
                     found.append(_spread(told(row.format.name), told(one.runtime), size, taken))
@@ -100,17 +101,17 @@ def latencies_of(results: Sequence[FormatResult], read: Reader, *, by_windows: b
 
 
 def errors_of(results: Sequence[FormatResult], read: Reader) -> tuple[Errors, ...]:
-    """The errors of each row that was compared, per output, of at most so many rows as :data:`MOST_ROWS`."""
+    """The errors of each row that was compared, per output."""
     found: list[Errors] = []
     for row in source_first(results):
         for one in row.runtimes:
-            if one.verification is None or len(found) >= MOST_ROWS:
+            if one.verification is None or len(found) >= _MOST:
                 continue
             arrays = _arrays(read, errors_file(Path(row.format.name), Name(one.runtime)).as_posix())
             for output, comparisons, values in _errors(arrays):
                 bound = one.verification.bound
                 found.append(Errors(told(row.format.name), told(one.runtime), output, comparisons, values, bound))
-    return tuple(found[:MOST_ROWS])
+    return tuple(found[:_MOST])
 
 
 def _arrays(read: Reader, *places: str) -> Mapping[str, Array]:
@@ -155,7 +156,7 @@ def _density(ordered: Array) -> tuple[tuple[float, float], ...]:
         return ((low, 1.0),)
     edges = np.linspace(math.log(low), math.log(high), _BINS + 1)
     counts, _ = np.histogram(np.log(ordered), bins=edges)
-    weights = np.exp(-0.5 * (np.arange(-4, 5) / 1.5) ** 2)
+    weights = np.exp(-0.5 * (np.arange(-3, 4) / 1.0) ** 2)
     smooth = np.convolve(counts, weights / weights.sum(), mode="same")
     middles = np.exp((edges[:-1] + edges[1:]) / 2)
     largest = smooth.max()

@@ -36,7 +36,7 @@ def ridges(spreads: Sequence[Latencies], chosen: tuple[str, str] | None, paper: 
         colour = ACCENT if strong else MUTED
         layers.append(
             data({"x": x_, "y": foot, "y2": foot - _CURVE * share} for x_, share in one.density)
-            .mark_area(color=SOFT if strong else "var(--faint)", line={"color": colour, "strokeWidth": 1})
+            .mark_area(fill=SOFT if strong else "var(--faint)", stroke=colour, strokeWidth=1)
             .encode(x=x, y=pixels(alt.Y, "y2", height), y2="y:Q")
         )
     for strong in (False, True):

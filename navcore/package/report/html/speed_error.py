@@ -52,12 +52,12 @@ class SpeedAndError:
 
 
 _Intervals = Mapping[tuple[str, str, int], tuple[float, float] | None]
-MOST_SIZES = 6
+MOST_SIZES = 4
 MOST_POINTS = 60
 
 
 def speed_and_error(results: Sequence[FormatResult], ranking: Ranking | None) -> tuple[SpeedAndError, ...]:
-    """A picture per batch size, the smallest first; of at most six sizes, and sixty points each.
+    """A picture per batch size, the smallest first; of at most four sizes, and sixty points each.
 
     By ratio where any row of that size was measured in turn, else by latency. Only what verified has a place.
     """

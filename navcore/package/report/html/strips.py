@@ -32,10 +32,9 @@ def strips(errors: Sequence[Errors], paper: Paper) -> Picture:
     height = _BAND * len(errors)
     x, y = pixels(alt.X, "x", paper.width), pixels(alt.Y, "y", height)
     cells: dict[int, list[dict[str, Any]]] = {}
-    names = []
+    names, outputs = [], {one.output for one in errors}
     for number, one in enumerate(errors):
         top = number * _BAND + _TOP
-        outputs = {other.output for other in errors if (other.format, other.runtime) == (one.format, one.runtime)}
         name = one.name if len(outputs) == 1 else f"{one.output} · {one.name}"
         names.append({"x": 0, "y": top - 9, "text": cut(name, paper.longest)})
         columns = columns_of(one, paper.columns)

@@ -7,7 +7,7 @@ from functools import cache
 import attrs
 import numpy as np
 
-from navcore.workspace.results import FormatResult
+from navcore.workspace.results import FormatResult, Status
 from navcore.workspace.status.record import Record
 
 from .given_records import broken, errors_file, latencies_file, made, ranking, record, source
@@ -28,6 +28,8 @@ def large_record() -> Record:
         rows.append(made(name, error, 8 / speed, 12 / speed))
         ratios.append((name, speed, speed * 0.96, speed * 1.05))
     rows += [broken(f"broken-{number}", f"operator {number} is not there", hint="Write it.") for number in range(4)]
+    rows[-1] = attrs.evolve(rows[-1], status=Status.UNAVAILABLE)
+    rows[-5] = attrs.evolve(rows[-5], requested=False)
     rows[3] = attrs.evolve(rows[3], notes=("The batch axis 'batch' is fixed.",))
     return record(*rows, ranking=ranking(*sorted(ratios, key=lambda one: -one[1])))
 
