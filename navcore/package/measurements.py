@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from navcore.errors import PackageError
-from navcore.package.archive import Manifest, read_member
-from navcore.workspace import Workspace
+from navcore.package.archive import Manifest, read_members
+from navcore.workspace import Kind, Workspace
 
 _LARGEST = 16 << 20
 """Bytes of one file; larger ones are left alone."""
+_ALL_TOGETHER = 128 << 20
 
 
 def reader_of_workspace(workspace: Workspace) -> Callable[[str], bytes | None]:
@@ -30,15 +32,20 @@ def reader_of_workspace(workspace: Workspace) -> Callable[[str], bytes | None]:
 
 
 def reader_of_package(path: Path, manifest: Manifest) -> Callable[[str], bytes | None]:
-    """The same for the package at ``path``; what it reads has the SHA-256 that ``manifest`` lists."""
-    names = {entry.place: entry.name for entry in manifest.files if entry.size <= _LARGEST}
+    """The same for the measurements in the package at ``path``; what it reads has the SHA-256 that ``manifest`` lists.
 
-    def read(place: str) -> bytes | None:
-        if place not in names:
-            return None
+    The package is looked into once, when the first file is asked for. A damaged file, and all of them where there is
+    another package meanwhile, are not there: the record is shown without.
+    """
+    names = {
+        entry.place: entry.name for entry in manifest.files if entry.kind is Kind.MEASUREMENT and entry.size <= _LARGEST
+    }
+
+    @cache
+    def contents() -> dict[str, bytes]:
         try:
-            return read_member(path, manifest, names[place], largest=_LARGEST)
-        except PackageError:  # damaged, or another package meanwhile: the record is shown without it
-            return None
+            return read_members(path, manifest, list(names.values()), largest=_ALL_TOGETHER)
+        except PackageError:
+            return {}
 
-    return read
+    return lambda place: contents().get(names[place]) if place in names else None

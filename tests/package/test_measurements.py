@@ -63,6 +63,22 @@ def test_of_a_package_nothing_is_read_that_was_exchanged(package: Path) -> None:
     assert reader_of_package(package, manifest)(PLACE) is None
 
 
+def test_a_package_is_looked_into_once(package: Path) -> None:
+    read = reader_of_package(package, read_record(package)[1])
+    assert read(PLACE) == CONTENT
+    package.unlink()
+    assert read(PLACE) == CONTENT
+
+
+def test_of_all_together_only_so_much_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = [f"onnx/measurements/cpu-{number}.errors.npz" for number in range(5)]
+    package = tmp_path / "x.nav"
+    package.write_bytes(told(files={**FILES, **{place: b"%d" % number * 100 for number, place in enumerate(places)}}))
+    monkeypatch.setattr(measurements, "_ALL_TOGETHER", 250)
+    read = reader_of_package(package, read_record(package)[1])
+    assert [place for place in places if read(place) is not None] == places[:2]
+
+
 def test_what_is_too_large_is_left_alone(workspace: Workspace, package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measurements, "_LARGEST", len(CONTENT) - 1)
     assert reader_of_workspace(workspace)(PLACE) is None

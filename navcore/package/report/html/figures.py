@@ -22,7 +22,7 @@ from navcore.package.report.table import shared_ending
 
 _MOST_NUMBERS = 12_000
 """How many single errors are written out; a page of more would be too heavy to open."""
-_FEW = 4
+_FEW = 8
 _MOST_CURVES = 40
 _MOST_STRIPS = 60
 

@@ -19,12 +19,14 @@ from navcore.workspace import FormatResult, blocks_file, errors_file, windows_fi
 Reader = Callable[[str], bytes | None]
 """The content of a file by its place in the workspace; ``None`` where there is none that may be read."""
 
-LARGEST_FILE = 16 << 20
-_LARGEST_ARRAYS = 64 << 20
+_LARGEST_ARRAYS, _ALL_ARRAYS = 32 << 20, 256 << 20
+"""Bytes that one file is unpacked to, and all of one kind."""
 _MOST = 500
 """What is read of a record, which may be a stranger's and hold any number of rows."""
 MOST_SIZES = 4
 _BINS = 32
+_SHORTEST = 1e-9
+"""Milliseconds; no call takes less, and none takes so many."""
 _ENOUGH_FOR_P95 = 90
 """As many calls a percentile of 95 needs to be claimed, here as in the table."""
 
@@ -85,6 +87,7 @@ def latencies_of(results: Sequence[FormatResult], read: Reader, *, by_windows: b
     file that is not there, or is damaged, is passed over: the record has what matters.
     """
     found: list[Latencies] = []
+    files = _Files(read)
     for row in source_first(results):
         for one in row.runtimes:
             if not one.performance or len(found) >= _MOST:
@@ -92,7 +95,7 @@ def latencies_of(results: Sequence[FormatResult], read: Reader, *, by_windows: b
             windows, blocks = (
                 file(Path(row.format.name), Name(one.runtime)).as_posix() for file in (windows_file, blocks_file)
             )
-            arrays = _arrays(read, *((windows, blocks) if by_windows else (blocks, windows)))
+            arrays = files.first(*((windows, blocks) if by_windows else (blocks, windows)))
             for size in sorted({measured.batch_size for measured in one.performance})[:MOST_SIZES]:
                 taken = _latencies(arrays.get(f"{size}/latencies"))
                 if taken is not None:
@@ -103,28 +106,38 @@ def latencies_of(results: Sequence[FormatResult], read: Reader, *, by_windows: b
 def errors_of(results: Sequence[FormatResult], read: Reader) -> tuple[Errors, ...]:
     """The errors of each row that was compared, per output."""
     found: list[Errors] = []
+    files = _Files(read)
     for row in source_first(results):
         for one in row.runtimes:
             if one.verification is None or len(found) >= _MOST:
                 continue
-            arrays = _arrays(read, errors_file(Path(row.format.name), Name(one.runtime)).as_posix())
+            arrays = files.first(errors_file(Path(row.format.name), Name(one.runtime)).as_posix())
             for output, comparisons, values in _errors(arrays):
                 bound = one.verification.bound
                 found.append(Errors(told(row.format.name), told(one.runtime), output, comparisons, values, bound))
     return tuple(found[:_MOST])
 
 
-def _arrays(read: Reader, *places: str) -> Mapping[str, Array]:
-    """The arrays of the first of the files that can be read."""
-    for place in places:
-        content = read(place)
-        if content is None:
-            continue
-        try:
-            return read_packed(content, largest=_LARGEST_ARRAYS)
-        except ValueError:  # damaged, or no such file at all
-            continue
-    return {}
+class _Files:
+    """The files behind a record, of which only so much is unpacked: a stranger's may be small and hold a lot."""
+
+    def __init__(self, read: Reader) -> None:
+        self._read = read
+        self._left = _ALL_ARRAYS
+
+    def first(self, *places: str) -> Mapping[str, Array]:
+        """The arrays of the first of the files that can be read."""
+        for place in places:
+            content = self._read(place)
+            if content is None:
+                continue
+            try:
+                arrays = read_packed(content, largest=min(_LARGEST_ARRAYS, self._left))
+            except ValueError:  # damaged, or no such file at all
+                continue
+            self._left -= sum(array.nbytes for array in arrays.values())
+            return arrays
+        return {}
 
 
 def _latencies(array: Array | None) -> Array | None:
@@ -132,7 +145,7 @@ def _latencies(array: Array | None) -> Array | None:
     if array is None or array.ndim != 1 or array.dtype.kind != "f":
         return None
     wide = array.astype(np.float64)
-    wide = wide[np.isfinite(wide) & (wide > 0)]
+    wide = wide[(wide >= _SHORTEST) & (wide <= 1 / _SHORTEST)]
     return wide if wide.size else None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
@@ -54,6 +53,7 @@ class SpeedAndError:
 _Intervals = Mapping[tuple[str, str, int], tuple[float, float] | None]
 MOST_SIZES = 4
 MOST_POINTS = 60
+_SMALLEST = 1e-18
 
 
 def speed_and_error(results: Sequence[FormatResult], ranking: Ranking | None) -> tuple[SpeedAndError, ...]:
@@ -89,19 +89,28 @@ def _picture(
     points, left_out = list[Point](), list[str]()
     for choice, is_here in known:
         name = told(f"{choice.format.name} in {choice.runtime}")
-        if choice.error is None or not math.isfinite(choice.error):
+        if choice.error is None or not (choice.error == 0 or _drawable(choice.error)):
             left_out.append(f"{name}: no number says how far off it is")
-        elif by_ratio and choice.ratio is None:
+            continue
+        interval = intervals.get((choice.format.name, choice.runtime, size))
+        point = _point(choice, choice.error, interval, here=is_here, by_ratio=by_ratio)
+        if by_ratio and choice.ratio is None:
             left_out.append(f"{name}: it was not measured in turn with the others")
+        elif not _drawable(point.low, point.speed, point.high):
+            left_out.append(f"{name}: its speed cannot be drawn")
         elif len(points) == MOST_POINTS:
             left_out.append(f"{name}: there are {MOST_POINTS} already")
         else:
-            interval = intervals.get((choice.format.name, choice.runtime, size))
-            points.append(_point(choice, choice.error, interval, here=is_here, by_ratio=by_ratio))
+            points.append(point)
     reference = "the source"
     if ranking is not None and not ranking.is_source:
         reference = told("{} in {}".format(*ranking.reference))
     return SpeedAndError(size, by_ratio, reference, _with_front(points, by_ratio), tuple(left_out))
+
+
+def _drawable(*numbers: float) -> bool:
+    """Whether the numbers have places on a logarithmic axis that anybody could read."""
+    return all(_SMALLEST <= number <= 1 / _SMALLEST for number in numbers)
 
 
 def _point(choice: Choice, error: float, interval: tuple[float, float] | None, *, here: bool, by_ratio: bool) -> Point:

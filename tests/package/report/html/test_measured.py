@@ -106,3 +106,12 @@ def test_names_in_a_file_are_a_strangers_and_become_one_short_line() -> None:
     (one,) = errors(packed(**{**GOOD, "outputs": np.array(["a\nb\x1b[31m" + "x" * 20_000])}))
     assert one.output.startswith("a b?[31m")
     assert len(one.output) < 5000
+
+
+def test_many_files_of_a_stranger_are_unpacked_only_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    from navcore.package.report.html import measured
+
+    monkeypatch.setattr(measured, "_ALL_ARRAYS", 10_000)
+    rows = [made(f"format-{number}", 0.0, 1.0) for number in range(9)]
+    file = latencies_file({1: [1.0] * 1000})
+    assert len(latencies_of(rows, lambda _place: file, by_windows=False)) == 2

@@ -62,7 +62,15 @@ def test_a_row_that_was_not_ranked_is_left_out_and_told() -> None:
     assert found.left_out == ("late in cpu: it was not measured in turn with the others",)
 
 
-@pytest.mark.parametrize("error", [None, float("inf"), float("nan")])
+@pytest.mark.parametrize("speed", [0.0, -1.0, float("inf"), float("nan"), 1e300])
+def test_a_speed_that_has_no_place_on_an_axis_is_left_out_and_told(speed: float) -> None:
+    rows = (made("onnx", 1e-6, 1.0), made("other", 1e-6, 1.0))
+    found = picture(*rows, ranked=ranking(("onnx", 2.0, speed, 2.1), ("other", 2.0, 1.9, 2.1)))
+    assert [point.format for point in found.points] == ["other"]
+    assert found.left_out == ("onnx in cpu: its speed cannot be drawn",)
+
+
+@pytest.mark.parametrize("error", [None, float("inf"), float("nan"), -1.0])
 def test_a_row_without_an_error_is_left_out_and_told(error: float | None) -> None:
     found = picture(made("onnx", error, 1.0), made("other", 1e-6, 1.0))
     assert found.left_out == ("onnx in cpu: no number says how far off it is",)
