@@ -11,6 +11,8 @@ import numpy as np
 from navcore.evaluation.tolerance import Reading
 from navcore.workspace import write_bytes
 
+_LONG_AGO = (1980, 1, 1, 0, 0, 0)
+
 
 def write_errors(path: Path, readings: Mapping[str, Sequence[Reading]]) -> None:
     """Write the readings of one format in one runtime to the npz file ``path``, whole or not at all.
@@ -30,9 +32,20 @@ def write_errors(path: Path, readings: Mapping[str, Sequence[Reading]]) -> None:
         for reading in found:
             place = row, column[reading.place]
             errors[place] = np.fmax(errors[place], reading.off)
-    packed = io.BytesIO()
-    np.savez_compressed(
-        packed, allow_pickle=False, outputs=np.array(list(readings)), comparisons=np.array(list(column)), errors=errors
-    )
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, packed.getvalue())
+    names = {"outputs": np.array(list(readings)), "comparisons": np.array(list(column))}
+    write_bytes(path, _packed({**names, "errors": errors}))
+
+
+def _packed(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """A compressed npz file of which the same arrays give the same bytes; numpy writes the time into its own."""
+    import zipfile
+
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, array in arrays.items():
+            member = zipfile.ZipInfo(f"{name}.npy", _LONG_AGO)
+            member.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(member, "w") as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
+    return packed.getvalue()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from navcore.contract.signature import Axis, Signature, TensorSpec
 from navcore.evaluation.comparison import Comparison
@@ -66,3 +68,14 @@ def test_probes_of_one_axis_are_told_apart_by_their_sizes(tmp_path: Path) -> Non
 def test_without_a_reading_there_is_no_file(tmp_path: Path) -> None:
     write_errors(tmp_path / "x.npz", {})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_same_errors_give_the_same_bytes_at_any_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def runner(feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {"y": feeds["x"], "label": np.array([1])}
+
+    kept(tmp_path / "x.npz", runner, asked("sample 0", 1, 2))
+    monkeypatch.setattr(time, "time", lambda: 2e9)
+    monkeypatch.setattr(time, "localtime", lambda *_: time.gmtime(2e9))
+    kept(tmp_path / "y.npz", runner, asked("sample 0", 1, 2))
+    assert (tmp_path / "x.npz").read_bytes() == (tmp_path / "y.npz").read_bytes()
