@@ -103,9 +103,9 @@ def docs(session: nox.Session) -> None:
 def core(session: nox.Session) -> None:
     """The core alone, where no ML framework is installed: what needs no process but the test's own, in seconds.
 
-    With what signatures need, which brings no framework; the session minimums is without it.
+    With what signatures and the report need, which brings no framework; the session minimums is without it.
     """
-    install(session, *TEST_TOOLS, "setuptools", editable=(f"{CORE}[signing]",))
+    install(session, *TEST_TOOLS, "setuptools", editable=(f"{CORE}[report,signing]",))
     session.run("python", *CORE_TESTS, "not slow and not processes", *COVERAGE, *session.posargs, env=COMPILE_ONCE)
 
 
@@ -136,7 +136,8 @@ def examples(session: nox.Session) -> None:
 @nox.session(default=False, reuse_venv=True)
 def everything(session: nox.Session) -> None:
     """The environment that types, tests and bench share: frameworks are large, one copy is enough."""
-    install(session, *TEST_TOOLS, *TYPE_TOOLS, *DEMO_MODEL, editable=(CORE, *PLUGINS_WITH_RUNTIMES, THIRD_PARTY))
+    projects = (f"{CORE}[report]", *PLUGINS_WITH_RUNTIMES, THIRD_PARTY)
+    install(session, *TEST_TOOLS, *TYPE_TOOLS, *DEMO_MODEL, editable=projects)
     # It cannot be imported without a GPU; tests hold the calls of nav-trt against its source.
     install(session, "--no-deps", "torch-tensorrt")
 
@@ -296,7 +297,7 @@ def nightly(session: nox.Session) -> None:
 @nox.session(reuse_venv=True)
 def demo(session: nox.Session) -> None:
     """The main job on a pretrained sentence encoder."""
-    install(session, *DEMO_MODEL, editable=(CORE, *DEMO_PLUGINS))
+    install(session, *DEMO_MODEL, editable=(f"{CORE}[report]", *DEMO_PLUGINS))
     session.run("python", "-P", DEMO, *session.posargs)  # or the folder examples/nav_openvino would hide the plugin
 
 

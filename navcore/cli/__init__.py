@@ -17,7 +17,7 @@ COMMANDS = {
     "plugins": ("listings", "List the installed plugins, also those that cannot be used, and why."),
     "formats": ("listings", "List the known formats: who makes each, who runs each, what is missing here."),
     "inspect": ("packages", "Show what a package or workspace holds, without reading a byte of its models."),
-    "report": ("packages", "Print the table of a package or workspace, or its results as JSON."),
+    "report": ("packages", "Print the table of a package or workspace, or write it as JSON or as a page with charts."),
     "load": ("loading", "Go on with a package on this machine: make what it leads to, verify, measure, keep."),
     "verify": ("packages", "Test a package on this machine, against the samples it carries."),
     "sign": ("packages", "Sign a package with a key, so that others can tell whom it comes from."),

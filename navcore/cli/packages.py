@@ -85,14 +85,42 @@ def _list_files(files: Sequence[FileEntry]) -> None:
 
 @click.command("report", cls=Command, short_help=COMMANDS["report"][1])
 @_where
+@click.option(
+    "--html",
+    "page",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help='Write a page of HTML with charts to FILE instead. Needs pip install "navcore[report]".',
+)
+@click.option("--override", is_flag=True, help="Let --html replace an existing file.")
 @json_option
-def report(where: Path, as_json: bool) -> None:
+def report(where: Path, page: Path | None, override: bool, as_json: bool) -> None:
     """Print the table of PACKAGE, a .nav file or a workspace folder, as it was recorded; nothing is run."""
+    if page is not None:
+        _write_page(where, page, override)
+        if not as_json:
+            return
     record, _ = _opened(where)
     if as_json:
         print_json(_results_data(record.results, record.ranking))
     else:
         print_results(record.results, record.ranking)
+
+
+def _write_page(where: Path, page: Path, override: bool) -> None:
+    from navcore.package import reader_of_package, reader_of_workspace, write_page
+    from navcore.workspace import Workspace, read_status
+
+    if where.is_dir():
+        workspace = Workspace(_workspace_at(where))
+        record, reader = read_status(workspace.status_file), reader_of_workspace(workspace)
+    else:
+        from navcore.package import read_record
+
+        record, manifest = read_record(where)
+        reader = reader_of_package(where, manifest)
+    write_page(page, record, reader, override=override)
+    tell(f"Report: {page}")
 
 
 @click.command("verify", cls=Command, short_help=COMMANDS["verify"][1])

@@ -44,6 +44,7 @@ def verify(
     stateful: bool = False,
     inputs: Sequence[str] = (),
     misfit: Callable[[Feeds], str] = lambda _feeds: "",
+    keep: Callable[[Mapping[str, Sequence[Reading]]], None] = lambda _readings: None,
 ) -> Verification:
     """Run ``runner`` on every comparison and judge what it returns.
 
@@ -73,10 +74,12 @@ def verify(
     batch axis is frozen. ``misfit`` says of inputs why the export is known not to take them.
 
     No comparison is skipped because an earlier one failed, and what was measured is recorded also on failure. An
-    exception of the runner is a failure, not raised. With nothing to compare the status is ``UNVERIFIED``.
+    exception of the runner is a failure, not raised. With nothing to compare the status is ``UNVERIFIED``. ``keep``
+    receives every single reading, by output.
     """
     trials = [try_comparison(runner, one, signature, runs=runs, close=close, misfit=misfit) for one in comparisons]
     readings = _read(trials)
+    keep(readings)
     known = known_precision(precision)
     visible = coarsest(precision_of(spec.dtype) for spec in (*signature.inputs, *signature.outputs))
     tolerances = {

@@ -15,6 +15,7 @@ from navcore.evaluation.check_requests import MeasureSettings, VerifySettings
 from navcore.evaluation.doubling import Doubling, doubled_note, gains_of
 from navcore.evaluation.raw_latencies import write_raw
 from navcore.evaluation.same_rows import SameRows
+from navcore.evaluation.sample_errors import write_errors
 from navcore.evaluation.shared_numbers import Held, holding, shares_numbers, under_seed
 from navcore.evaluation.stable_windows import Measured, measure
 from navcore.evaluation.verification import verify
@@ -77,6 +78,7 @@ def evaluate(
     held: Held | None = None,
     raw: Path | None = None,
     no_room: Callable[[int], str] = lambda _size: "",
+    errors: Path | None = None,
 ) -> Evaluation:
     """Verify first; measure only what did not fail.
 
@@ -85,13 +87,14 @@ def evaluate(
     end of the process. A batch size that cannot be measured does not keep the others from it, and where the batch is
     doubled that is where it ends; ``no_room`` says why a size is not even tried. ``held`` holds the random
     numbers of the process as the source's were held, where it draws. ``raw`` is where all latencies are kept
-    (:func:`navcore.evaluation.raw_latencies.write_raw`), if anywhere.
+    (:func:`navcore.evaluation.raw_latencies.write_raw`), and ``errors`` is where every error is
+    (:func:`navcore.evaluation.sample_errors.write_errors`), if anywhere.
     """
     result = Evaluation(
         provider=runner.provider, precision=runner.precision, threads=runner.threads, notes=runner.notes
     )
     if verifying is not None:
-        verification = _verified(runner, signature, reference, store, registry, verifying, held)
+        verification = _verified(runner, signature, reference, store, registry, verifying, held, errors)
         result = attrs.evolve(result, verification=verification)
         if verification.failure is not None:
             return result
@@ -153,6 +156,7 @@ def _verified(
     registry: Registry,
     verifying: VerifySettings,
     held: Held | None,
+    errors: Path | None,
 ) -> Verification:
     """The verdict: by the means of several runs of a source that draws, or exactly where both draw the same numbers."""
     fixed = _FixedAxes(signature, reference)
@@ -176,6 +180,7 @@ def _verified(
         stateful=verifying.stateful,
         inputs=runner.inputs,
         misfit=fixed.misfit,
+        keep=lambda readings: None if errors is None else write_errors(errors, readings),
     )
     return attrs.evolve(
         verification,

@@ -16,7 +16,7 @@ from navcore.execution.step_data import announced_in, failed_result, step_from
 from navcore.execution.threads import fastest_count, opening
 from navcore.registry import Registry, load_registry
 from navcore.sampling import SampleStore
-from navcore.workspace import to_data, windows_file
+from navcore.workspace import errors_file, to_data, windows_file
 
 if TYPE_CHECKING:
     from navcore.evaluation import Evaluation
@@ -99,6 +99,7 @@ def check_artifact(step: CheckStep, registry: Registry, folder: Path) -> Evaluat
             on_progress=keep,
             held=same_numbers(framework_of(route, registry)),
             raw=windows_file(step.call.log_dir, Name(route.runtime)),
+            errors=errors_file(step.call.log_dir, Name(route.runtime)),
         )
 
 

@@ -9,6 +9,10 @@ from .descriptor import (
 from .load import (
     load_package as load_package,
 )
+from .measurements import (
+    reader_of_package as reader_of_package,
+    reader_of_workspace as reader_of_workspace,
+)
 from .metrics import (
     MetricValue as MetricValue,
 )
@@ -24,6 +28,7 @@ from .report import (
     results_data as results_data,
     size_text as size_text,
     terminal_width as terminal_width,
+    write_page as write_page,
 )
 from .signing import (
     sign_package as sign_package,

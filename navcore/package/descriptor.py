@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from navcore.contract import Format, ProfilerConfig, Runner
-from navcore.errors import InputError, PackageIncomplete, Unavailable, UnknownFormat
+from navcore.errors import InputError, OptionError, PackageIncomplete, Unavailable, UnknownFormat
 from navcore.evaluation import Choice, MinLatency, Strategy, candidates_of, is_measured, median_latency
 from navcore.execution import assets_of
 from navcore.package.choosing import combination, refuse_never_run, refuse_unknown, row_meant, rows_meant, with_verified
@@ -336,6 +336,21 @@ class PackageDescriptor:
             override=given["override"],
             samples=given["save_data"],
         )
+
+    def report(self, path: Path | str, override: bool = False) -> None:
+        """Write the results as one page of HTML for people: the answer in one sentence, the table, charts, what failed.
+
+        The page is complete in itself, and loads and runs nothing. Raises :class:`PackageExists` where something is at
+        ``path`` already, unless ``override`` says that it may be replaced, :class:`OptionError` for a path that cannot
+        be written or lies in the workspace, and :class:`Unavailable` without ``pip install "navcore[report]"``.
+        """
+        from navcore.package.measurements import reader_of_workspace
+        from navcore.package.report import write_page
+
+        given = settled_for_package(path=path, override=override)
+        if given["path"].resolve().is_relative_to(self.workspace.resolve()):
+            raise OptionError(f"{path} is inside the workspace.", hint="Choose another path.")
+        write_page(given["path"], self._record, reader_of_workspace(self._workspace), override=given["override"])
 
     def profile(
         self,

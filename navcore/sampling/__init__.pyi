@@ -4,6 +4,7 @@ from .first_pass import (
     length as length,
     numbered as numbered,
 )
+from .npz import read_packed as read_packed
 from .sample_store import SampleStore as SampleStore
 from .settings import SamplingSettings as SamplingSettings
 from .take import take_samples as take_samples

@@ -1,10 +1,12 @@
-"""Writes named arrays as an npz file that is complete or not there, and reads them back without pickle."""
+"""Writes named arrays as an npz file that is complete or not there, and reads such files back without pickle."""
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -59,11 +61,31 @@ def read_arrays(path: Path) -> dict[str, Array]:
         ) from error
 
 
+def read_packed(content: bytes, *, largest: int) -> dict[str, Array]:
+    """The arrays of an npz file that may be compressed, a stranger's too; they are together at most ``largest`` bytes.
+
+    Numbers, booleans and text. Raises :class:`ValueError` saying what is wrong with the file.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = [member for member in archive.infolist() if member.filename.endswith(_SUFFIX)]
+            if sum(member.file_size for member in members) > largest:
+                raise ValueError(f"its arrays are larger than {largest} bytes")
+            _refuse_twins(members)
+            return {member.filename.removesuffix(_SUFFIX): _member(archive, member) for member in members}
+    except (OSError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(str(error)) from error
+
+
 def _refuse_bomb(members: Sequence[zipfile.ZipInfo], size: int) -> None:
     if any(member.compress_type != zipfile.ZIP_STORED for member in members):
         raise ValueError("its arrays are compressed")
     if sum(member.file_size for member in members) > size:
         raise ValueError("its arrays are larger than the file")
+    _refuse_twins(members)
+
+
+def _refuse_twins(members: Sequence[zipfile.ZipInfo]) -> None:
     if len({member.filename for member in members}) != len(members):
         raise ValueError("two of its arrays have one name")
 

@@ -80,6 +80,7 @@ from .folder import (
     Workspace as Workspace,
     blocks_file as blocks_file,
     delete as delete,
+    errors_file as errors_file,
     is_ours as is_ours,
     locked as locked,
     metrics_file as metrics_file,
@@ -163,6 +164,7 @@ from .settings import (
     valid_model_name as valid_model_name,
 )
 from .status import (
+    SEED as SEED,
     Record as Record,
     VariantConfig as VariantConfig,
     framework_word as framework_word,

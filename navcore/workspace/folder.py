@@ -5,7 +5,8 @@
     <workdir>/<model_name>.nav.workspace/
         status.yaml  navigator.log  model_input/  model_output/
         <format>/         the model, config.yaml, and the logs of the steps that made and checked it
-        <format>/measurements/   the latencies of every window and block, the user's metrics item by item
+        <format>/measurements/   the latencies of every window and block, the error of every comparison, the user's
+                                 metrics item by item
         .navcore/         marker.json, journal, private folders of unfinished steps
 """
 
@@ -96,6 +97,11 @@ def blocks_file(folder: Path, runtime: Name) -> Path:
 def metrics_file(folder: Path, runtime: Name) -> Path:
     """The same for the values of the user's metrics, item by item."""
     return folder / MEASUREMENTS / f"{runtime}.metrics.npz"
+
+
+def errors_file(folder: Path, runtime: Name) -> Path:
+    """The same for the error of every output in every comparison."""
+    return folder / MEASUREMENTS / f"{runtime}.errors.npz"
 
 
 def workspace_path(workdir: Path | str | None, model_name: str) -> Path:

@@ -428,6 +428,22 @@ def test_report_is_the_recorded_table(packed: Shell, where: str | Path) -> None:
     assert packed.data("report", where)[0]["format"] == "toy-live"
 
 
+@pytest.mark.parametrize("where", ["model.nav", WORKSPACE])
+def test_report_writes_a_page_and_leaves_a_file_that_is_there_alone(
+    packed: Shell, tmp_path: Path, where: str | Path
+) -> None:
+    pytest.importorskip("altair", reason="the extra navcore[report] is not installed")
+    page = tmp_path / "report.html"
+    done = packed.navcore("report", where, "--html", page)
+    assert (done.stdout, done.stderr) == ("", f"Report: {page}\n")
+    assert "toy-alpha" in page.read_text("utf-8")
+    page.write_text("somebody's")
+    assert "exists. Give --override to replace it" in packed.navcore("report", where, "--html", page, expect=1).stderr
+    assert page.read_text() == "somebody's"
+    assert packed.data("report", where, "--html", page, "--override")[0]["format"] == "toy-live", "both can be had"
+    assert page.read_text("utf-8").startswith("<!DOCTYPE html>")
+
+
 def test_verify_tests_again_here_and_leaves_nothing(packed: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     scratch = packed.folder / "scratch"
     scratch.mkdir(exist_ok=True)

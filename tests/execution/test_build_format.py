@@ -20,7 +20,7 @@ def test_the_product_and_its_log_lie_in_the_formats_folder(run_toy: Run) -> None
     package = run_toy(targets="toy-alpha", run_profiling=False)
     folder = package.workspace / "toy-alpha"
     assert {entry.name for entry in folder.iterdir()} == {
-        "model.toy", "config.yaml", "alpha_from_toy.log", "toy-runtime.log",
+        "model.toy", "config.yaml", "alpha_from_toy.log", "toy-runtime.log", "measurements",
     }  # fmt: skip
     assert not (package.workspace / ".navcore" / "work").exists()
 

@@ -8,6 +8,7 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from typing import Any
 
 import attrs
+import numpy as np
 import pytest
 
 import navcore as nav
@@ -185,3 +186,14 @@ class TestSpotChecks:
         assert row.runtimes[0].failure.cause == "toy-oracle did not answer within 5 s"
         assert not package.get_status("toy-alpha")
         assert "toy-oracle did not answer within 5 s" in str(package)
+
+
+def test_every_error_is_kept_beside_the_model_also_of_a_row_that_failed(run_toy: Run, toy: Any) -> None:
+    package = run_toy(toy.ToyModel(mischief={"gamma": "numbers"}), targets=["toy-alpha", "toy-gamma"])
+    for name, right in (("toy-alpha", True), ("toy-gamma", False)):
+        row = next(one for one in package.results if one.format.name == name)
+        (judged,) = [one.verification for one in row.runtimes if one.verification is not None]
+        with np.load(package.workspace / name / "measurements" / "toy-runtime.errors.npz") as kept:
+            assert kept["errors"].shape == (len(judged.differences), judged.compared)
+            assert kept["errors"].max() == judged.differences[0].relative_l2
+            assert (kept["errors"] == 0).all() == right

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import navcore as nav
+from navcore.errors import OptionError
 from navcore.package.choosing import row_meant
 from navcore.package.descriptor import PackageDescriptor
 from navcore.workspace.results import BatchPerformance, Failure, FormatResult, Outcome, RuntimeResult, Status
@@ -255,3 +257,36 @@ def test_best_compares_only_rows_measured_at_the_smallest_batch(changed: Changed
 def test_best_is_never_the_source_and_may_be_nothing(run_toy: Run, toy: Any) -> None:
     assert run_toy(toy.ToyModel(mischief={"alpha": "numbers"}), targets="toy-alpha").best() is None
     assert RuntimeResult("toy", Status.OK).failure is None
+
+
+class TestReport:
+    """The page of a run, and of a package that was loaded without trust."""
+
+    @pytest.fixture(autouse=True)
+    def extra(self) -> None:
+        pytest.importorskip("altair", reason="the extra navcore[report] is not installed")
+
+    def test_it_has_what_was_measured_and_compared(self, finished: Any, tmp_path: Path) -> None:
+        finished.report(tmp_path / "report.html")
+        page = (tmp_path / "report.html").read_text("utf-8")
+        for part in ("Ship toy-alpha in toy-runtime", 'id="speed"', 'id="latencies"', 'id="errors"', "toy-accelerator"):
+            assert part in page
+        assert str(finished.workspace) not in page
+
+    def test_a_package_without_trust_has_one_too(self, packed: Any, tmp_path: Path) -> None:
+        loaded = nav.load(packed, workdir=tmp_path / "there", retest_conversions=False)
+        loaded.report(str(tmp_path / "report.html"))
+        page = (tmp_path / "report.html").read_text("utf-8")
+        assert "Nothing was tested on this machine" in page
+        assert 'id="errors"' in page, "the errors travel with the package"
+
+    def test_it_is_never_written_into_the_workspace(self, finished: Any) -> None:
+        with pytest.raises(OptionError, match="is inside the workspace"):
+            finished.report(finished.workspace / "report.html")
+
+    def test_a_file_that_is_there_stays(self, finished: Any, tmp_path: Path) -> None:
+        (tmp_path / "report.html").write_text("somebody's")
+        with pytest.raises(nav.PackageExists, match="override=True"):
+            finished.report(tmp_path / "report.html")
+        finished.report(tmp_path / "report.html", override=True)
+        assert "somebody" not in (tmp_path / "report.html").read_text("utf-8")

@@ -22,6 +22,7 @@ from navcore.contract import Name
 from navcore.errors import NavcoreError, PackageError, WorkspaceError
 from navcore.package.reading import read_told
 from navcore.package.report import render_table
+from navcore.package.report.html.content import content_of
 from navcore.sampling.npz import write_arrays
 from navcore.sampling.sample_store import SampleStore
 from navcore.workspace.results import FormatResult, RuntimeResult, Status
@@ -111,6 +112,8 @@ def fuzz_status(place: Path, chance: random.Random) -> str:
     refuse_paths(told.record)
     text = render_table(told.record.results)
     assert all(character.isprintable() or character == "\n" for character in text)
+    content = content_of(told.record, lambda _place: None)
+    assert content.answer.sentence.isprintable()
     return "ok"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import tempfile
 import zipfile
@@ -15,7 +16,7 @@ from hypothesis.extra import numpy as hnp
 
 from navcore.contract.signature import dtype_named
 from navcore.errors import WorkspaceError
-from navcore.sampling.npz import read_arrays, restored, write_arrays
+from navcore.sampling.npz import read_arrays, read_packed, restored, write_arrays
 
 Array = np.ndarray[Any, Any]
 
@@ -131,3 +132,38 @@ def test_another_dtype_than_declared_is_refused() -> None:
         restored(np.ones(3, "float32"), "float16", "'x'")
     with pytest.raises(WorkspaceError, match="uint16 where float16"):
         restored(np.ones(3, "uint16"), "float16", "'x'")
+
+
+class TestPacked:
+    """Compressed arrays, which measurements are kept in."""
+
+    def packed(self, **arrays: Any) -> bytes:
+        file = io.BytesIO()
+        np.savez_compressed(file, **arrays)
+        return file.getvalue()
+
+    def test_numbers_and_text_come_back(self) -> None:
+        found = read_packed(self.packed(names=np.array(["a", "ü"]), errors=np.zeros((2, 3))), largest=1000)
+        assert found["names"].tolist() == ["a", "ü"]
+        assert found["errors"].shape == (2, 3)
+
+    def test_more_than_is_allowed_is_not_unpacked(self) -> None:
+        bomb = self.packed(zeros=np.zeros(1_000_000))
+        assert len(bomb) < 10_000
+        with pytest.raises(ValueError, match="larger than 100000 bytes"):
+            read_packed(bomb, largest=100_000)
+
+    def test_objects_are_not_unpickled(self) -> None:
+        with pytest.raises(ValueError, match="holds objects"):
+            read_packed(self.packed(evil=np.array([{}], dtype=object)), largest=1000)
+
+    @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"nothing"])
+    def test_what_is_no_archive_is_a_plain_error(self, content: bytes) -> None:
+        with pytest.raises(ValueError, match=r"zip|magic"):
+            read_packed(content, largest=1000)
+
+    def test_a_damaged_array_is_a_plain_error(self) -> None:
+        whole = self.packed(errors=np.arange(1000.0))
+        middle = len(whole) // 2
+        with pytest.raises(ValueError, match=r"CRC|decompressing|invalid"):
+            read_packed(whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :], largest=100_000)

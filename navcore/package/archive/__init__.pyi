@@ -7,6 +7,7 @@ from .reading import (
     read_manifest as read_manifest,
     read_manifest_with as read_manifest_with,
     read_member as read_member,
+    read_members as read_members,
 )
 from .refusals import (
     Refusal as Refusal,

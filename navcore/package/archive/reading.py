@@ -6,11 +6,12 @@ import os
 import stat
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import attrs
 
+from navcore.errors import PackageError
 from navcore.package.archive.atomic import atomic_folder, refuse_existing
 from navcore.package.archive.digested_copy import Sums, copy_and_digest, read_exactly
 from navcore.package.archive.manifest import MANIFEST_NAME, FileEntry, Manifest, parse_manifest, refuse_oversize
@@ -55,6 +56,25 @@ def read_member(path: Path, manifest: Manifest, name: str, *, largest: int = LAR
         if package.manifest.digest != manifest.digest:
             raise refusal(Refusal.CHANGED, "there is another package at this path meanwhile.")
         return _content(package, name, largest)
+
+
+def read_members(
+    path: Path, manifest: Manifest, names: Sequence[str], *, largest: int = LARGEST_READ
+) -> dict[str, bytes]:
+    """The verified contents of several files, by one look at the package; damaged ones are left out.
+
+    They are together at most ``largest`` bytes: what comes after that is left out too. Raises ``PackageError`` as
+    :func:`read_member` does for the package as a whole.
+    """
+    found: dict[str, bytes] = {}
+    with _opened(Path(path), DEFAULT_SIZE_LIMITS) as package:
+        if package.manifest.digest != manifest.digest:
+            raise refusal(Refusal.CHANGED, "there is another package at this path meanwhile.")
+        for name in names:
+            with suppress(PackageError):
+                found[name] = _content(package, name, largest)
+                largest -= len(found[name])
+    return found
 
 
 def read_manifest_with(path: Path, name: str, *, largest: int = LARGEST_READ) -> tuple[Manifest, bytes]:

@@ -6,6 +6,7 @@ from .cells import (
     size_text as size_text,
 )
 from .console import Console as Console
+from .html.write import write_page as write_page
 from .json_data import results_data as results_data
 from .table import (
     print_table as print_table,

@@ -99,7 +99,7 @@ def print_table(
     if not rows:
         console.print("No results yet.")
         return
-    reasons, legend = reasons_of(results), list(_legend(results, ranking))
+    reasons, legend = reasons_of(results), list(legend_of(results, ranking))
     drawn = width is None or not all(row.cause for row in rows)
     if width is None:
         limit, told = _print_whole(rows, console)
@@ -180,7 +180,7 @@ def _needed(widths: Mapping[str, int]) -> int:
 
 def _shortened(cells: Sequence[Mapping[str, str]]) -> tuple[list[Mapping[str, str]], list[str]]:
     """The cells with shorter words, and the sentences that say what those mean."""
-    ending = _shared_ending([one.get("runtime", "") for one in cells])
+    ending = shared_ending([one.get("runtime", "") for one in cells])
     told = [f"Runtimes are named without their ending {ending}."] if ending else []
     short = [{**one, "runtime": one.get("runtime", "").removesuffix(ending)} for one in cells]
     short = [{**one, "p50 ms": one.get("p50 ms", "").partition(MARGIN)[0]} for one in short]
@@ -220,7 +220,7 @@ def _table(
     return table
 
 
-def _shared_ending(names: Sequence[str]) -> str:
+def shared_ending(names: Sequence[str]) -> str:
     """The longest ending in whole words (``ExecutionProvider``) that at least two different names have; or ``""``."""
     endings = Counter(
         name[start.start() :] for name in set(names) for start in re.finditer(r"(?<=[a-zA-Z0-9])(?=[A-Z][a-z])", name)
@@ -249,15 +249,22 @@ def _cut(lines: Iterable[tuple[str, int, str]]) -> Iterator[tuple[str, int, str]
 
 
 def _notes(results: Sequence[FormatResult], limit: int) -> Iterator[str]:
-    """What a reader has to know about a row that is there: other routes that failed first, fallbacks, frozen axes."""
+    for name, sentence in remarks_of(results):
+        yield from _wrapped("note: ", f"{name}: {sentence}", limit)
+
+
+def remarks_of(results: Sequence[FormatResult]) -> Iterator[tuple[str, str]]:
+    """What a reader has to know about a row that is there: other routes that failed first, fallbacks, frozen axes.
+
+    Each is the name of the row, and a sentence.
+    """
     for result in source_first(results):
-        name = result.format.name
-        for sentence in dict.fromkeys(_remarks(result)):
-            yield from _wrapped("note: ", f"{name}: {sentence}", limit)
+        name = str(result.format.name)
+        yield from ((name, sentence) for sentence in dict.fromkeys(_remarks(result)))
         for runtime in result.runtimes:
             checked = runtime.verification
-            for sentence in dict.fromkeys((*runtime.notes, *(checked.notes if checked is not None else ()))):
-                yield from _wrapped("note: ", f"{name} in {runtime.runtime}: {sentence}", limit)
+            sentences = dict.fromkeys((*runtime.notes, *(checked.notes if checked is not None else ())))
+            yield from ((f"{name} in {runtime.runtime}", sentence) for sentence in sentences)
 
 
 def _remarks(result: FormatResult) -> Iterator[str]:
@@ -272,7 +279,8 @@ def _remarks(result: FormatResult) -> Iterator[str]:
     yield from result.notes
 
 
-def _legend(results: Sequence[FormatResult], ranking: Ranking | None) -> Iterator[str]:
+def legend_of(results: Sequence[FormatResult], ranking: Ranking | None) -> Iterator[str]:
+    """Sentences that say what the columns and words of the table mean, as far as they occur in it."""
     rows = [runtime for result in results for runtime in result.runtimes]
     measured = [runtime for runtime in rows if runtime.performance]
     if measured:

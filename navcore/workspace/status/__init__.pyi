@@ -1,4 +1,7 @@
-from .export_config import framework_word as framework_word
+from .export_config import (
+    SEED as SEED,
+    framework_word as framework_word,
+)
 from .file import (
     read_status as read_status,
     write_status as write_status,

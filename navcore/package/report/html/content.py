@@ -1,0 +1,126 @@
+"""All that the page says, gathered as plain values from a record and what lies behind it; no HTML is in them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+
+import attrs
+
+from navcore.package.report.cells import COLUMNS, SPEEDS, WORDS, TableRow, rows_of
+from navcore.package.report.html.answer import Answer, answer_of
+from navcore.package.report.html.environment import environment_lines
+from navcore.package.report.html.measured import Errors, Latencies, Reader, errors_of, latencies_of
+from navcore.package.report.html.private_paths import told
+from navcore.package.report.html.reproduction import Reproduction, reproduction_of
+from navcore.package.report.html.speed_error import SpeedAndError, speed_and_error
+from navcore.package.report.reasons import folded, reasons_of
+from navcore.package.report.table import legend_of, remarks_of
+from navcore.workspace import FormatResult, Ranking, Record
+
+_MOST = 500
+"""What is shown of a record, which may be a stranger's and hold any number of rows."""
+ONCE = tuple(column for column in COLUMNS if column not in (*WORDS, *SPEEDS))
+"""Columns that a row says once, whatever its number of batch sizes."""
+
+
+@attrs.frozen
+class Row:
+    """One format in one runtime: what it says once, and a mapping of its speeds per batch size; or the cause.
+
+    ``status`` is the word by which it is coloured. ``chosen`` marks the row that the answer names.
+    """
+
+    format: str
+    runtime: str
+    result: str
+    status: str
+    once: Mapping[str, str]
+    speeds: tuple[Mapping[str, str], ...]
+    cause: str = ""
+    on_the_way: bool = False
+    chosen: bool = False
+
+
+@attrs.frozen
+class Failed:
+    """One cause with what to do about it, and the rows that share it."""
+
+    status: str
+    words: str
+    who: str
+    cause: str
+    details: tuple[str, ...]
+
+
+@attrs.frozen
+class Content:
+    """The page: its parts in their order."""
+
+    model_name: str
+    source: str
+    began: str
+    navcore_version: str
+    answer: Answer
+    rows: tuple[Row, ...]
+    legend: tuple[str, ...]
+    speeds: tuple[SpeedAndError, ...]
+    latencies: tuple[Latencies, ...]
+    errors: tuple[Errors, ...]
+    failures: tuple[Failed, ...]
+    notes: tuple[tuple[str, str], ...]
+    environment: tuple[tuple[str, str], ...]
+    reproduction: Reproduction
+    is_cut: bool = False
+
+
+def content_of(record: Record, read: Reader) -> Content:
+    """What there is to say of the record; ``read`` gives the files behind it. Nothing is run, and nothing loaded."""
+    results = record.results[:_MOST]
+    answer = answer_of(results, record.ranking)
+    settings = record.settings
+    return Content(
+        model_name=told(settings.model_name),
+        source=told(record.source.name),
+        began=told(record.timestamp.partition(".")[0].replace("T", " ")),
+        navcore_version=told(record.navcore_version),
+        answer=answer,
+        rows=tuple(_rows(results, record.ranking, answer.chosen)),
+        legend=tuple(map(told, legend_of(results, record.ranking))),
+        speeds=speed_and_error(results, record.ranking),
+        latencies=latencies_of(results, read, by_windows=settings.windows is not None),
+        errors=errors_of(results, read),
+        failures=tuple(_failures(results)),
+        notes=tuple((told(name), told(sentence)) for name, sentence in itertools.islice(remarks_of(results), _MOST)),
+        environment=environment_lines(record.environment),
+        reproduction=reproduction_of(record),
+        is_cut=len(record.results) > _MOST,
+    )
+
+
+def _rows(results: Sequence[FormatResult], ranking: Ranking | None, chosen: tuple[str, str] | None) -> Iterator[Row]:
+    lines = itertools.islice(rows_of(results, ranking), _MOST)
+    for about, group in itertools.groupby(lines, key=lambda line: line.about):
+        yield _row(list(group), chosen == about)
+
+
+def _row(lines: Sequence[TableRow], chosen: bool) -> Row:
+    first = lines[0]
+    cells = {name: told(cell) for name, cell in first.cells.items()}
+    return Row(
+        format=cells.get("format", ""),
+        runtime=cells.get("runtime", ""),
+        result=cells.get("result", ""),
+        status=str(first.status),
+        once={name: cells.get(name, "") for name in ONCE},
+        speeds=() if first.cause else tuple({name: line.cells.get(name, "") for name in SPEEDS} for line in lines),
+        cause=told(first.cause),
+        on_the_way=first.on_the_way,
+        chosen=chosen,
+    )
+
+
+def _failures(results: Sequence[FormatResult]) -> Iterator[Failed]:
+    for one in itertools.islice(folded(reasons_of(results)), _MOST):
+        who = ", ".join(one.formats) + (f" in {', '.join(one.runtimes)}" if one.runtimes else "")
+        yield Failed(str(one.status), told(one.words), told(who), told(one.cause), tuple(map(told, one.details)))
