@@ -39,15 +39,19 @@ _PATIENCE = 120.0  # seconds for a framework to be imported, and for a fork
 
 
 class Nursery:
-    """One warm process that has imported ``modules``; ``near`` is shown among its arguments, for whoever looks."""
+    """One warm process that has imported ``framework``; ``near`` is shown among its arguments, for whoever looks.
 
-    def __init__(self, modules: tuple[str, ...], folder: str, near: str) -> None:
+    ``folder`` is where its children work.
+    """
+
+    def __init__(self, framework: str, folder: str, near: str) -> None:
         self._folder = folder
         self._lock = threading.Lock()
         self._state = "starting"
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._line.settimeout(_PATIENCE)
-        command = [sys.executable, "-P", "-m", _PROCESS, str(theirs.fileno()), ",".join(modules), near]
+        modules = ",".join(_BEGIN_WITH)
+        command = [sys.executable, "-P", "-m", _PROCESS, str(theirs.fileno()), modules, framework, near]
         try:
             self._process = subprocess.Popen(
                 command,
@@ -146,8 +150,7 @@ class _Nurseries:
             if self._users == 0 or self._owner != os.getpid():
                 return None
             if key not in self._open and len(self._open) < _MOST:
-                modules = tuple(filter(None, (*_BEGIN_WITH, framework)))
-                self._open[key] = Nursery(modules, key[1].folder, self._near)
+                self._open[key] = Nursery(framework, key[1].folder, self._near)
             return self._open.get(key)
 
 

@@ -36,21 +36,21 @@ class _Birth:
     output: int
 
 
-def main(descriptor: str, modules: str) -> None:
-    """Import ``modules`` (by commas), say whether a fork of this process is safe, and fork on demand.
+def main(descriptor: str, modules: str, framework: str) -> None:
+    """Import ``modules`` (by commas) and the framework, say whether a fork of this process is safe, fork on demand.
 
-    ``descriptor`` is the number of the socket to the parent. Returns when the parent is gone; in a child never.
+    ``descriptor`` is the number of the socket to the parent. A framework that starts threads makes forks unsafe: they
+    may hold a lock. Returns when the parent is gone; in a child never.
     """
     parent = os.getppid()  # its end is seen by the line: the thread that started this may end long before
     signal.pthread_sigmask(signal.SIG_SETMASK, set())
     line = socket.socket(fileno=int(descriptor))
     line.set_inheritable(False)
-    before = _threads()
-    for name in filter(None, modules.split(",")):
-        with contextlib.suppress(Exception):  # the child will say what is wrong with it
-            importlib.import_module(name)
-        if "numpy" in sys.modules and name == modules.split(",")[0]:
-            before = max(before, _threads())  # OpenBLAS has some, and knows how to be forked
+    for name in modules.split(","):
+        _import(name)
+    before = _threads()  # numpy's OpenBLAS has some, and knows how to be forked
+    if framework:
+        _import(framework)
     if _threads() > before:
         line.send(UNFIT)
         return
@@ -59,6 +59,11 @@ def main(descriptor: str, modules: str) -> None:
     line.send(READY)
     if (birth := _wait_for_births(line, parent)) is not None:
         _live(birth)
+
+
+def _import(name: str) -> None:
+    with contextlib.suppress(Exception):  # the child will say what is wrong with it
+        importlib.import_module(name)
 
 
 def _threads() -> int:
@@ -144,4 +149,4 @@ def _live(birth: _Birth) -> NoReturn:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main(*sys.argv[1:4])
