@@ -106,9 +106,13 @@ def _reservations(choice: Choice) -> Iterator[str]:
 
 def _by_throughput(best: Choice, candidates: Sequence[Choice]) -> Iterator[str]:
     most = MaxThroughput().choose(candidates)
-    if most is not None and (most.format, most.runtime) != (best.format, best.runtime):
-        where = "" if most.batch_size < 0 else f" at batch size {most.batch_size}"
-        yield f"For throughput take {_name(most)}: {number_text(most.throughput)} samples per second{where}."
+    if most is None or (most.format, most.runtime, most.callers) == (best.format, best.runtime, best.callers):
+        return
+    where = "" if most.batch_size < 0 else f" at batch size {most.batch_size}"
+    if most.callers > 1:
+        sessions = "one session" if most.sessions == 1 else f"{most.sessions} sessions"
+        where += f", with {most.callers} callers at once on {sessions}"
+    yield f"For throughput take {_name(most)}: {number_text(most.throughput)} samples per second{where}."
 
 
 def _as_if_here(row: FormatResult) -> FormatResult:

@@ -16,18 +16,17 @@ from navcore.package.report.html.reproduction import Reproduction, reproduction_
 from navcore.package.report.html.speed_error import SpeedAndError, speed_and_error
 from navcore.package.report.reasons import folded, reasons_of
 from navcore.package.report.table import legend_of, remarks_of
-from navcore.workspace import FormatResult, Ranking, Record
+from navcore.workspace import FormatResult, Record
 
 _MOST = 500
 """What is shown of a record, which may be a stranger's and hold any number of rows."""
-ONCE = tuple(column for column in COLUMNS if column not in (*WORDS, *SPEEDS))
-"""Columns that a row says once, whatever its number of batch sizes."""
 
 
 @attrs.frozen
 class Row:
     """One format in one runtime: what it says once, and a mapping of its speeds per batch size; or the cause.
 
+    Both have texts by column.
     ``status`` is the word by which it is coloured. ``chosen`` marks the row that the answer names.
     """
 
@@ -62,6 +61,7 @@ class Content:
     began: str
     navcore_version: str
     answer: Answer
+    columns: tuple[str, ...]
     rows: tuple[Row, ...]
     legend: tuple[str, ...]
     speeds: tuple[SpeedAndError, ...]
@@ -79,13 +79,15 @@ def content_of(record: Record, read: Reader) -> Content:
     results = record.results[:_MOST]
     answer = answer_of(results, record.ranking)
     settings = record.settings
+    lines = list(itertools.islice(rows_of(results, record.ranking), _MOST))
     return Content(
         model_name=told(settings.model_name),
         source=told(record.source.name),
         began=told(record.timestamp.partition(".")[0].replace("T", " ")),
         navcore_version=told(record.navcore_version),
         answer=answer,
-        rows=tuple(_rows(results, record.ranking, answer.chosen)),
+        columns=tuple(_columns(lines)),
+        rows=tuple(_rows(lines, answer.chosen)),
         legend=tuple(map(told, legend_of(results, record.ranking))),
         speeds=speed_and_error(results, record.ranking),
         latencies=latencies_of(results, read, by_windows=settings.windows is not None),
@@ -98,8 +100,16 @@ def content_of(record: Record, read: Reader) -> Content:
     )
 
 
-def _rows(results: Sequence[FormatResult], ranking: Ranking | None, chosen: tuple[str, str] | None) -> Iterator[Row]:
-    lines = itertools.islice(rows_of(results, ranking), _MOST)
+def _columns(lines: Sequence[TableRow]) -> Iterator[str]:
+    """The columns of the table, and before the speeds whatever else its lines tell."""
+    others = dict.fromkeys(name for line in lines for name in line.cells if name not in COLUMNS)
+    for name in COLUMNS:
+        if name == SPEEDS[0]:
+            yield from map(told, others)
+        yield name
+
+
+def _rows(lines: Sequence[TableRow], chosen: tuple[str, str] | None) -> Iterator[Row]:
     for about, group in itertools.groupby(lines, key=lambda line: line.about):
         yield _row(list(group), chosen == about)
 
@@ -112,7 +122,7 @@ def _row(lines: Sequence[TableRow], chosen: bool) -> Row:
         runtime=cells.get("runtime", ""),
         result=cells.get("result", ""),
         status=str(first.status),
-        once={name: cells.get(name, "") for name in ONCE},
+        once={told(name): cell for name, cell in cells.items() if name not in (*WORDS, *SPEEDS)},
         speeds=() if first.cause else tuple({name: line.cells.get(name, "") for name in SPEEDS} for line in lines),
         cause=told(first.cause),
         on_the_way=first.on_the_way,

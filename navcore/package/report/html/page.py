@@ -10,8 +10,8 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from navcore.package.report.cells import COLUMNS, SPEEDS
-from navcore.package.report.html.content import ONCE, Content
+from navcore.package.report.cells import SPEEDS, WORDS
+from navcore.package.report.html.content import Content
 from navcore.package.report.html.figures import error_figure, latency_figures, speed_figures
 from navcore.package.report.html.strips import DECADES
 
@@ -25,14 +25,14 @@ def page_of(content: Content) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    errors = error_figure(content)
+    errors, first = error_figure(content), content.columns.index(SPEEDS[0])
     template = environment.from_string((_HERE / "report.html.jinja").read_text("utf-8"))
     return template.render(
         content=content,
-        columns=COLUMNS,
+        columns=content.columns,
         speed_columns=SPEEDS,
-        columns_before=[name for name in ONCE if COLUMNS.index(name) < COLUMNS.index(SPEEDS[0])],
-        columns_after=[name for name in ONCE if COLUMNS.index(name) > COLUMNS.index(SPEEDS[0])],
+        columns_before=content.columns[len(WORDS) : first],
+        columns_after=content.columns[first + len(SPEEDS) :],
         style=Markup(style),
         policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
         speed_figures=list(speed_figures(content)),

@@ -117,7 +117,8 @@ def _words(argument: Argument, value: Any) -> Iterator[str]:
         case Spelling.AXIS:
             yield from (flag, "none" if value is None else str(value))
         case Spelling.NAMES | Spelling.SIZES:
-            yield from (word for one in value for word in (flag, str(one)))
+            # A word may stand for the whole list.
+            yield from (word for one in ([value] if isinstance(value, str) else value) for word in (flag, str(one)))
         case Spelling.PAIRS:
             yield from (word for key, one in value.items() for word in (flag, f"{key}={one}"))
         case Spelling.LISTS:

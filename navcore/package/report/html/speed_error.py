@@ -61,8 +61,8 @@ def speed_and_error(results: Sequence[FormatResult], ranking: Ranking | None) ->
 
     By ratio where any row of that size was measured in turn, else by latency. Only what verified has a place.
     """
-    here = candidates_of(results, ranking)
-    there = candidates_of([row for one in results for row in _recorded_elsewhere(one)], ranking)
+    here = _of_one_caller(results, ranking)
+    there = _of_one_caller([row for one in results for row in _recorded_elsewhere(one)], ranking)
     sizes = sorted({choice.batch_size for choice in (*here, *there)})[:MOST_SIZES]
     intervals = {
         (str(row.format.name), str(one.runtime), measured.batch_size): measured.interval
@@ -71,6 +71,11 @@ def speed_and_error(results: Sequence[FormatResult], ranking: Ranking | None) ->
         for measured in one.performance
     }
     return tuple(_picture(size, here, there, ranking, intervals) for size in sizes)
+
+
+def _of_one_caller(results: Sequence[FormatResult], ranking: Ranking | None) -> list[Choice]:
+    """The candidates whose latencies can be compared: a call among many waits for the others."""
+    return [choice for choice in candidates_of(results, ranking) if choice.callers == 1]
 
 
 def _recorded_elsewhere(row: FormatResult) -> Iterator[FormatResult]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from navcore.package.report.html.answer import Answer, answer_of
+from navcore.workspace.callers import ConcurrentThroughput
 from navcore.workspace.ranking import Ranking
 from navcore.workspace.results import FormatResult, RuntimeResult, Status, Verification
 
@@ -74,6 +75,16 @@ def test_another_row_for_throughput_is_named() -> None:
     found = answer(made("quick", 0.0, 1.0, 4.0), made("wide", 0.0, 1.5, 1.6))
     assert found.chosen == ("quick", "cpu")
     assert found.details[-1] == "For throughput take wide in cpu: 1250 samples per second at batch size 2."
+
+
+def test_for_throughput_several_callers_at_once_are_told() -> None:
+    together = ConcurrentThroughput(8, 1, 1, 3000.0, 2900.0, 3100.0, 2.6, None, 900, 0.3)
+    found = answer(made("onnx", 0.0, 1.0, concurrent=(together,)))
+    assert "3000" not in found.sentence, "the answer is about one caller"
+    assert found.details[-1] == (
+        "For throughput take onnx in cpu: 3000 samples per second at batch size 1, "
+        "with 8 callers at once on one session."
+    )
 
 
 def test_a_row_without_a_number_for_its_error_says_so() -> None:

@@ -11,8 +11,7 @@ import navcore as nav
 from navcore.cli.arguments import given_arguments
 from navcore.cli.running import run
 from navcore.package.report.html.reproduction import Reproduction, reproduction_of
-from navcore.workspace.all_arguments import run_arguments
-from navcore.workspace.settings import Settings
+from navcore.workspace import Settings, run_arguments
 
 from .given_records import made, ranking, record, source
 
@@ -55,6 +54,10 @@ ASKED: dict[str, Any] = {
     "memory_limit": 2 << 30,
     "device": "cuda:0",
 }
+
+
+def test_a_word_in_place_of_a_list_is_one_word() -> None:
+    assert told(batch_sizes="auto", callers=8).command == "navcore run MODEL --data DATA --batch-size auto --callers 8"
 
 
 @pytest.mark.parametrize("name", list(ASKED))

@@ -6,6 +6,7 @@ import attrs
 import pytest
 
 from navcore.package.report.html.speed_error import SpeedAndError, speed_and_error
+from navcore.workspace.callers import ConcurrentThroughput
 from navcore.workspace.ranking import Ranking
 from navcore.workspace.results import FormatResult
 
@@ -50,6 +51,13 @@ def test_equals_are_both_on_the_front() -> None:
 def test_each_batch_size_has_its_picture() -> None:
     found = speed_and_error([made("onnx", 1e-6, 1.0, 2.0)], None)
     assert [one.batch_size for one in found] == [1, 2]
+
+
+def test_several_callers_at_once_are_no_point_of_their_own() -> None:
+    together = ConcurrentThroughput(8, 1, 1, 3000.0, 2900.0, 3100.0, 2.6, None, 900, 0.3)
+    found = picture(made("onnx", 1e-6, 1.0, concurrent=(together,)))
+    assert [point.speed for point in found.points] == [1.0]
+    assert found.left_out == ()
 
 
 def test_what_failed_or_is_the_source_has_no_place() -> None:
