@@ -157,6 +157,10 @@ def _announce_unreachable(context: RunContext, plan: Plan) -> None:
 
 
 def _announce_estimate(context: RunContext, plan: Plan) -> None:
+    """How many steps the plan has, and how long its windows will take."""
+    makings, checks = len(plan.steps), sum(not check.reason for check in plan.checks)
+    text = f"{makings} formats to make, {checks} runtimes to check them in"
+    context.announce(Event(Stage.ESTIMATE, "plan", text, steps=makings + checks))
     settings = context.settings
     if settings.windows is None:
         return
