@@ -162,7 +162,7 @@ def _progress(console: Console, move_on: Callable[[], None] = lambda: None) -> P
         TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
         BarColumn(_BAR),
         TimeElapsedColumn(),
-        Left(),
+        Left(table_column=Column(no_wrap=True)),
         console=console,
         refresh_per_second=_PER_SECOND,
         transient=True,
