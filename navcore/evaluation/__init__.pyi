@@ -18,6 +18,7 @@ from .differences import (
 )
 from .doubling import (
     DOUBLED as DOUBLED,
+    FRUITLESS as FRUITLESS,
     GAIN as GAIN,
     Doubling as Doubling,
     doubled_note as doubled_note,

@@ -13,6 +13,7 @@ import attrs
 from navcore.contract import ProfileJob, ProfilerConfig, Route, Runner, Signature
 from navcore.errors import StepError
 from navcore.execution.child_line import Address, Line, answering, line_to
+from navcore.execution.resources import resident_memory
 from navcore.execution.step import MeasureStep, RouteCall, StepPlace
 from navcore.execution.threads import OpenWith, fastest_count, opening
 from navcore.registry import Registry
@@ -115,6 +116,10 @@ class Measurable:
         if cause := self._compare(self._runner, self._feeds, batch_size):
             raise StepError(cause)
 
+    def resident(self) -> int:
+        """How many bytes of memory this process holds."""
+        return resident_memory()
+
     def prove_callers(self, batch_size: int, callers: int, sessions: int) -> None:
         """Load the model ``sessions`` times and let callers come together; raises where one gets a wrong answer."""
         while len(self._sessions) < sessions:
@@ -190,6 +195,11 @@ class BlockLine:
     def compare(self, batch_size: int) -> None:
         """See :meth:`Measurable.compare`."""
         self._answer(("compare", batch_size), "comparing a batch")
+
+    def resident(self) -> int:
+        """See :meth:`Measurable.resident`."""
+        count: int = self._answer(("resident",), "a short question")
+        return count
 
     def prove_callers(self, batch_size: int, callers: int, sessions: int) -> None:
         """See :meth:`Measurable.prove_callers`."""

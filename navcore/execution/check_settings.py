@@ -56,7 +56,9 @@ def measured_sizes(context: RunContext) -> tuple[int, ...]:
 def doubling_of(context: RunContext, artifact: Artifact | None = None) -> Doubling:
     """From where the artifact's batch is doubled and, where the user gave it a range, how far."""
     signature = context.samples.signature
-    axis = signature.axis(signature.batch_symbol)
+    axis = next((one for one in signature.axes if one.symbol == signature.batch_symbol), None)
+    if axis is None:
+        return Doubling()
     given = context.settings.axis_ranges or {}
     batched = {spec.name: signature.batch_axis(spec) for spec in signature.inputs}
     declared = signature.batch_symbol in given or any(

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 import attrs
 
+from navcore.errors import StepError
 from navcore.evaluation import (
     GAIN,
     Doubling,
@@ -21,16 +22,20 @@ from navcore.evaluation import (
     pooled_performance,
     usual_share,
 )
+from navcore.execution.admission import BASE
 from navcore.execution.block_server import BlockLine
 from navcore.execution.check_settings import doubling_of
 from navcore.execution.contestants import Contestant
-from navcore.execution.loaded_models import Model, loaded_models
+from navcore.execution.loaded_models import Model
 from navcore.execution.memory_watch import MemoryWatch, room_for_one
 from navcore.execution.run_context import RunContext
 from navcore.workspace import BatchPerformance, Event, Failure, Stage, Status, describe
 
 SHARE = 0.5
 """Of the budget, for all doublings together; the ranking has the rest."""
+
+_FAT = 1.5
+"""Times what it held when it was checked; a child with more than that does not stay beside others."""
 
 _BLOCK = 0.1
 _BRIEF = 600.0
@@ -74,42 +79,69 @@ def _performance(size: int, taken: Sequence[Window], cold: float) -> BatchPerfor
     )  # fmt: skip
 
 
-def doubled_batches(context: RunContext, contestants: Sequence[Contestant], budget: float) -> dict[str, Reached]:
-    """Double the batch of each, one after the other, within ``budget`` seconds, of which each has an equal share.
+def doubled_batches(
+    context: RunContext,
+    group: Sequence[Contestant],
+    models: Mapping[str, Model],
+    known: dict[str, Reached],
+    until: float,
+) -> list[Contestant]:
+    """Double the batch of each loaded model, one after the other, until the time is over; each has an equal share.
 
-    Where windows were measured already, what was reached there counts. Whatever ends a model at a larger batch (its
-    memory, a limit, its own error) ends the doubling of that model alone, and the sizes before it stand.
+    ``known`` is what has been reached so far, and is added to; where windows were measured already, what was reached
+    there counts. Whatever ends a model at a larger batch (its memory, a limit, its own error) ends the doubling of that
+    model alone, and the sizes before it stand. Returns those that have to be loaded anew: their child has died, or kept
+    the memory that its largest batch took.
     """
-    known = {one.name: _by_windows(one) for one in contestants if one.performance}
-    left = [one for one in contestants if one.name not in known]
-    if left:
-        text = f"{len(left)} models, each alone, at most {budget:.0f} s"
-        context.announce(Event(Stage.RANKING, _SUBJECT, text, seconds=budget))
-    began = time.perf_counter()
-    until = began + budget
+    known.update({one.name: _by_windows(one) for one in group if one.performance})
+    left = [one for one in group if one.name in models and one.name not in known]
+    if not left:
+        return []
+    began, anew = time.perf_counter(), list[Contestant]()
+    budget = max(0.0, until - began)
+    text = f"{len(left)} models, one after the other, at most {budget:.0f} s"
+    context.announce(Event(Stage.RANKING, _SUBJECT, text, seconds=budget))
     for number, one in enumerate(left):
         now = time.perf_counter()
-        found = _doubled(context, one, now + max(0.0, until - now) / (len(left) - number))
+        found = _doubled(context, one, models[one.name], now + max(0.0, until - now) / (len(left) - number))
         told = doubled_note(found.throughputs, found.end) if found.failure is None else found.failure.cause
         status = Status.OK if found.failure is None else Status.FAILED
         context.announce(Event(Stage.RANKING, one.name, told, status, time.perf_counter() - now))
         known[one.name] = found
-    if left:
-        told = f"{len(left)} models" if len(left) > 1 else "one model"
-        seconds = time.perf_counter() - began
-        context.announce(Event(Stage.RANKING, _SUBJECT, told, Status.OK, seconds))
-    return known
+        if found.throughputs and not _is_fit(one, models[one.name]):
+            anew.append(one)
+    seconds = time.perf_counter() - began
+    context.announce(Event(Stage.RANKING, _SUBJECT, f"{len(left)} models", Status.OK, seconds))
+    return anew
+
+
+def _is_fit(one: Contestant, model: Model) -> bool:
+    """Whether the model can stay loaded beside others: its child lives, and holds about what it held when checked.
+
+    One that cannot is let go.
+    """
+    if not isinstance(model, BlockLine):
+        return True
+    with contextlib.suppress(StepError):
+        if model.resident() <= _FAT * (one.memory or 0) + BASE:
+            return True
+    model.hang_up()
+    return False
 
 
 _SUBJECT = "doubling the batch"
 
 
-def sizes_to_rank(reached: Mapping[str, Reached], reference: str) -> dict[int, list[str]]:
+def sizes_to_rank(known: Mapping[str, Reached], reference: str) -> dict[int, list[str]]:
     """At which sizes the models are held against the reference: the smallest, and where each has the most throughput.
 
-    Of each only sizes count that the reference has reached as well. By size, rising, who has reached it.
+    Of each only sizes count that the reference has reached as well, or where it reached none the first that did. By
+    size, rising, who has reached it.
     """
-    against = reached[reference].throughputs
+    reached = {name: one for name, one in known.items() if one.throughputs}
+    if not reached:
+        return {}
+    against = reached.get(reference, next(iter(reached.values()))).throughputs
     wanted = set[int]()
     for one in reached.values():
         common = {size: found for size, found in one.throughputs.items() if size in against}
@@ -121,21 +153,12 @@ def _by_windows(one: Contestant) -> Reached:
     return Reached({measured.batch_size: measured.throughput for measured in one.performance})
 
 
-def _doubled(context: RunContext, one: Contestant, until: float) -> Reached:
-    room, failures = room_for_one(), list[Failure]()
+def _doubled(context: RunContext, one: Contestant, model: Model, until: float) -> Reached:
     doubling = doubling_of(context, one.artifact)
-    compares = one.artifact.model is None and not doubling.unlike
-    with contextlib.ExitStack() as stack:
-        loading = loaded_models(
-            context, [one], lambda _name, error: failures.append(describe(error)), memory=room, compares=compares
-        )
-        models = stack.enter_context(loading)
-        if not models:
-            return Reached({}, failure=failures[0])
-        model, watch = models[one.name], None
-        if not isinstance(model, BlockLine):
-            watch = stack.enter_context(MemoryWatch(context.samples.signature, room))
-        return _Doubled(model, doubling, watch, until, compares=compares).carried_out()
+    if isinstance(model, BlockLine):
+        return _Doubled(model, doubling, None, until, compares=not doubling.unlike).carried_out()
+    with MemoryWatch(context.samples.signature, room_for_one()) as watch:
+        return _Doubled(model, doubling, watch, until).carried_out()
 
 
 class _Doubled:

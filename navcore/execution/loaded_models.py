@@ -22,6 +22,9 @@ Fail = Callable[[str, Exception], None]
 _NONE: Mapping[str, int] = MappingProxyType({})
 
 
+_RANKING = Name("ranking")
+
+
 @contextlib.contextmanager
 def loaded_models(
     context: RunContext,
@@ -31,12 +34,13 @@ def loaded_models(
     threads: Mapping[str, int] = _NONE,
     memory: int | None = None,
     compares: bool = False,
+    label: Name = _RANKING,
 ) -> Iterator[dict[str, Model]]:
     """The models of a group, loaded, each by its name.
 
     ``threads`` are those of models for which they are known already; for the others the best number is tried.
     ``memory`` limits each child to so many bytes; the run's own limit does if it is less.
-    With ``compares`` they can hold their outputs against each other.
+    With ``compares`` they can hold their outputs against each other. ``label`` names the folders and logs of children.
     """
     models: dict[str, Model] = {}
     lines: dict[str, BlockLine] = {}
@@ -48,7 +52,7 @@ def loaded_models(
                 if one.artifact.model is not None:
                     models[one.name] = stack.enter_context(_live(context, one, counts, compares))
                 else:
-                    lines[one.name] = stack.enter_context(_child(context, one, counts, memory, compares))
+                    lines[one.name] = stack.enter_context(_child(context, one, counts, memory, compares, label))
             except Exception as error:
                 fail(one.name, error)
         for name, line in lines.items():
@@ -60,10 +64,7 @@ def loaded_models(
         yield models
         for line in lines.values():
             line.hang_up()  # all of them, before the first is waited for
-    remove(context.workspace.unfinished(_RANKING))
-
-
-_RANKING = Name("ranking")
+    remove(context.workspace.unfinished(label))
 
 
 def _live(context: RunContext, one: Contestant, counts: tuple[int, ...], compares: bool) -> Measurable:
@@ -74,7 +75,7 @@ def _live(context: RunContext, one: Contestant, counts: tuple[int, ...], compare
 
 
 def _child(
-    context: RunContext, one: Contestant, counts: tuple[int, ...], memory: int | None, compares: bool
+    context: RunContext, one: Contestant, counts: tuple[int, ...], memory: int | None, compares: bool, label: Name
 ) -> contextlib.AbstractContextManager[BlockLine]:
     form, runtime = one.place
     folder = context.workspace.format_folder(form)
@@ -86,8 +87,8 @@ def _child(
         profiler_route(context),
         counts,
         StepPlace(
-            fresh_folder(context.workspace.unfinished(_RANKING) / f"{form}-{runtime}"),
-            context.workspace.log_of(form, Name(f"{runtime}.ranking")),
+            fresh_folder(context.workspace.unfinished(label) / f"{form}-{runtime}"),
+            context.workspace.log_of(form, Name(f"{runtime}.{label}")),
             one.route.who,
             StepLimits(memory_limit=min(limits, default=None)),
         ),

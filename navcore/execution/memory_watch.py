@@ -7,7 +7,7 @@ from typing import Self
 
 from navcore.contract import Signature
 from navcore.execution.batch_memory import batch_bytes
-from navcore.execution.resources import available_memory
+from navcore.execution.resources import available_memory, resident_memory
 
 _LOOK_EVERY = 0.05
 _ROOM = 0.8
@@ -37,7 +37,7 @@ class MemoryWatch:
         self._thread = threading.Thread(target=self._look, name="navcore memory", daemon=True)
 
     def __enter__(self) -> Self:
-        self._before = self._peak = _resident()
+        self._before = self._peak = resident_memory()
         self._thread.start()
         return self
 
@@ -49,23 +49,17 @@ class MemoryWatch:
         """Why a batch of that size would be too much, or nothing: then batches of that size are what follows."""
         needed = batch_bytes(self._signature, size)
         if self._size:
-            self._peak = max(self._peak, _resident())
+            self._peak = max(self._peak, resident_memory())
             needed = max(needed, int(_MARGIN * (self._peak - self._before) * size / self._size))
         if self._room is None or needed <= self._room:
-            self._size, self._before = size, _resident()
+            self._size, self._before = size, resident_memory()
             self._peak = self._before
             return ""
         return f"{size} would take about {_gibibytes(needed)}, and {_gibibytes(self._room)} may be taken"
 
     def _look(self) -> None:
         while not self._over.wait(_LOOK_EVERY):
-            self._peak = max(self._peak, _resident())
-
-
-def _resident() -> int:
-    import psutil
-
-    return int(psutil.Process().memory_info().rss)
+            self._peak = max(self._peak, resident_memory())
 
 
 def _gibibytes(count: int) -> str:

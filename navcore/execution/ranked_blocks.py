@@ -22,12 +22,17 @@ _UNSETTLED = (
 class RankedBlocks:
     """What has been measured so far, by contestant and batch size; ``reached`` while the batch was doubled."""
 
-    def __init__(self, reached: Mapping[str, Reached]) -> None:
-        self.reached = reached
+    def __init__(self) -> None:
+        self.reached: dict[str, Reached] = {}
         self.sizes: dict[int, list[Interleaved]] = {}
         self.cold: dict[tuple[str, int], float] = {}
         self.threads: dict[str, int | None] = {}
-        self.failures: dict[str, Failure] = {name: one.failure for name, one in reached.items() if one.failure}
+        self.failures: dict[str, Failure] = {}
+
+    @property
+    def chosen(self) -> dict[str, int]:
+        """The threads of models for which they were chosen while the batch was doubled."""
+        return {name: one.threads for name, one in self.reached.items() if one.threads is not None}
 
     def fail(self, name: str, error: Exception, batch_size: int | None = None) -> None:
         """The contestant could not be measured, at that batch size or at all; the first reason counts."""
@@ -62,7 +67,8 @@ class RankedBlocks:
         found, notes = self._performances(name), tuple[str, ...]()
         if found and name in self.reached and self.reached[name].end:
             notes = (doubled_note({one.batch_size: one.throughput for one in found}, self.reached[name].end),)
-        return Timed(found, self.threads.get(name), self.failures.get(name), notes)
+        unreached = self.reached[name].failure if name in self.reached else None
+        return Timed(found, self.threads.get(name), self.failures.get(name, unreached), notes)
 
     def _performances(self, name: str) -> tuple[BatchPerformance, ...]:
         doubled = {} if name not in self.reached else self.reached[name].performances()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from navcore.execution.check_settings import measured_sizes, profiler_route, run
 from navcore.execution.contestants import Contestant, Place, Timed, contestants_of, with_times
 from navcore.execution.doubled_batches import SHARE, doubled_batches, sizes_to_rank
 from navcore.execution.loaded_models import Model, loaded_models
+from navcore.execution.memory_watch import room_for_one
 from navcore.execution.ranked_blocks import RankedBlocks
 from navcore.execution.resources import available_memory
 from navcore.execution.run_context import RunContext
@@ -106,24 +108,17 @@ def rank(context: RunContext, contestants: Sequence[Contestant]) -> Ranked:
     until = began + context.settings.budget
     seed = random.SystemRandom().getrandbits(32)
     context.announce(Event(Stage.RANKING, "in turn", _announced(context, contestants), seconds=context.settings.budget))
-    reached = doubled_batches(context, contestants, SHARE * context.settings.budget) if context.settings.doubles else {}
-    able = [one for one in contestants if one.name not in reached or reached[one.name].throughputs]
-    reference = next((one for one in able or contestants if one.is_source), (able or contestants)[0])
-    sizes = sizes_to_rank(reached, reference.name) if reached and able else _same_sizes(context, contestants)
-    found = RankedBlocks(reached)
-    groups = _groups(reference, able) if able else []
+    reference = next((one for one in contestants if one.is_source), contestants[0])
+    found = RankedBlocks()
+    groups = _groups(reference, contestants)
     for number, group in enumerate(groups):
         share = until - (until - time.perf_counter()) * (len(groups) - number - 1) / (len(groups) - number)
-        _measure_group(context, group, reference, seed, share, found, sizes)
+        _measure_group(context, group, reference, seed, share, found)
     found.write_raw(context, contestants)
     seconds = time.perf_counter() - began
     ranking = _ranking(context, found, reference, seed, seconds)
     context.announce(Event(Stage.RANKING, "in turn", _concluded(ranking), Status.OK, seconds))
     return Ranked(ranking, found.timed(contestants))
-
-
-def _same_sizes(context: RunContext, contestants: Sequence[Contestant]) -> Sizes:
-    return {size: [one.name for one in contestants] for size in measured_sizes(context)}
 
 
 def _groups(reference: Contestant, contestants: Sequence[Contestant]) -> list[list[Contestant]]:
@@ -143,10 +138,22 @@ def _measure_group(
     seed: int,
     until: float,
     found: RankedBlocks,
-    sizes: Sizes,
 ) -> None:
-    threads = {name: one.threads for name, one in found.reached.items() if one.threads is not None}
-    with loaded_models(context, group, found.fail, threads=threads) as models:
+    doubles = context.settings.doubles
+    room = room_for_one() if doubles else None
+    with contextlib.ExitStack() as stack:
+        models = stack.enter_context(
+            loaded_models(context, group, found.fail, threads=found.chosen, memory=room, compares=doubles)
+        )
+        sizes: Sizes = {size: list(models) for size in measured_sizes(context)}
+        if doubles:
+            now = time.perf_counter()
+            anew = doubled_batches(context, group, models, found.reached, now + SHARE * max(0.0, until - now))
+            if anew:
+                models |= stack.enter_context(
+                    loaded_models(context, anew, found.fail, threads=found.chosen, memory=room, label=_AGAIN)
+                )
+            sizes = sizes_to_rank({name: found.reached[name] for name in models}, reference.name)
         for number, (size, who) in enumerate(sizes.items()):
             ready: dict[str, Model] = {}
             for name, model in models.items():
@@ -168,6 +175,9 @@ def _measure_group(
             for name, failure in part.failures.items():
                 found.failures.setdefault(name, attrs.evolve(failure, cause=f"at batch size {size}: {failure.cause}"))
             found.sizes.setdefault(size, []).append(part)
+
+
+_AGAIN = Name("ranking-again")
 
 
 @attrs.frozen(eq=False)

@@ -22,6 +22,13 @@ def _of_the_machine() -> int | None:
         return None
 
 
+def resident_memory() -> int:
+    """Bytes that this process holds in memory."""
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
+
+
 def left_by_control_group(root: Path = Path("/sys/fs/cgroup")) -> int | None:
     """What version 2 of control groups leaves to this one; memory that only caches files counts as free."""
     try:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import attrs
 
 from navcore.contract import Artifact, estimate_seconds, resolve_batch_sizes
+from navcore.evaluation import FRUITLESS
 from navcore.execution.build_format import BuildResult, build_key, built_artifact, recall
 from navcore.execution.check_format import is_refused
 from navcore.execution.run_context import RunContext, StartingPoint
@@ -157,6 +158,10 @@ def _announce_unreachable(context: RunContext, plan: Plan) -> None:
 
 
 def _announce_estimate(context: RunContext, plan: Plan) -> None:
+    """How many steps the plan has, and how long its windows will take."""
+    makings, checks = len(plan.steps), sum(not check.reason for check in plan.checks)
+    text = f"{makings} formats to make, {checks} runtimes to check them in"
+    context.announce(Event(Stage.ESTIMATE, "plan", text, steps=makings + checks))
     settings = context.settings
     if settings.windows is None:
         return
@@ -164,9 +169,12 @@ def _announce_estimate(context: RunContext, plan: Plan) -> None:
         settings.windows, batch_dim=settings.batch_dim, dataloader_batch=context.samples.batch_size
     )
     runtimes = sum(not check.reason and check.route.spot_check is None for check in plan.checks)
-    least, most = estimate_seconds(settings.windows, runtimes=runtimes, batch_sizes=len(sizes))
+    fewest = FRUITLESS + 1 if settings.doubles else len(sizes)  # so many at least until twice nothing was gained
+    least, most = estimate_seconds(settings.windows, runtimes=runtimes, batch_sizes=fewest)
     told = f"{least:.0f} to {most:.0f} s" if math.isfinite(most) else "as long as its windows of calls take"
     text = f"measuring {runtimes} runtimes at batch sizes {_listed(sizes)} takes {told}"
+    if settings.doubles:
+        text = f"measuring {runtimes} runtimes at batch sizes that double takes at least {least:.0f} s"
     context.announce(Event(Stage.ESTIMATE, "profiling", text, seconds=least))
 
 

@@ -31,7 +31,9 @@ class Stage(StrEnum):
 class Event:
     """One thing that began (``status`` is ``None``) or ended. ``subject`` is a format, or ``format/runtime``.
 
-    ``text`` is a sentence for people, ``seconds`` the time it took. ``reused`` marks what an earlier run had finished.
+    ``text`` is a sentence for people, ``seconds`` the time it took, or will take where it begins and that is known.
+    ``reused`` marks what an earlier run had finished. ``steps`` is how many makings and checks the plan has, in the one
+    event that tells it.
     """
 
     stage: Stage
@@ -40,6 +42,7 @@ class Event:
     status: Status | None = None
     seconds: float | None = None
     reused: bool = False
+    steps: int | None = None
 
 
 Observer = Callable[[Event], None]

@@ -166,7 +166,7 @@ class TestSpotChecks:
         assert oracle.performance == ()
         assert oracle.profiling is None
         assert oracle.notes == ("A spot check: toy-oracle is too slow for more than 2 of the comparisons.",)
-        (estimate,) = [event.text for event in told if event.stage == "estimate"]
+        (estimate,) = [event.text for event in told if (event.stage, event.subject) == ("estimate", "profiling")]
         assert estimate.startswith("measuring 2 runtimes")  # the source and toy-runtime
 
     def test_wrong_numbers_fail(self, run_toy: Run) -> None:

@@ -18,6 +18,7 @@ from navcore.evaluation import Doubling, Window
 from navcore.execution.block_server import Begun
 from navcore.execution.check_settings import incomparable
 from navcore.execution.doubled_batches import Reached, _Doubled, sizes_to_rank
+from navcore.package import results_data
 
 Run = Callable[..., Any]
 RANGE = {"batch": (1, 2, 16)}
@@ -117,6 +118,9 @@ def test_every_row_is_measured_up_to_the_largest_that_axis_ranges_allow(doubling
         (note,) = [note for note in row.runtimes[0].notes if note.startswith("Batch doubled")]
         assert "most samples per second at 16" in note
     assert {one.batch_size for one in package.ranking.ratios} == {1, 16}
+    (beta,) = [row for row in results_data(package.results, package.ranking) if row["format"] == "toy-beta"]
+    told = {one["batch_size"]: one["vs_source"] for one in beta["runtimes"][0]["performance"]}
+    assert told == {1: 1, 2: None, 4: None, 8: None, 16: 1}, "only what was measured in turn is compared"
     best = package.best(nav.MaxThroughput())
     assert (best.batch_size, best.throughput) == (16, 16_000)
     assert "most samples per second at 16" in str(package)

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from navcore.package.report.bars import Bars, is_drawn_on
 from navcore.package.report.cells import COLOURS, printable
-from navcore.workspace import Event, Stage
+from navcore.workspace import Event, Stage, Status
 
 _BEGINS = {
     Stage.SAMPLING: "samples",
@@ -68,13 +68,15 @@ class Console:
 
         name, line = f"{event.stage}/{event.subject}", Text(front)
         seconds = event.seconds or 0.0
-        if event.stage is Stage.ESTIMATE:
+        is_step = event.stage in (Stage.MAKING, Stage.CHECKING)
+        if event.steps is not None:
+            bars.expect_steps(event.steps)
+        elif event.stage is Stage.ESTIMATE:
             bars.expect(seconds, f"measuring, at least {seconds:.0f} s")
         elif event.status is None and not bars.is_under_way(name):
-            if event.stage is Stage.RANKING:
-                bars.expect(seconds, f"measuring in turn, at most {seconds:.0f} s")
             told = f"{_BEGINS[event.stage]} {printable(event.subject)}{f' {rest}' if rest else ''}"
-            bars.begin(name, told, timed=event.stage in (Stage.CHECKING, Stage.RANKING))
+            timed = event.stage is Stage.CHECKING
+            bars.begin(name, told, timed=timed, is_step=is_step, seconds=seconds)
             return
         if event.status is None:
             line.append(f"  {rest}" if rest else "", style="" if event.stage is Stage.ESTIMATE else "dim")
@@ -83,6 +85,8 @@ class Console:
             line.append(f": {rest}" if rest else "")
         bars.print(line)
         if event.status is not None:
+            if is_step and event.status is not Status.UNAVAILABLE:
+                bars.step_done()
             bars.end(name)
 
 

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -71,6 +72,21 @@ def test_a_terminal_gets_colours_and_no_markup_of_the_text_is_obeyed(monkeypatch
     assert "\x1b[31m  failed in 1.0 s" in line
 
 
+def left_of(console: Console, terminal: Terminal) -> dict[str, bool]:
+    """Which bars there are, by the beginning of their words, and whether each tells the time that is left."""
+    assert console._bars is not None
+    progress = console._bars._progress
+    assert progress is not None
+    for _ in range(2):  # what is left follows from how far it came between two moments
+        time.sleep(0.01)
+        progress.refresh()
+    shown = terminal.getvalue()
+    lines = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line) for line in shown.splitlines()]
+    last = lines[-len(progress.tasks) :]
+    words = re.compile(r"(?:.*\r)?(making and checking|\w+ (?:in turn|doubling the batch|\S+))")
+    return {words.match(line)[1]: bool(re.search(r"\d:\d\d:\d\d left", line)) for line in last}  # type: ignore[index]
+
+
 class TestBars:
     """What a terminal shows of work under way."""
 
@@ -104,9 +120,29 @@ class TestBars:
         with Console(terminal, clock=lambda: 0.0) as console:
             console(Event(Stage.RANKING, "in turn", "3 models at batch sizes 1, 8", seconds=90.0))
             assert "rank in turn 3 models" in terminal.getvalue()
-            assert "measuring in turn, at most 90 s" in terminal.getvalue()
+            console(Event(Stage.RANKING, "doubling the batch", "3 models", seconds=45.0))
+            assert left_of(console, terminal) == {"rank in turn": True, "rank doubling the batch": True}
+            console(Event(Stage.RANKING, "doubling the batch", "3 models", Status.OK, seconds=45.0))
             console(Event(Stage.RANKING, "in turn", "every ratio is known to 3 %", Status.OK, seconds=21.0))
         assert "rank      in turn\x1b[32m  ok in 21.0 s\x1b[0m: every ratio is known to 3 %" in terminal.getvalue()
+
+    def test_several_callers_have_a_bar_with_the_time_that_is_left(self, terminal: Terminal) -> None:
+        with Console(terminal, clock=lambda: 0.0) as console:
+            console(Event(Stage.CALLING, "onnx/cpu", "8 callers at once", seconds=8.0))
+            assert left_of(console, terminal) == {"callers onnx/cpu": True}
+
+    def test_the_steps_of_the_plan_are_a_bar_of_their_own_while_one_is_under_way(self, terminal: Terminal) -> None:
+        with Console(terminal, clock=lambda: 0.0) as console:
+            console(Event(Stage.ESTIMATE, "plan", "2 formats to make, 1 runtimes", steps=3))
+            assert "making and checking" not in terminal.getvalue()
+            console(Event(Stage.MAKING, "onnx"))
+            assert left_of(console, terminal) == {"make onnx": False, "making and checking": False}, "nothing is known"
+            console(Event(Stage.MAKING, "onnx", status=Status.OK, seconds=1.0))
+            console(Event(Stage.CHECKING, "onnx/cpu"))
+            console(Event(Stage.CHECKING, "onnx/cuda", "no CUDA device", Status.UNAVAILABLE))
+            console(Event(Stage.MAKING, "openvino"))
+            console(Event(Stage.CHECKING, "onnx/cpu", status=Status.OK, seconds=1.0))
+            assert left_of(console, terminal) == {"make openvino": False, "making and checking": True}
 
     def test_a_remark_about_work_under_way_is_a_line(self, terminal: Terminal) -> None:
         with Console(terminal, clock=lambda: 0.0) as console:
