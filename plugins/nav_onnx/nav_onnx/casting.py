@@ -25,11 +25,11 @@ from nav_onnx.cast_source import (
     put_back,
     raised,
     set_aside,
-    stub,
 )
 from nav_onnx.cast_weights import LowWeights, constant_tensor, low_weights
 from nav_onnx.external_data import tensors_and_nodes
 from nav_onnx.model_file import load_model
+from nav_onnx.model_writing import write_model
 from navcore import InputError, OptionError, StepError
 from navcore.errors import first_line
 
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Cast", "CastRules", "Kept", "Low", "cast_floats", "write_cast"]
 
-_INLINE_LIMIT = 2**31 - 2**20  # protobuf ends at 2 GiB
-_ALIGNMENT = 4096  # a page, so that runtimes can map weights instead of reading them
 _NAMED = 3  # examples in an error
 
 
@@ -210,34 +208,13 @@ def write_cast(source: Path, output: Path, low: Low, rules: CastRules | None = N
         raise StepError(error.what, who=error.who or source.name, hint=error.hint) from error
     output.parent.mkdir(parents=True, exist_ok=True)
     try:
-        _write(cast.model, output, data)
+        write_model(cast.model, output, data)
         _refuse_invalid(source, output, low)
     except BaseException:
         output.unlink(missing_ok=True)
         data.unlink(missing_ok=True)
         raise
     return cast
-
-
-def _write(model: ModelProto, output: Path, data: Path) -> None:
-    from onnx import numpy_helper
-
-    light, heavy = set_aside(model)
-    sizes = sum(len(weight.raw_data) or weight.ByteSize() for weight in heavy.values())
-    if light.ByteSize() + sizes < _INLINE_LIMIT:
-        output.write_bytes(model.SerializeToString())
-        return
-    with data.open("wb") as file:
-        for weight in light.graph.initializer:
-            if weight.name not in heavy:
-                continue
-            whole = heavy[weight.name]
-            content = whole.raw_data or numpy_helper.to_array(whole).tobytes()
-            file.seek(-file.tell() % _ALIGNMENT, os.SEEK_CUR)
-            place = {"location": data.name, "offset": str(file.tell()), "length": str(len(content))}
-            weight.CopyFrom(stub(whole, **place))
-            file.write(content)
-    output.write_bytes(light.SerializeToString())
 
 
 def _refuse_invalid(source: Path, output: Path, low: Low) -> None:

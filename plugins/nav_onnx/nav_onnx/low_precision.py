@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 _KINDS = 4  # reasons, and operators for each, that a note lists
 
 
-def _variant(precision: str, title: str) -> Format:
+def low_variant(precision: str, title: str) -> Format:
+    """A format for ONNX files that compute in less than float32."""
     return attrs.evolve(
         ONNX,
         name=f"onnx-{precision}",
@@ -29,8 +30,8 @@ def _variant(precision: str, title: str) -> Format:
     )
 
 
-ONNX_FP16 = _variant("fp16", "float16")
-ONNX_BF16 = _variant("bf16", "bfloat16")
+ONNX_FP16 = low_variant("fp16", "float16")
+ONNX_BF16 = low_variant("bf16", "bfloat16")
 
 
 @converter(ONNX, ONNX_FP16, options=CastRules, default=False)
