@@ -8,13 +8,9 @@ in 16, which is too little for 8-bit weights (255 · 127 · 2 > 32767): they sat
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
-import io
-import logging
 import os
-import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +20,7 @@ from nav_onnx.int8_rules import QuantiseRules
 from nav_onnx.model_file import load_model, model_files
 from nav_onnx.model_writing import INLINE_LIMIT, write_model
 from nav_onnx.sample_runs import Reach
+from nav_onnx.scratch import quiet
 from navcore import StepError
 from navcore.errors import first_line
 
@@ -61,7 +58,7 @@ def _folded(path: Path, output: Path) -> ModelProto:
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     symbolic = importlib.util.find_spec("sympy") is not None
-    with _quiet():
+    with quiet():
         try:
             quant_pre_process(
                 os.fspath(path.absolute()), os.fspath(output.absolute()), skip_symbolic_shape=not symbolic
@@ -133,7 +130,7 @@ def _with_fixed_ranges(model: ModelProto, names: Sequence[str], ranges: Mapping[
     ]
     if not usable:
         return model
-    with _quiet():
+    with quiet():
         quantizer = QDQQuantizer(
             copy,
             True,
@@ -159,7 +156,7 @@ def _with_ranges_of_each_call(model: ModelProto, names: Sequence[str], output: P
     as_products(model)
     before = stored(model, output.with_name(f"before-{output.name}"))
     after = output.with_name(f"after-{output.name}")
-    with _quiet():
+    with quiet():
         quantize_dynamic(
             os.fspath(before.absolute()),
             os.fspath(after.absolute()),
@@ -195,19 +192,3 @@ def _at_a_usable_opset(model: ModelProto) -> ModelProto:
             hint="Export it again with a newer opset.",
         ) from error
     return result
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the quantiser's prints, and its advice to people who call it themselves, out of the log.
-
-    And what it leaves in the current folder, such as a model whose shapes it could not infer, out of that.
-    """
-    root = logging.getLogger()
-    level = root.level
-    root.setLevel(logging.ERROR)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.chdir(tempfile.gettempdir()):
-            yield
-    finally:
-        root.setLevel(level)

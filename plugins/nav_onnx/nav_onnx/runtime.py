@@ -13,6 +13,7 @@ from nav_onnx.int8 import ONNX_INT8
 from nav_onnx.int8_kernels import Kernels, kernels_of
 from nav_onnx.low_precision import ONNX_BF16, ONNX_FP16
 from nav_onnx.model_file import ONNX
+from nav_onnx.optimized import ONNX_OPTIMIZED
 from nav_onnx.session import RuntimeOptions, computed_precision, open_session, split_note
 from navcore import Runner, RunnerJob, RuntimeProvider, runner
 
@@ -20,7 +21,15 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 
-@runner(ONNX, ONNX_FP16, ONNX_INT8, runtime=RuntimeProvider.CPU, options=RuntimeOptions, available=why_no_cpu)
+@runner(
+    ONNX,
+    ONNX_FP16,
+    ONNX_INT8,
+    ONNX_OPTIMIZED,
+    runtime=RuntimeProvider.CPU,
+    options=RuntimeOptions,
+    available=why_no_cpu,
+)
 def run_on_cpu(job: RunnerJob[RuntimeOptions]) -> Runner:
     """ONNX Runtime on the CPU."""
     return _open(job, RuntimeProvider.CPU)

@@ -1,8 +1,10 @@
-"""A folder for what is needed only while a step works, beside what it makes: nothing of it is left anywhere."""
+"""Where tools of ONNX Runtime may print and write as they like while a step works: nothing of it is left anywhere."""
 
 from __future__ import annotations
 
 import contextlib
+import io
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -27,3 +29,19 @@ def scratch_folder(output: Path) -> Iterator[Path]:
                 del os.environ["TMPDIR"]
             else:
                 os.environ["TMPDIR"] = named
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep what these tools print, and their advice to people who call them themselves, out of the log.
+
+    And what they leave in the current folder, such as a model whose shapes they could not infer, out of that.
+    """
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.CRITICAL)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.chdir(tempfile.gettempdir()):
+            yield
+    finally:
+        root.setLevel(level)

@@ -56,12 +56,7 @@ def quantise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Quantise:
     monkeypatch.chdir(here)
 
     def go(path: Path, samples: Sequence[Feeds], **rules: Any) -> Quantised:
-        graph = nav_onnx.read_graph(path)
-        specs = [
-            tuple(TensorSpec(one.name, one.dtype, tuple(str(size) for size in one.shape or ())) for one in side)
-            for side in (graph.inputs, graph.outputs)
-        ]
-        signature = Signature(specs[0], specs[1])
+        signature = signature_of(path)
         source, output = Artifact(ONNX, signature, path), tmp_path / "made" / "model.onnx"
         output.parent.mkdir(exist_ok=True)
         job = ConvertJob(source, ONNX_INT8, output, signature, {}, QuantiseRules(**rules), threads=1, samples=samples)
@@ -73,6 +68,16 @@ def quantise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Quantise:
         return Quantised(made, output, results[0][0], *results[1])
 
     return go
+
+
+def signature_of(path: Path) -> Signature:
+    """What the file takes and gives, by its own names."""
+    graph = nav_onnx.read_graph(path)
+    specs = [
+        tuple(TensorSpec(one.name, one.dtype, tuple(str(size) for size in one.shape or ())) for one in side)
+        for side in (graph.inputs, graph.outputs)
+    ]
+    return Signature(specs[0], specs[1])
 
 
 def answers(artifact: Artifact, samples: Sequence[Feeds]) -> tuple[list[Feeds], str | None, tuple[str, ...]]:

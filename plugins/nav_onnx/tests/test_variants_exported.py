@@ -1,4 +1,4 @@
-"""Quantising what PyTorch's two exporters and tf2onnx write."""
+"""Quantising and optimising what PyTorch's two exporters and tf2onnx write."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from .int8_quantising import Feeds, Quantise, quantise as quantise
 from .test_cast_exported import exported as exported, steered as steered
 from .test_cast_tensorflow import feeds_of, written as written
+from .test_optimized import Optimize, operators, optimize as optimize
 
 pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'nav-torch'")
 
@@ -57,3 +58,20 @@ def test_what_tf2onnx_writes_runs_in_integers_as_far_as_the_outputs_allow(
     result = quantise(path, varied(feeds_of(path)), max_error=0.1)
     assert result.precision == "int8"
     assert 0 < result.error <= 0.1
+
+
+@pytest.mark.parametrize("exported", [("encoder", "torchscript")], indirect=True, ids="-".join)
+def test_a_transformer_is_fused_by_the_transformer_optimiser(exported: Any, optimize: Optimize) -> None:
+    path, feeds = exported
+    made, output, gap = optimize(path, feeds)
+    assert "LayerNormalization" in operators(output) | {name.removeprefix("Skip") for name in operators(output)}
+    assert "by ONNX Runtime's transformer optimiser and its graph optimisations" in made.notes[0]
+    assert gap < 1e-5
+
+
+@pytest.mark.slow
+def test_a_transformer_of_tensorflow_gives_what_it_gave(written: Path, optimize: Optimize) -> None:
+    path = written / "transformer.onnx"
+    made, _output, gap = optimize(path, feeds_of(path))
+    assert int(made.facts["nodes_after"]) < int(made.facts["nodes_before"])
+    assert gap < 1e-5
