@@ -84,8 +84,19 @@ class Choice:
     refused: frozenset[int]
 
 
-def choose(graph: Wiring, weights: LowWeights, opsets: Mapping[str, int], low: Low, rules: CastRules) -> Choice:
-    """Apply the rules from the user's wish down to what the schemas allow, then settle what only moves values."""
+def choose(
+    graph: Wiring,
+    weights: LowWeights,
+    opsets: Mapping[str, int],
+    low: Low,
+    rules: CastRules,
+    large: Mapping[str, float] | None = None,
+) -> Choice:
+    """Apply the rules from the user's wish down to what the schemas allow, then settle what only moves values.
+
+    ``large`` are the values that were seen beyond the limit, with what they reached.
+    """
+    large = large or {}
     exact = {**_deciding(graph), **_feeding_exact_inputs(graph)}
     kept: dict[int, str] = {}
     refused: set[int] = set()
@@ -95,9 +106,10 @@ def choose(graph: Wiring, weights: LowWeights, opsets: Mapping[str, int], low: L
             continue
         reason = _kept_by_rule(node, rules) or exact.get(index) or _quantized(graph, node)
         reason = reason or next((weights.refused[name] for name in node.input if name in weights.refused), None)
-        large = next((beyond[name] for name in node.input if name in beyond), None)
-        if large is not None:
-            reason = reason or f"may take numbers as large as the weight {large!r}"
+        heavy = next((beyond[name] for name in node.input if name in beyond), None)
+        if heavy is not None:
+            reason = reason or f"may take numbers as large as the weight {heavy!r}"
+        reason = reason or _seen_large(graph, node, large)
         if reason is None:
             reason = kept_by_definition(graph, node, opsets, low)
             if reason is not None:
@@ -136,6 +148,14 @@ def kept_by_definition(graph: Wiring, node: NodeProto, opsets: Mapping[str, int]
     if not any(graph.floats(node.input)):
         return "makes its values itself"
     return refusal(node, schema, graph.types, low)
+
+
+def _seen_large(graph: Wiring, node: NodeProto, large: Mapping[str, float]) -> str | None:
+    for verb, names in (("takes", node.input), ("gives", node.output)):
+        reached = max((large[name] for name in graph.floats(names) if name in large), default=None)
+        if reached is not None:
+            return f"{verb} numbers up to {reached:.3g} on the samples"
+    return None
 
 
 def _quantized(graph: Wiring, node: NodeProto) -> str | None:

@@ -26,7 +26,7 @@ from nav_onnx.cast_source import (
     raised,
     set_aside,
 )
-from nav_onnx.cast_weights import LowWeights, constant_tensor, low_weights
+from nav_onnx.cast_weights import LowWeights, constant_tensor, largest, low_weights
 from nav_onnx.external_data import tensors_and_nodes
 from nav_onnx.model_file import load_model
 from nav_onnx.model_writing import write_model
@@ -72,11 +72,14 @@ class _Attempt:
     choice: Choice
 
 
-def cast_floats(model: ModelProto, low: Low, rules: CastRules | None = None) -> Cast:
+def cast_floats(
+    model: ModelProto, low: Low, rules: CastRules | None = None, reached: Mapping[str, float] | None = None
+) -> Cast:
     """Let every node compute in ``low`` whose operator allows it and that no rule keeps in float32.
 
-    ``model`` has all its weights in memory (see :func:`nav_onnx.load_model`) and is not changed. Raises
-    :class:`OptionError` for rules that name nothing, :class:`StepError` when no node can be lowered.
+    ``model`` has all its weights in memory (see :func:`nav_onnx.load_model`) and is not changed. ``reached`` are the
+    largest absolute values that float32 values of the main graph were seen to take. Raises :class:`OptionError` for
+    rules that name nothing, :class:`StepError` when no node can be lowered.
     """
     if low not in get_args(Low):
         raise OptionError(f"Models can be cast to float16 and to bfloat16, not to {low!r}.")
@@ -84,10 +87,12 @@ def cast_floats(model: ModelProto, low: Low, rules: CastRules | None = None) -> 
     light, heavy = set_aside(model)
     refuse_bad_rules(rules, light, tensors_and_nodes(light)[1])
     light, note = inlined(light, rules)
-    attempt = _attempt(light, heavy, low, rules)
+    limit = largest(low) if rules.max_magnitude is None else rules.max_magnitude
+    large = {name: value for name, value in (reached or {}).items() if value > limit}
+    attempt = _attempt(light, heavy, low, rules, large)
     notes = [note] if note else []
     if low == "bfloat16" and _would_gain(attempt):
-        attempt, note = _at_a_newer_opset(attempt, heavy, rules)
+        attempt, note = _at_a_newer_opset(attempt, heavy, rules, large)
         notes.append(note)
     if not attempt.choice.lowered:
         raise _nothing_to_lower(attempt, low, notes)
@@ -102,7 +107,9 @@ def cast_floats(model: ModelProto, low: Low, rules: CastRules | None = None) -> 
     return Cast(result, low, lowered, _kept(attempt), tuple(notes))
 
 
-def _attempt(light: ModelProto, heavy: Mapping[str, TensorProto], low: Low, rules: CastRules) -> _Attempt:
+def _attempt(
+    light: ModelProto, heavy: Mapping[str, TensorProto], low: Low, rules: CastRules, large: Mapping[str, float]
+) -> _Attempt:
     from onnx import TensorProto
 
     view = wiring(light.graph.node, element_types(light), names_in_use(light.graph))
@@ -121,7 +128,7 @@ def _attempt(light: ModelProto, heavy: Mapping[str, TensorProto], low: Low, rule
     weights = attrs.evolve(
         weights, tensors={k: v for k, v in weights.tensors.items() if k in view.takers and k not in unfit}
     )
-    return _Attempt(light, view, weights, choose(view, weights, opsets(light), low, rules))
+    return _Attempt(light, view, weights, choose(view, weights, opsets(light), low, rules, large))
 
 
 def _would_gain(attempt: _Attempt) -> bool:
@@ -133,11 +140,13 @@ def _would_gain(attempt: _Attempt) -> bool:
     return any(kept_by_definition(attempt.view, node, newer, "bfloat16") is None for node in refused)
 
 
-def _at_a_newer_opset(attempt: _Attempt, heavy: Mapping[str, TensorProto], rules: CastRules) -> tuple[_Attempt, str]:
+def _at_a_newer_opset(
+    attempt: _Attempt, heavy: Mapping[str, TensorProto], rules: CastRules, large: Mapping[str, float]
+) -> tuple[_Attempt, str]:
     old = opsets(attempt.light)[""]
     newer = raised(attempt.light)
     if newer is not None:
-        second = _attempt(newer, heavy, "bfloat16", rules)
+        second = _attempt(newer, heavy, "bfloat16", rules, large)
         if len(second.choice.lowered) > len(attempt.choice.lowered):
             return second, f"the opset was raised from {old} to {BFLOAT16_OPSET}, where more operators know bfloat16"
     return attempt, f"more could compute in bfloat16 from opset {BFLOAT16_OPSET} on; opset {old} could not be raised"
@@ -193,7 +202,13 @@ def _assert_typed(model: ModelProto, attempt: _Attempt, low: Low) -> None:
         )
 
 
-def write_cast(source: Path, output: Path, low: Low, rules: CastRules | None = None) -> Cast:
+def write_cast(
+    source: Path,
+    output: Path,
+    low: Low,
+    rules: CastRules | None = None,
+    reached: Mapping[str, float] | None = None,
+) -> Cast:
     """Cast the ONNX file ``source`` into the file ``output``, as :func:`cast_floats` does, and check what was written.
 
     A model of 2 GiB and more keeps its weights in ``<output>.data`` beside it. Raises also :class:`InputError` for a
@@ -203,7 +218,7 @@ def write_cast(source: Path, output: Path, low: Low, rules: CastRules | None = N
     if source.exists() and output.exists() and source.samefile(output):
         raise InputError("A model cannot be cast into its own file.", who=source.name, hint="Give another output.")
     try:
-        cast = cast_floats(load_model(source), low, rules)
+        cast = cast_floats(load_model(source), low, rules, reached)
     except StepError as error:
         raise StepError(error.what, who=error.who or source.name, hint=error.hint) from error
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ from nav_onnx.int8_rules import Method, QuantiseRules
 from nav_onnx.int8_search import Found, search
 from nav_onnx.low_precision import low_variant
 from nav_onnx.model_file import ONNX, copy_model, load_model
+from nav_onnx.model_writing import store_model
 from nav_onnx.scratch import scratch_folder
 from navcore import ConvertJob, Made, StepError, converter
 
@@ -105,20 +106,20 @@ class _Bench:
         return farthest(self.samples.model(path), self.truth)
 
     def ranges(self, chosen: Collection[Layer], cut: float) -> Mapping[str, Reach]:
-        from nav_onnx.int8_writing import measured_values, stored
+        from nav_onnx.int8_writing import measured_values
         from nav_onnx.sample_runs import reaches
 
         def write(model: ModelProto) -> Path:
-            return stored(model, self.folder / "watched.onnx")
+            return store_model(model, self.folder / "watched.onnx")
 
         return reaches(self.samples, self.model, measured_values(self.model, chosen, self.rules), write, cut)
 
     def write_to(self, made: _Quantised, output: Path) -> None:
-        from nav_onnx.int8_writing import stored, write_int8
+        from nav_onnx.int8_writing import write_int8
 
         chosen = [layer for layer in made.layers if layer.name in set(made.found.chosen)]
         path = write_int8(self.model, chosen, made.ranges, self.rules, self.folder / "chosen.onnx")
-        stored(load_model(path), output)
+        store_model(load_model(path), output)
 
 
 def _bench(job: ConvertJob[QuantiseRules], samples: Samples, folder: Path) -> _Bench:

@@ -18,7 +18,7 @@ from nav_onnx.cast_source import put_back, set_aside
 from nav_onnx.int8_layers import Layer, as_products, between, named
 from nav_onnx.int8_rules import QuantiseRules
 from nav_onnx.model_file import load_model, model_files
-from nav_onnx.model_writing import INLINE_LIMIT, write_model
+from nav_onnx.model_writing import INLINE_LIMIT, store_model
 from nav_onnx.sample_runs import Reach
 from nav_onnx.scratch import quiet
 from navcore import StepError
@@ -38,10 +38,12 @@ def prepared(source: Path, folder: Path) -> Path:
     """
     model = load_model(source)
     large = sum(file.stat().st_size for file in model_files(source)) >= INLINE_LIMIT
-    model = _with_shapes(model) if large else _folded(stored(model, folder / "source.onnx"), folder / "folded.onnx")
+    model = (
+        _with_shapes(model) if large else _folded(store_model(model, folder / "source.onnx"), folder / "folded.onnx")
+    )
     model = _at_a_usable_opset(model)
     named(model)
-    return stored(model, folder / "ready.onnx")
+    return store_model(model, folder / "ready.onnx")
 
 
 def _with_shapes(model: ModelProto) -> ModelProto:
@@ -71,15 +73,6 @@ def _folded(path: Path, output: Path) -> ModelProto:
     return load_model(output)
 
 
-def stored(model: ModelProto, path: Path) -> Path:
-    """Write the model to ``path``, in place of what is there."""
-    data = path.with_name(f"{path.name}.data")
-    path.unlink(missing_ok=True)
-    data.unlink(missing_ok=True)
-    write_model(model, path, data)
-    return path
-
-
 def write_int8(
     model: ModelProto,
     chosen: Collection[Layer],
@@ -97,7 +90,7 @@ def write_int8(
         model = _with_fixed_ranges(model, [*static, *between(model, static, rules)], ranges)
     if dynamic:
         model = _with_ranges_of_each_call(model, dynamic, output)
-    return stored(model, output)
+    return store_model(model, output)
 
 
 def measured_values(model: ModelProto, chosen: Collection[Layer], rules: QuantiseRules) -> tuple[str, ...]:
@@ -154,7 +147,7 @@ def _with_ranges_of_each_call(model: ModelProto, names: Sequence[str], output: P
 
     model = _copied(model)
     as_products(model)
-    before = stored(model, output.with_name(f"before-{output.name}"))
+    before = store_model(model, output.with_name(f"before-{output.name}"))
     after = output.with_name(f"after-{output.name}")
     with quiet():
         quantize_dynamic(

@@ -36,3 +36,12 @@ def write_model(model: ModelProto, output: Path, data: Path) -> None:
             weight.CopyFrom(stub(whole, **place))
             file.write(content)
     output.write_bytes(light.SerializeToString())
+
+
+def store_model(model: ModelProto, path: Path) -> Path:
+    """Write the model to ``path``, its data to ``<path>.data``, in place of what is there; gives the path."""
+    data = path.with_name(f"{path.name}.data")
+    path.unlink(missing_ok=True)
+    data.unlink(missing_ok=True)
+    write_model(model, path, data)
+    return path

@@ -13,7 +13,7 @@ import attrs
 from nav_onnx.availability import why_no_cpu
 from nav_onnx.external_data import tensors_and_nodes
 from nav_onnx.model_file import ONNX, load_model, model_files, read_proto
-from nav_onnx.model_writing import INLINE_LIMIT, write_model
+from nav_onnx.model_writing import INLINE_LIMIT, store_model
 from nav_onnx.scratch import quiet, scratch_folder
 from navcore import ConvertJob, Made, OptionError, StepError, Unavailable, converter
 from navcore.errors import first_line
@@ -62,10 +62,10 @@ def onnx_optimized_from_onnx(job: ConvertJob[OptimizeRules]) -> Made:
     """
     with scratch_folder(job.output) as folder:
         model = load_model(job.source.file)
-        source = _stored(model, folder / "source.onnx")
+        source = store_model(model, folder / "source.onnx")
         fused, counts, why_not = _fused(model, source, job.options)
         large = sum(file.stat().st_size for file in model_files(source)) >= INLINE_LIMIT
-        _saved(_stored(fused, folder / "fused.onnx") if counts else source, job.output, job.threads, large=large)
+        _saved(store_model(fused, folder / "fused.onnx") if counts else source, job.output, job.threads, large=large)
     before, after = _operators(model), _operators(read_proto(job.output))
     if before == after:
         job.output.unlink()
@@ -137,11 +137,6 @@ def _saved(path: Path, output: Path, threads: int | None, *, large: bool) -> Non
         onnxruntime.InferenceSession(os.fspath(path), settings, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise StepError(f"ONNX Runtime could not optimise the model: {first_line(error)}") from error
-
-
-def _stored(model: ModelProto, path: Path) -> Path:
-    write_model(model, path, path.with_name(f"{path.name}.data"))
-    return path
 
 
 def _operators(model: ModelProto) -> Counter[str]:

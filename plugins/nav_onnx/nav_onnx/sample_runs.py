@@ -127,8 +127,11 @@ def reaches(
     out at either end. A value that is always empty, or never finite, is not in the result.
     """
     found: dict[str, Reach] = {}
-    for start in range(0, len(names), _AT_ONCE):
-        part = names[start : start + _AT_ONCE]
+    rest = list(names)
+    if names and not cut:
+        found, rest = _extremes(samples, model, names, write)
+    for start in range(0, len(rest), _AT_ONCE):
+        part = rest[start : start + _AT_ONCE]
         call = samples.model(write(giving(model, part)), part)
         for feeds in samples.feeds:
             for name, array in call(feeds).items():
@@ -136,6 +139,42 @@ def reaches(
                 if reach is not None:
                     found[name] = found[name].widened(reach) if name in found else reach
     return found
+
+
+def _extremes(
+    samples: Samples, model: ModelProto, names: Sequence[str], write: Callable[[ModelProto], Path]
+) -> tuple[dict[str, Reach], list[str]]:
+    """The reaches that the graph itself can find, and the values that have to be looked at number by number.
+
+    Those are the ones with NaN or infinity. A graph in which a value is empty cannot find any.
+    """
+    from onnx import helper
+
+    watched = giving(model, ())
+    for number, name in enumerate(names):
+        for kind in ("Min", "Max"):
+            node = helper.make_node(f"Reduce{kind}", [name], [_extreme(kind, number)], keepdims=0)
+            watched.graph.node.append(node)
+    asked = [_extreme(kind, number) for number in range(len(names)) for kind in ("Min", "Max")]
+    found: dict[str, Reach] = {}
+    odd: set[str] = set()
+    try:
+        call = samples.model(write(giving(watched, asked)), asked)
+        for feeds in samples.feeds:
+            values = call(feeds)
+            for number, name in enumerate(names):
+                reach = Reach(*(float(values[_extreme(kind, number)]) for kind in ("Min", "Max")))
+                if not np.isfinite([reach.low, reach.high]).all():
+                    odd.add(name)
+                else:
+                    found[name] = found[name].widened(reach) if name in found else reach
+    except Exception:  # whatever is wrong is raised again by whoever looks at the values themselves
+        return {}, list(names)
+    return {name: reach for name, reach in found.items() if name not in odd}, [name for name in names if name in odd]
+
+
+def _extreme(kind: str, number: int) -> str:
+    return f"navcore {kind} {number}"
 
 
 def giving(model: ModelProto, names: Iterable[str]) -> ModelProto:
