@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, get_args
 
 import attrs
 
+from nav_onnx.cast_bodies import Bodies, cast_bodies
 from nav_onnx.cast_choice import Choice, Wiring, choose, kept_by_definition, wiring
 from nav_onnx.cast_graph import copy_without, names_in_use, rewrite
 from nav_onnx.cast_rules import BITS, TYPED_BY_HAND, CastRules, Low, refuse_bad_rules
@@ -66,10 +67,12 @@ class Cast:
 
 @attrs.frozen
 class _Attempt:
+    origin: ModelProto
     light: ModelProto
     view: Wiring
     weights: LowWeights
     choice: Choice
+    bodies: Bodies
 
 
 def cast_floats(
@@ -94,7 +97,7 @@ def cast_floats(
     if low == "bfloat16" and _would_gain(attempt):
         attempt, note = _at_a_newer_opset(attempt, heavy, rules, large)
         notes.append(note)
-    if not attempt.choice.lowered:
+    if not attempt.choice.lowered and not attempt.bodies.lowered:
         raise _nothing_to_lower(attempt, low, notes)
     result = copy_without(attempt.light, "graph")
     result.graph.CopyFrom(
@@ -104,6 +107,7 @@ def cast_floats(
     _assert_typed(result, attempt, low)
     nodes = attempt.view.nodes
     lowered = tuple(_label(nodes[index]) for index in sorted(attempt.choice.lowered))
+    lowered += tuple(map(_label, attempt.bodies.lowered))
     return Cast(result, low, lowered, _kept(attempt), tuple(notes))
 
 
@@ -128,7 +132,11 @@ def _attempt(
     weights = attrs.evolve(
         weights, tensors={k: v for k, v in weights.tensors.items() if k in view.takers and k not in unfit}
     )
-    return _Attempt(light, view, weights, choose(view, weights, opsets(light), low, rules, large))
+    choice = choose(view, weights, opsets(light), low, rules, large)
+    bodies = cast_bodies(light, view, {weight.name: weight for weight in initializers}, low, rules, large)
+    if bodies.lowered:
+        view = wiring(bodies.light.graph.node, view.types, names_in_use(bodies.light.graph))
+    return _Attempt(light, bodies.light, view, weights, choice, bodies)
 
 
 def _would_gain(attempt: _Attempt) -> bool:
@@ -144,20 +152,25 @@ def _at_a_newer_opset(
     attempt: _Attempt, heavy: Mapping[str, TensorProto], rules: CastRules, large: Mapping[str, float]
 ) -> tuple[_Attempt, str]:
     old = opsets(attempt.light)[""]
-    newer = raised(attempt.light)
+    newer = raised(attempt.origin)
     if newer is not None:
         second = _attempt(newer, heavy, "bfloat16", rules, large)
-        if len(second.choice.lowered) > len(attempt.choice.lowered):
+        if _count(second) > _count(attempt):
             return second, f"the opset was raised from {old} to {BFLOAT16_OPSET}, where more operators know bfloat16"
     return attempt, f"more could compute in bfloat16 from opset {BFLOAT16_OPSET} on; opset {old} could not be raised"
 
 
+def _count(attempt: _Attempt) -> int:
+    return len(attempt.choice.lowered) + len(attempt.bodies.lowered)
+
+
 def _kept(attempt: _Attempt) -> tuple[Kept, ...]:
     nodes = attempt.view.nodes
+    found = [(nodes[index], reason) for index, reason in sorted(attempt.choice.kept.items())]
     return tuple(
-        Kept(_label(nodes[index]), nodes[index].op_type, reason)
-        for index, reason in sorted(attempt.choice.kept.items())
-        if nodes[index].op_type not in TYPED_BY_HAND
+        Kept(_label(node), node.op_type, reason)
+        for node, reason in (*found, *attempt.bodies.kept)
+        if node.op_type not in TYPED_BY_HAND
     )
 
 
