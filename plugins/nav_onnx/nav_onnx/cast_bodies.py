@@ -69,6 +69,9 @@ def cast_bodies(
     result = copy_without(light, "graph")
     result.graph.CopyFrom(copy_without(light.graph, "node"))
     result.graph.node.extend(nodes)
+    for name, weight in caster.hoisted.values():
+        result.graph.initializer.append(weight)
+        result.graph.initializer[-1].name = name
     return Bodies(result, tuple(caster.lowered), tuple(caster.kept))
 
 
@@ -78,6 +81,7 @@ class _Caster:
     def __init__(self, versions: Mapping[str, int], low: Low, rules: CastRules, taken: set[str]) -> None:
         self.lowered: list[NodeProto] = []
         self.kept: list[tuple[NodeProto, str]] = []
+        self.hoisted: dict[str, tuple[str, TensorProto]] = {}
         self._versions, self._low, self._rules, self._taken = versions, low, rules, taken
 
     def cast_in(self, view: Wiring, told: GraphProto, around: Surroundings) -> list[NodeProto]:
@@ -105,6 +109,7 @@ class _Caster:
 
         # A name of its own hides the same name outside.
         types = {**around.types, **graph_types(told)}
+        outside = set(around.weights)
         own = {weight.name: weight for weight in body.initializer if weight.data_type == TensorProto.FLOAT}
         around = Surroundings(
             types, {**around.weights, **own}, beyond_in_body(node, body, around.beyond, self._low), around.large
@@ -121,35 +126,56 @@ class _Caster:
         choice = choose(view, weights, self._versions, self._low, self._rules, around.large, around.beyond, deciding)
         if not any(view.nodes[index].op_type in CONTRACTIONS for index in choice.lowered):
             return inner
-        unfit = {one.output[0] for one in view.nodes if one.op_type == "ConstantOfShape"}
-        constants = {one.output[0] for one in view.nodes if one.op_type == "Constant"}
-        kept = {name: tensor for name, tensor in weights.tensors.items() if name in {*own, *constants} - unfit}
-        result = rewrite(inner, view, choice.lowered, kept, self._low, self._taken)
-        self._bring_in(result, {name: weights.tensors[name] for name in weights.tensors if name in around.weights})
+        ready = self._ready(view, weights, own)
+        result = rewrite(inner, view, choice.lowered, ready, self._low, self._taken)
+        if self._low == "float16":
+            self._hoist(result, {name: tensor for name, tensor in weights.tensors.items() if name in outside})
         self._taken.update(inner_names(result))
         self._note(view, choice)
         return result
+
+    def _ready(self, view: Wiring, weights: LowWeights, own: Mapping[str, TensorProto]) -> Mapping[str, TensorProto]:
+        """The weights of a body that need no cast in it.
+
+        None in bfloat16: in bodies, older releases of onnx's reference evaluator take such weights for other numbers,
+        and on the CPU nothing else computes in it.
+        """
+        if self._low == "bfloat16":
+            return {}
+        unfit = {one.output[0] for one in view.nodes if one.op_type == "ConstantOfShape"}
+        fit = {*own, *(one.output[0] for one in view.nodes if one.op_type == "Constant")} - unfit
+        return {name: tensor for name, tensor in weights.tensors.items() if name in fit}
 
     def _weights(self, view: Wiring, known: Mapping[str, TensorProto]) -> LowWeights:
         constants = [tensor for node in view.nodes if (tensor := constant_tensor(node)) is not None]
         taken = [*(known[name] for name in view.takers if name in known), *constants]
         return low_weights(taken, self._low, self._rules.max_magnitude)
 
-    def _bring_in(self, body: GraphProto, weights: Mapping[str, TensorProto]) -> None:
-        """Put 16-bit weights from around the body where they would be cast at every call, and twice in the file."""
+    def _hoist(self, body: GraphProto, weights: Mapping[str, TensorProto]) -> None:
+        """Move 16-bit weights out of a body, and put those from around it where else they were cast at every call.
+
+        In the main graph a weight stands once for all bodies, and may be kept beside the file.
+        """
         from onnx import TensorProto
 
         code = TensorProto.DataType.Value(BITS[self._low])
-        rest = []
+        renamed: dict[str, str] = {}
+        nodes = []
         for node in body.node:
             to = next((one.i for one in node.attribute if one.name == "to"), TensorProto.UNDEFINED)
             if node.op_type == "Cast" and to == code and node.input[0] in weights:
-                body.initializer.append(weights[node.input[0]])
-                body.initializer[-1].name = node.output[0]
-            else:
-                rest.append(copy_without(node))
-        del body.node[:]
-        body.node.extend(rest)
+                there = self.hoisted.setdefault(node.input[0], (node.output[0], weights[node.input[0]]))
+                renamed[node.output[0]] = there[0]
+                continue
+            copy = copy_without(node, "input")
+            copy.input.extend(renamed.get(name, name) for name in node.input)
+            nodes.append(copy)
+        own = [weight for weight in body.initializer if weight.data_type == code]
+        self.hoisted.update((f"{weight.name} of a body", (weight.name, weight)) for weight in map(_copy, own))
+        rest = [_copy(weight) for weight in body.initializer if weight.data_type != code]
+        del body.node[:], body.initializer[:]
+        body.node.extend(nodes)
+        body.initializer.extend(rest)
 
     def _note(self, view: Wiring, choice: Choice) -> None:
         self.lowered += [view.nodes[index] for index in sorted(choice.lowered)]
@@ -184,3 +210,8 @@ def _carries_exactly(node: NodeProto, body: GraphProto) -> bool:
     """Whether what one turn leaves has to be exact in the next: an angle, or a position that is counted in floats."""
     needed = set(exact_from_outside(body))
     return any(taken in needed and left != taken for left, taken in carried(node, body))
+
+
+def _copy(weight: TensorProto) -> TensorProto:
+    copy: TensorProto = copy_without(weight)
+    return copy

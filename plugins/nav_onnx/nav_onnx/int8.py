@@ -16,7 +16,6 @@ from nav_onnx.int8_rules import Method, QuantiseRules
 from nav_onnx.int8_search import Found, search
 from nav_onnx.low_precision import low_variant
 from nav_onnx.model_file import ONNX, copy_model, load_model
-from nav_onnx.model_writing import store_model
 from nav_onnx.scratch import scratch_folder
 from navcore import ConvertJob, Made, StepError, converter
 
@@ -107,6 +106,7 @@ class _Bench:
 
     def ranges(self, chosen: Collection[Layer], cut: float) -> Mapping[str, Reach]:
         from nav_onnx.int8_writing import measured_values
+        from nav_onnx.model_writing import store_model
         from nav_onnx.sample_runs import reaches
 
         def write(model: ModelProto) -> Path:
@@ -116,6 +116,7 @@ class _Bench:
 
     def write_to(self, made: _Quantised, output: Path) -> None:
         from nav_onnx.int8_writing import write_int8
+        from nav_onnx.model_writing import store_model
 
         chosen = [layer for layer in made.layers if layer.name in set(made.found.chosen)]
         path = write_int8(self.model, chosen, made.ranges, self.rules, self.folder / "chosen.onnx")

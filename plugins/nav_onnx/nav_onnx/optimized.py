@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -13,7 +14,6 @@ import attrs
 from nav_onnx.availability import why_no_cpu
 from nav_onnx.external_data import tensors_and_nodes
 from nav_onnx.model_file import ONNX, load_model, model_files, read_proto
-from nav_onnx.model_writing import INLINE_LIMIT, store_model
 from nav_onnx.scratch import quiet, scratch_folder
 from navcore import ConvertJob, Made, OptionError, StepError, Unavailable, converter
 from navcore.errors import first_line
@@ -60,6 +60,8 @@ def onnx_optimized_from_onnx(job: ConvertJob[OptimizeRules]) -> Made:
 
     The level is the highest whose result runs on every machine. Raises :class:`Unavailable` where nothing changes.
     """
+    from nav_onnx.model_writing import INLINE_LIMIT, store_model
+
     with scratch_folder(job.output) as folder:
         model = load_model(job.source.file)
         source = store_model(model, folder / "source.onnx")
@@ -89,36 +91,38 @@ def _fused(
         return model, {}, ()
     failures: list[str] = []
     best, counts = model, Counter[str]()
-    for kind in kinds:
-        try:
-            found, fusions = _fused_as(kind, path, rules)
-        except OptionError:
-            raise
-        except Exception as error:
-            if rules.model_type is not None:
-                raise StepError(f"ONNX Runtime cannot optimise this model as {kind}: {first_line(error)}") from error
-            failures.append(first_line(error))
-            continue
-        if fusions.total() > counts.total():
-            best, counts = found, fusions
+    with quiet():
+        for kind in kinds:
+            try:
+                found, fusions = _fused_as(kind, path, rules)
+            except OptionError:
+                raise
+            except Exception as error:
+                if rules.model_type is not None:
+                    raise StepError(
+                        f"ONNX Runtime cannot optimise this model as {kind}: {first_line(error)}"
+                    ) from error
+                failures.append(first_line(error))
+                continue
+            if fusions.total() > counts.total():
+                best, counts = found, fusions
+        gc.collect()  # older releases hold temporary folders in cycles, and complain when these are found later
     failed = len(failures) == len(kinds)
     return best, counts, (f"ONNX Runtime's transformer optimiser failed: {failures[0]}",) if failed else ()
 
 
 def _fused_as(kind: str, path: Path, rules: OptimizeRules) -> tuple[ModelProto, Counter[str]]:
-    with quiet():
-        from onnxruntime.transformers import optimizer
+    from onnxruntime.transformers import optimizer
 
-        if kind not in optimizer.MODEL_TYPES:
-            raise OptionError(
-                f"model_type is {kind!r}.", hint=f"ONNX Runtime knows {', '.join(sorted(optimizer.MODEL_TYPES))}."
-            )
-        before = _operators(read_proto(path))
-        made = optimizer.optimize_model(
-            os.fspath(path.absolute()), kind, rules.num_heads, rules.hidden_size, opt_level=0
+    if kind not in optimizer.MODEL_TYPES:
+        raise OptionError(
+            f"model_type is {kind!r}.", hint=f"ONNX Runtime knows {', '.join(sorted(optimizer.MODEL_TYPES))}."
         )
-    new = _operators(made.model) - before
-    return made.model, Counter({name: count for name, count in new.items() if name.startswith(f"{_OWN_DOMAIN}.")})
+    before = _operators(read_proto(path))
+    made = optimizer.optimize_model(os.fspath(path.absolute()), kind, rules.num_heads, rules.hidden_size, opt_level=0)
+    model: ModelProto = made.model
+    new = _operators(model) - before
+    return model, Counter({name: count for name, count in new.items() if name.startswith(f"{_OWN_DOMAIN}.")})
 
 
 def _saved(path: Path, output: Path, threads: int | None, *, large: bool) -> None:

@@ -7,6 +7,7 @@ import io
 import logging
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,7 +42,12 @@ def quiet() -> Iterator[None]:
     level = root.level
     root.setLevel(logging.CRITICAL)
     try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.chdir(tempfile.gettempdir()):
+        with (
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.chdir(tempfile.gettempdir()),
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("ignore", ResourceWarning)  # older releases leave folders to the collector
             yield
     finally:
         root.setLevel(level)
