@@ -5,6 +5,6 @@ from .first_pass import (
     numbered as numbered,
 )
 from .npz import read_packed as read_packed
-from .sample_store import SampleStore as SampleStore
+from .sample_store import SampleStore as SampleStore, StoredInputs as StoredInputs
 from .settings import SamplingSettings as SamplingSettings
 from .take import take_samples as take_samples

@@ -84,20 +84,36 @@ class Choice:
     refused: frozenset[int]
 
 
-def choose(graph: Wiring, weights: LowWeights, opsets: Mapping[str, int], low: Low, rules: CastRules) -> Choice:
-    """Apply the rules from the user's wish down to what the schemas allow, then settle what only moves values."""
-    exact = {**_deciding(graph), **_feeding_exact_inputs(graph)}
+def choose(
+    graph: Wiring,
+    weights: LowWeights,
+    opsets: Mapping[str, int],
+    low: Low,
+    rules: CastRules,
+    large: Mapping[str, float] | None = None,
+    beyond: Mapping[str, str] | None = None,
+    deciding: Mapping[int, str] | None = None,
+) -> Choice:
+    """Apply the rules from the user's wish down to what the schemas allow, then settle what only moves values.
+
+    ``large`` are the values that were seen beyond the limit, with what they reached; ``beyond`` those that a weight may
+    make too large, where that is known already; ``deciding`` further nodes that may not round, with why.
+    """
+    large = large or {}
+    exact = {**needed_exactly(graph), **(deciding or {})}
     kept: dict[int, str] = {}
     refused: set[int] = set()
-    beyond = beyond_range(graph.nodes, weights.beyond, graph.types, low)
+    if beyond is None:
+        beyond = beyond_range(graph.nodes, weights.beyond, graph.types, low)
     for index, node in enumerate(graph.nodes):
         if not any(graph.floats([*node.input, *node.output])):
             continue
         reason = _kept_by_rule(node, rules) or exact.get(index) or _quantized(graph, node)
         reason = reason or next((weights.refused[name] for name in node.input if name in weights.refused), None)
-        large = next((beyond[name] for name in node.input if name in beyond), None)
-        if large is not None:
-            reason = reason or f"may take numbers as large as the weight {large!r}"
+        heavy = next((beyond[name] for name in node.input if name in beyond), None)
+        if heavy is not None:
+            reason = reason or f"may take numbers as large as the weight {heavy!r}"
+        reason = reason or _seen_large(graph, node, large)
         if reason is None:
             reason = kept_by_definition(graph, node, opsets, low)
             if reason is not None:
@@ -114,6 +130,11 @@ def choose(graph: Wiring, weights: LowWeights, opsets: Mapping[str, int], low: L
         moves = graph.nodes[index].op_type in MOVERS
         kept[index] = "only moves float32 values" if moves else "reads float32 values and gives none"
     return Choice(frozenset(lowered - stranded), kept, frozenset(refused))
+
+
+def needed_exactly(graph: Wiring) -> Mapping[int, str]:
+    """The nodes whose results may not be rounded, and why: for a node with bodies, all that is in these."""
+    return {**_deciding(graph), **_feeding_exact_inputs(graph)}
 
 
 def _kept_by_rule(node: NodeProto, rules: CastRules) -> str | None:
@@ -136,6 +157,14 @@ def kept_by_definition(graph: Wiring, node: NodeProto, opsets: Mapping[str, int]
     if not any(graph.floats(node.input)):
         return "makes its values itself"
     return refusal(node, schema, graph.types, low)
+
+
+def _seen_large(graph: Wiring, node: NodeProto, large: Mapping[str, float]) -> str | None:
+    for verb, names in (("takes", node.input), ("gives", node.output)):
+        reached = max((large[name] for name in graph.floats(names) if name in large), default=None)
+        if reached is not None:
+            return f"{verb} numbers up to {reached:.3g} on the samples"
+    return None
 
 
 def _quantized(graph: Wiring, node: NodeProto) -> str | None:
@@ -162,7 +191,9 @@ def _feeding_exact_inputs(graph: Wiring) -> Mapping[int, str]:
             if index < 0 or index in found:
                 continue
             node = graph.nodes[index]
-            if node.op_type in ELEMENTWISE or (node.op_type == "MatMul" and counted.intersection(node.input)):
+            if any(True for _ in subgraphs(node)):
+                found[index] = f"computes what {origin.op_type} needs exactly"
+            elif node.op_type in ELEMENTWISE or (node.op_type == "MatMul" and counted.intersection(node.input)):
                 found[index] = f"computes what {origin.op_type} needs exactly"
                 pending += graph.floats(node.input)
     return found
@@ -179,11 +210,12 @@ def _exact_inputs(node: NodeProto) -> list[str]:
     names = [] if first is None else list(node.input)[first:]
     for inner in subgraphs(node):
         handed = {formal.name: actual for formal, actual in zip(inner.input, node.input, strict=False)}
-        names += [handed.get(name, name) for name in _exact_from_outside(inner)]
+        names += [handed.get(name, name) for name in exact_from_outside(inner)]
     return names
 
 
-def _exact_from_outside(graph: GraphProto) -> Iterator[str]:
+def exact_from_outside(graph: GraphProto) -> Iterator[str]:
+    """The values from around a body that it needs with all digits."""
     maker = {name: node for node in graph.node for name in node.output}
     pending = [name for node in graph.node for name in _exact_inputs(node)]
     seen: set[str] = set()

@@ -38,14 +38,20 @@ def names_in_use(graph: GraphProto) -> frozenset[str]:
 
 
 def rewrite(
-    graph: GraphProto, view: Wiring, lowered: Collection[int], weights: Mapping[str, TensorProto], low: Low
+    graph: GraphProto,
+    view: Wiring,
+    lowered: Collection[int],
+    weights: Mapping[str, TensorProto],
+    low: Low,
+    taken: Collection[str] = (),
 ) -> GraphProto:
     """A graph of the same inputs and outputs in which the nodes ``lowered`` take and give ``low``.
 
     ``weights`` are 16-bit copies of initializers and constants, by name. Every value is cast at most once in each
-    direction and only where something takes the result; weights that nothing takes any more are left out.
+    direction and only where something takes the result; weights that nothing takes any more are left out. ``taken`` are
+    the names of what is around the graph, none of which may be used again.
     """
-    fresh = _naming(graph)
+    fresh = _naming(graph, taken)
     low_names = _low_names(view, lowered, low, fresh)
     high = set(view.captured)
     for index, node in enumerate(view.nodes):
@@ -92,9 +98,9 @@ def copy_without(message: Message, *fields: str) -> Message:
     return copy
 
 
-def _naming(graph: GraphProto) -> Callable[[str], str]:
+def _naming(graph: GraphProto, around: Collection[str]) -> Callable[[str], str]:
     """A function that gives a name which nothing in the graph has, as near as possible to the one asked for."""
-    taken = set(inner_names(graph))
+    taken = {*inner_names(graph), *around}
 
     def fresh(wanted: str) -> str:
         name, number = wanted, 1

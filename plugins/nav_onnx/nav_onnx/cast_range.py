@@ -56,23 +56,29 @@ def _through_subgraphs(node: NodeProto, known: Mapping[str, str], low: Low) -> M
     """
     found: dict[str, str] = {}
     for inner in subgraphs(node):
-        seen = dict(known)
-        seen.update((tensor.name, tensor.name) for tensor in _tensors(inner) if exceeds(tensor, low))
-        for formal, actual in zip(inner.input, node.input, strict=False):
-            if actual in known:
-                seen[formal.name] = known[actual]
-        before = -1
-        while len(seen) > before:  # what one turn leaves, the next one takes
-            before = len(seen)
-            _spread(inner.node, seen, {}, low)
-            for left, taken in _carried(node, inner):
-                if left in seen:
-                    seen.setdefault(taken, seen[left])
+        seen = beyond_in_body(node, inner, known, low)
         given = inner.output[1:] if node.op_type == "Loop" else inner.output
         for value, name in zip(given, node.output, strict=False):
             if value.name in seen:
                 found.setdefault(name, seen[value.name])
     return found
+
+
+def beyond_in_body(node: NodeProto, inner: GraphProto, known: Mapping[str, str], low: Low) -> Mapping[str, str]:
+    """The values in a body of ``node`` that may be too large for ``low``, and those ``known`` around it."""
+    seen = dict(known)
+    seen.update((tensor.name, tensor.name) for tensor in _tensors(inner) if exceeds(tensor, low))
+    for formal, actual in zip(inner.input, node.input, strict=False):
+        if actual in known:
+            seen[formal.name] = known[actual]
+    before = -1
+    while len(seen) > before:  # what one turn leaves, the next one takes
+        before = len(seen)
+        _spread(inner.node, seen, {}, low)
+        for left, taken in carried(node, inner):
+            if left in seen:
+                seen.setdefault(taken, seen[left])
+    return seen
 
 
 def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
@@ -85,7 +91,7 @@ def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
             yield tensor
 
 
-def _carried(node: NodeProto, body: GraphProto) -> Iterator[tuple[str, str]]:
+def carried(node: NodeProto, body: GraphProto) -> Iterator[tuple[str, str]]:
     """The outputs of a body that are its inputs in the next turn, with those inputs."""
     outputs, inputs = [value.name for value in body.output], [value.name for value in body.input]
     if node.op_type == "Loop":

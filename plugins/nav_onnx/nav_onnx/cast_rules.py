@@ -117,8 +117,9 @@ def _positive(_rules: CastRules, _attribute: attrs.Attribute[float | None], valu
 class CastRules:
     """What stays in float32 by the user's wish.
 
-    ``keep_nodes`` are names of nodes, ``keep_ops`` operator types such as ``"Softmax"``. A node with a weight larger
-    than ``max_magnitude`` (absolute value) is kept as well; ``None`` is the largest number of the 16-bit type.
+    ``keep_nodes`` are names of nodes, ``keep_ops`` operator types such as ``"Softmax"``. A node is kept as well when
+    one of its weights is larger than ``max_magnitude`` (absolute value), or on one of the user's samples a number that
+    it takes or gives; ``None`` is the largest number of the 16-bit type.
     Raises :class:`OptionError` for values that cannot be meant.
     """
 

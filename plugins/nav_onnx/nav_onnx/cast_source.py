@@ -15,7 +15,7 @@ from navcore import InputError, StepError
 from navcore.errors import first_line
 
 if TYPE_CHECKING:
-    from onnx import ModelProto, TensorProto
+    from onnx import GraphProto, ModelProto, TensorProto
 
 _HEAVY = 64 * 1024  # bytes; shapes and other small integers stay visible to type inference
 _ELSEWHERE = "set aside"
@@ -94,16 +94,26 @@ def element_types(light: ModelProto) -> Mapping[str, int | None]:
 
     Raises :class:`StepError` when the model is too large for inference even without its initializers.
     """
+    return graph_types(inferred(light).graph)
+
+
+def inferred(light: ModelProto) -> ModelProto:
+    """The model with what ONNX infers about its values, those in bodies included. Raises as :func:`element_types`."""
     from google.protobuf.message import EncodeError
     from onnx import shape_inference
 
     try:
-        graph = shape_inference.infer_shapes(light, data_prop=True).graph
+        result: ModelProto = shape_inference.infer_shapes(light, data_prop=True)
     except (ValueError, EncodeError) as error:
         raise StepError(
             f"ONNX could not infer the types of the values: {error}",
             hint="If the model holds more than 2 GiB in Constant nodes, export it with its weights as initializers.",
         ) from error
+    return result
+
+
+def graph_types(graph: GraphProto) -> Mapping[str, int | None]:
+    """The element types that a graph declares for its values and weights, ``None`` for what is no tensor."""
     types: dict[str, int | None] = {weight.name: weight.data_type for weight in graph.initializer}
     for value in (*graph.value_info, *graph.input, *graph.output):
         tensor = value.type.HasField("tensor_type") and value.type.tensor_type.elem_type

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _TOLERATED_LOSS = 0.01  # share of the nonzero elements that may vanish; a lone epsilon of 1e-12 is all of its tensor
 _PIECE = 1 << 18  # numbers
+_LARGEST_BFLOAT16 = (2 - 2**-7) * 2.0**127  # 8 bits of mantissa, the hidden one among them, and float32's exponents
 _WITHOUT_SIGN = np.uint16(0x7FFF)  # of either 16-bit type: only zeros have no other bit
 
 
@@ -52,6 +53,11 @@ def low_weights(weights: Iterable[TensorProto], low: Low, max_magnitude: float |
         else:
             tensors[weight.name] = _tensor(weight, rounded, low)
     return LowWeights(tensors, refused, frozenset(beyond))
+
+
+def largest(low: Low) -> float:
+    """The largest finite number of ``low``: 65504 for float16, 3.39e38 for bfloat16."""
+    return float(np.finfo(np.float16).max) if low == "float16" else _LARGEST_BFLOAT16
 
 
 def exceeds(weight: TensorProto, low: Low) -> bool:

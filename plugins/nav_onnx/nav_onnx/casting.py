@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, get_args
 
 import attrs
 
+from nav_onnx.cast_bodies import Bodies, cast_bodies
 from nav_onnx.cast_choice import Choice, Wiring, choose, kept_by_definition, wiring
 from nav_onnx.cast_graph import copy_without, names_in_use, rewrite
 from nav_onnx.cast_rules import BITS, TYPED_BY_HAND, CastRules, Low, refuse_bad_rules
@@ -25,11 +26,11 @@ from nav_onnx.cast_source import (
     put_back,
     raised,
     set_aside,
-    stub,
 )
-from nav_onnx.cast_weights import LowWeights, constant_tensor, low_weights
+from nav_onnx.cast_weights import LowWeights, constant_tensor, largest, low_weights
 from nav_onnx.external_data import tensors_and_nodes
 from nav_onnx.model_file import load_model
+from nav_onnx.model_writing import write_model
 from navcore import InputError, OptionError, StepError
 from navcore.errors import first_line
 
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Cast", "CastRules", "Kept", "Low", "cast_floats", "write_cast"]
 
-_INLINE_LIMIT = 2**31 - 2**20  # protobuf ends at 2 GiB
-_ALIGNMENT = 4096  # a page, so that runtimes can map weights instead of reading them
 _NAMED = 3  # examples in an error
 
 
@@ -68,17 +67,22 @@ class Cast:
 
 @attrs.frozen
 class _Attempt:
+    origin: ModelProto
     light: ModelProto
     view: Wiring
     weights: LowWeights
     choice: Choice
+    bodies: Bodies
 
 
-def cast_floats(model: ModelProto, low: Low, rules: CastRules | None = None) -> Cast:
+def cast_floats(
+    model: ModelProto, low: Low, rules: CastRules | None = None, reached: Mapping[str, float] | None = None
+) -> Cast:
     """Let every node compute in ``low`` whose operator allows it and that no rule keeps in float32.
 
-    ``model`` has all its weights in memory (see :func:`nav_onnx.load_model`) and is not changed. Raises
-    :class:`OptionError` for rules that name nothing, :class:`StepError` when no node can be lowered.
+    ``model`` has all its weights in memory (see :func:`nav_onnx.load_model`) and is not changed. ``reached`` are the
+    largest absolute values that float32 values of the main graph were seen to take. Raises :class:`OptionError` for
+    rules that name nothing, :class:`StepError` when no node can be lowered.
     """
     if low not in get_args(Low):
         raise OptionError(f"Models can be cast to float16 and to bfloat16, not to {low!r}.")
@@ -86,12 +90,14 @@ def cast_floats(model: ModelProto, low: Low, rules: CastRules | None = None) -> 
     light, heavy = set_aside(model)
     refuse_bad_rules(rules, light, tensors_and_nodes(light)[1])
     light, note = inlined(light, rules)
-    attempt = _attempt(light, heavy, low, rules)
+    limit = largest(low) if rules.max_magnitude is None else rules.max_magnitude
+    large = {name: value for name, value in (reached or {}).items() if value > limit}
+    attempt = _attempt(light, heavy, low, rules, large)
     notes = [note] if note else []
     if low == "bfloat16" and _would_gain(attempt):
-        attempt, note = _at_a_newer_opset(attempt, heavy, rules)
+        attempt, note = _at_a_newer_opset(attempt, heavy, rules, large)
         notes.append(note)
-    if not attempt.choice.lowered:
+    if not attempt.choice.lowered and not attempt.bodies.lowered:
         raise _nothing_to_lower(attempt, low, notes)
     result = copy_without(attempt.light, "graph")
     result.graph.CopyFrom(
@@ -101,10 +107,13 @@ def cast_floats(model: ModelProto, low: Low, rules: CastRules | None = None) -> 
     _assert_typed(result, attempt, low)
     nodes = attempt.view.nodes
     lowered = tuple(_label(nodes[index]) for index in sorted(attempt.choice.lowered))
+    lowered += tuple(map(_label, attempt.bodies.lowered))
     return Cast(result, low, lowered, _kept(attempt), tuple(notes))
 
 
-def _attempt(light: ModelProto, heavy: Mapping[str, TensorProto], low: Low, rules: CastRules) -> _Attempt:
+def _attempt(
+    light: ModelProto, heavy: Mapping[str, TensorProto], low: Low, rules: CastRules, large: Mapping[str, float]
+) -> _Attempt:
     from onnx import TensorProto
 
     view = wiring(light.graph.node, element_types(light), names_in_use(light.graph))
@@ -123,7 +132,11 @@ def _attempt(light: ModelProto, heavy: Mapping[str, TensorProto], low: Low, rule
     weights = attrs.evolve(
         weights, tensors={k: v for k, v in weights.tensors.items() if k in view.takers and k not in unfit}
     )
-    return _Attempt(light, view, weights, choose(view, weights, opsets(light), low, rules))
+    choice = choose(view, weights, opsets(light), low, rules, large)
+    bodies = cast_bodies(light, view, {weight.name: weight for weight in initializers}, low, rules, large)
+    if bodies.lowered:
+        view = wiring(bodies.light.graph.node, view.types, names_in_use(bodies.light.graph))
+    return _Attempt(light, bodies.light, view, weights, choice, bodies)
 
 
 def _would_gain(attempt: _Attempt) -> bool:
@@ -135,22 +148,29 @@ def _would_gain(attempt: _Attempt) -> bool:
     return any(kept_by_definition(attempt.view, node, newer, "bfloat16") is None for node in refused)
 
 
-def _at_a_newer_opset(attempt: _Attempt, heavy: Mapping[str, TensorProto], rules: CastRules) -> tuple[_Attempt, str]:
+def _at_a_newer_opset(
+    attempt: _Attempt, heavy: Mapping[str, TensorProto], rules: CastRules, large: Mapping[str, float]
+) -> tuple[_Attempt, str]:
     old = opsets(attempt.light)[""]
-    newer = raised(attempt.light)
+    newer = raised(attempt.origin)
     if newer is not None:
-        second = _attempt(newer, heavy, "bfloat16", rules)
-        if len(second.choice.lowered) > len(attempt.choice.lowered):
+        second = _attempt(newer, heavy, "bfloat16", rules, large)
+        if _count(second) > _count(attempt):
             return second, f"the opset was raised from {old} to {BFLOAT16_OPSET}, where more operators know bfloat16"
     return attempt, f"more could compute in bfloat16 from opset {BFLOAT16_OPSET} on; opset {old} could not be raised"
 
 
+def _count(attempt: _Attempt) -> int:
+    return len(attempt.choice.lowered) + len(attempt.bodies.lowered)
+
+
 def _kept(attempt: _Attempt) -> tuple[Kept, ...]:
     nodes = attempt.view.nodes
+    found = [(nodes[index], reason) for index, reason in sorted(attempt.choice.kept.items())]
     return tuple(
-        Kept(_label(nodes[index]), nodes[index].op_type, reason)
-        for index, reason in sorted(attempt.choice.kept.items())
-        if nodes[index].op_type not in TYPED_BY_HAND
+        Kept(_label(node), node.op_type, reason)
+        for node, reason in (*found, *attempt.bodies.kept)
+        if node.op_type not in TYPED_BY_HAND
     )
 
 
@@ -195,7 +215,13 @@ def _assert_typed(model: ModelProto, attempt: _Attempt, low: Low) -> None:
         )
 
 
-def write_cast(source: Path, output: Path, low: Low, rules: CastRules | None = None) -> Cast:
+def write_cast(
+    source: Path,
+    output: Path,
+    low: Low,
+    rules: CastRules | None = None,
+    reached: Mapping[str, float] | None = None,
+) -> Cast:
     """Cast the ONNX file ``source`` into the file ``output``, as :func:`cast_floats` does, and check what was written.
 
     A model of 2 GiB and more keeps its weights in ``<output>.data`` beside it. Raises also :class:`InputError` for a
@@ -205,39 +231,18 @@ def write_cast(source: Path, output: Path, low: Low, rules: CastRules | None = N
     if source.exists() and output.exists() and source.samefile(output):
         raise InputError("A model cannot be cast into its own file.", who=source.name, hint="Give another output.")
     try:
-        cast = cast_floats(load_model(source), low, rules)
+        cast = cast_floats(load_model(source), low, rules, reached)
     except StepError as error:
         raise StepError(error.what, who=error.who or source.name, hint=error.hint) from error
     output.parent.mkdir(parents=True, exist_ok=True)
     try:
-        _write(cast.model, output, data)
+        write_model(cast.model, output, data)
         _refuse_invalid(source, output, low)
     except BaseException:
         output.unlink(missing_ok=True)
         data.unlink(missing_ok=True)
         raise
     return cast
-
-
-def _write(model: ModelProto, output: Path, data: Path) -> None:
-    from onnx import numpy_helper
-
-    light, heavy = set_aside(model)
-    sizes = sum(len(weight.raw_data) or weight.ByteSize() for weight in heavy.values())
-    if light.ByteSize() + sizes < _INLINE_LIMIT:
-        output.write_bytes(model.SerializeToString())
-        return
-    with data.open("wb") as file:
-        for weight in light.graph.initializer:
-            if weight.name not in heavy:
-                continue
-            whole = heavy[weight.name]
-            content = whole.raw_data or numpy_helper.to_array(whole).tobytes()
-            file.seek(-file.tell() % _ALIGNMENT, os.SEEK_CUR)
-            place = {"location": data.name, "offset": str(file.tell()), "length": str(len(content))}
-            weight.CopyFrom(stub(whole, **place))
-            file.write(content)
-    output.write_bytes(light.SerializeToString())
 
 
 def _refuse_invalid(source: Path, output: Path, low: Low) -> None:

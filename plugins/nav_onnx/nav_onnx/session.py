@@ -24,6 +24,7 @@ _LEVELS = {
     "basic": "ORT_ENABLE_BASIC",
     "disabled": "ORT_DISABLE_ALL",
 }
+_ERRORS = 3  # ONNX Runtime's number for the log level at which warnings are left out
 _OTHER_FLOATS = {"tensor(float16)", "tensor(bfloat16)", "tensor(double)"}
 
 
@@ -63,12 +64,16 @@ def open_session(
     device: str | None,
     low: bool = False,
     dtypes: Collection[str] = (),
+    quiet: bool = False,
+    optimized: Path | None = None,
 ) -> InferenceSession:
     """Load the file by its path, so that external weights are found.
 
     On a GPU the nodes that the provider does not take run on the CPU, as they always do; but when the provider itself
     does not come up, ONNX Runtime would quietly hand out a session that is all CPU: that raises :class:`Unavailable`.
-    ``low`` says that the graph computes in float16, ``dtypes`` are those of its inputs and outputs.
+    ``low`` says that the graph computes in float16, ``dtypes`` are those of its inputs and outputs. ``quiet`` keeps
+    warnings of ONNX Runtime out of the log. ``optimized`` is where the graph goes that really runs, which is quiet too:
+    it is read here and thrown away, and the warning not to take it elsewhere is none of the user's business.
     A model that this ONNX Runtime does not load raises :class:`StepError`, a dangerous one :class:`InputError`.
     """
     refuse_dangerous(path)
@@ -78,6 +83,13 @@ def open_session(
         onnxruntime.preload_dlls()  # finds the CUDA libraries that pip installed, which the loader does not
     usual = "extended" if low and provider is RuntimeProvider.CPU else "all"
     settings = _session_options(options, threads, usual, watch=provider is not RuntimeProvider.CPU)
+    if quiet or optimized is not None:
+        settings.log_severity_level = _ERRORS
+    if optimized is not None:
+        settings.optimized_model_filepath = os.fspath(optimized)
+        settings.add_session_config_entry(
+            "session.optimized_model_external_initializers_file_name", f"{optimized.name}.data"
+        )
     with warnings.catch_warnings():
         # That a provider is missing is read back below and raised, with the session's own answer.
         warnings.filterwarnings("ignore", message="Specified provider")

@@ -15,7 +15,7 @@ from nav_onnx.casting import CastRules, Low, cast_floats, write_cast
 from nav_onnx.model_file import load_model
 from navcore import OptionError
 
-from .cast_checks import LOWS, assert_follows
+from .cast_checks import LOWS, assert_follows, body_nodes
 from .cast_models import ANY, FLOAT, SAMPLE, drawn, kept, lowered, model, node, square, weight
 from .onnx_models import Tensors
 
@@ -56,7 +56,76 @@ def test_a_loop_carries_float32(low: Low, stored: Stored) -> None:
     given = [numpy_helper.from_array(np.array(3), "turns"), numpy_helper.from_array(np.array(True), "go_on")]
     nodes = [node("MatMul", "x w", "h"), node("Loop", "turns go_on h", "l", body=body), node("MatMul", "l w", "y")]
     cast = assert_follows(stored(model(nodes, square(), *given)), SAMPLE, low)
-    assert sorted(one.name for one in cast.model.graph.initializer) == ["go_on", "turns", "w", f"w_{low}"]
+    assert body_nodes(cast) == {"make wide", "make next"}
+    inner = next(attribute.g for one in cast.model.graph.node if one.op_type == "Loop" for attribute in one.attribute)
+    assert not inner.initializer
+    names = sorted(one.name for one in cast.model.graph.initializer)
+    if low == "float16":  # of the weight, nothing is left in float32, and it is not cast at every turn
+        assert [one.op_type for one in inner.node] == ["Identity", "Cast", "MatMul", "Tanh", "Cast"]
+        assert names == ["go_on", "turns", "w_float16", "w_float16_2"]
+    else:
+        assert [one.op_type for one in inner.node].count("Cast") == 3
+        assert names == ["go_on", "turns", "w", "w_bfloat16_2"]
+    assert [one.type.tensor_type.elem_type for one in (inner.input[2], inner.output[1])] == [FLOAT, FLOAT]
+
+
+def looping(body_nodes_: list[onnx.NodeProto], *weights: TensorProto) -> onnx.ModelProto:
+    """Three turns of a body that hands ``state`` on as ``next`` and goes on while ``on``."""
+    value = helper.make_tensor_value_info
+    body = helper.make_graph(
+        body_nodes_,
+        "body",
+        [value("turn", TensorProto.INT64, []), value("go", TensorProto.BOOL, []), value("state", FLOAT, ANY)],
+        [value("on", TensorProto.BOOL, []), value("next", FLOAT, ANY)],
+    )
+    given = [numpy_helper.from_array(np.array(3), "turns"), numpy_helper.from_array(np.array(True), "go_on")]
+    nodes = [node("MatMul", "x w", "h"), node("Loop", "turns go_on h", "l", body=body), node("MatMul", "l w", "y")]
+    return model(nodes, square(), *given, *weights)
+
+
+@pytest.mark.parametrize(
+    ("inner", "reason"),
+    [
+        (["MatMul state w wide", "Tanh wide next", "ReduceSum wide s", "Less s limit on"], "decides by floats"),
+        (["Identity go on", "Sin state angle", "MatMul angle w wide", "Add wide state next"], "carries an angle"),
+        (["Identity go on", "Add state limit next"], "has nothing to gain"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_body_stays_as_it_is_where_it(inner: list[str], reason: str, stored: Stored) -> None:
+    nodes = []
+    for line in inner:
+        operator, *taken, made = line.split()
+        extra = {"keepdims": 0} if operator == "ReduceSum" else {}
+        nodes.append(node(operator, " ".join(taken), made, **extra))
+    cast = assert_follows(stored(looping(nodes, weight("limit", 100.0))), SAMPLE, "float16")
+    assert body_nodes(cast) == set()
+    assert kept(cast)["l"] == "holds subgraphs"
+
+
+def test_counting_in_floats_is_left_alone_and_the_rest_of_the_body_is_not(stored: Stored) -> None:
+    """float16 knows no 2049: where it counted, this loop would end a turn late."""
+    inner = [node("Cast", "turn", "count", to=FLOAT), node("Add", "count start", "place")]
+    inner += [node("Less", "place limit", "on"), node("MatMul", "state w", "next")]
+    path = stored(looping(inner, weight("start", 2048.0), weight("limit", 2049.0)))
+    cast = assert_follows(path, SAMPLE, "float16")
+    assert body_nodes(cast) == {"make next"}
+    assert kept(cast)["place"] == kept(cast)["on"] == "decides when Loop ends"
+
+
+def test_a_body_that_the_user_names_stays_in_float32(stored: Stored) -> None:
+    path = stored(looping([node("Identity", "go", "on"), node("MatMul", "state w", "next")]))
+    assert body_nodes(assert_follows(path, SAMPLE, "float16")) == {"make next"}
+    assert body_nodes(assert_follows(path, SAMPLE, "float16", CastRules(keep_ops=("Loop",)))) == set()
+    assert body_nodes(assert_follows(path, SAMPLE, "float16", CastRules(keep_nodes=("make l",)))) == set()
+
+
+def test_a_weight_that_is_too_large_keeps_its_node_in_a_body_too(stored: Stored) -> None:
+    inner = [node("Identity", "go", "on"), node("MatMul", "state w", "a"), node("Mul", "a huge", "b")]
+    inner += [node("Tanh", "b", "next")]
+    cast = assert_follows(stored(looping(inner, weight("huge", 1e5))), SAMPLE, "float16")
+    assert body_nodes(cast) == {"make a"}
+    assert {"b", "next"} <= set(kept(cast))
 
 
 def test_large_weights_keep_what_may_become_as_large(stored: Stored) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from nav_onnx.casting import Cast, Low
 
-from .cast_checks import LOWS, Feeds, assert_follows, assert_subgraphs_capture, nearly_balanced
+from .cast_checks import LOWS, Feeds, assert_follows, assert_subgraphs_capture, body_nodes, nearly_balanced
 from .cast_engines import assert_builds
 
 pytestmark = pytest.mark.slow  # TensorFlow alone takes some seconds to start
@@ -90,7 +90,7 @@ def test_numbers_beyond_float16_stay_together_with_what_they_are_added_to(writte
     ("name", "operator"),
     [("branches", "If"), ("huge_branches", "If"), ("turns", "Loop"), ("growing_turns", "Loop")],
 )
-def test_control_flow_stays_in_float32_between_16_bit_computations(
+def test_control_flow_hands_on_float32_and_computes_in_16_bits_within(
     written: Path, name: str, operator: str, low: Low
 ) -> None:
     path = written / f"{name}.onnx"
@@ -98,6 +98,7 @@ def test_control_flow_stays_in_float32_between_16_bit_computations(
     for sign in (1, -1):  # each takes another branch
         cast = assert_follows(path, {"x": sign * feeds["x"]}, low)
     assert reasons(cast)[operator] == "holds subgraphs"
+    assert bool(body_nodes(cast)) == (name in ("branches", "turns"))  # elsewhere there is nothing but a factor
     if operator == "If":  # a loop is handed all that it takes
         assert_subgraphs_capture(cast, {operator})
 

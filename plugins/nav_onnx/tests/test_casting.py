@@ -201,7 +201,7 @@ def test_a_large_model_keeps_its_weights_beside_it(stored: Stored, monkeypatch: 
     path = stored(convolution(18))
     output = path.parent / "made" / "cast.onnx"
     monkeypatch.setattr("nav_onnx.cast_source._HEAVY", 64)
-    monkeypatch.setattr("nav_onnx.casting._INLINE_LIMIT", 1000)
+    monkeypatch.setattr("nav_onnx.model_writing.INLINE_LIMIT", 1000)
 
     cast = write_cast(path, output, "float16")
 

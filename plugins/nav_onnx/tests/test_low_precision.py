@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 import nav_onnx
 from nav_onnx import ONNX, ONNX_BF16, ONNX_FP16, CastRules, RuntimeOptions
 from nav_onnx.low_precision import computes_already
-from navcore import Artifact, ConvertJob, Format, Made, RunnerJob, Signature, StepError, TensorSpec
+from navcore import Artifact, ConvertJob, Feeds, Format, Made, RunnerJob, Signature, StepError, TensorSpec
 from navcore.contract.formats import matching
 
 from .onnx_models import graph_model
@@ -39,10 +39,12 @@ def product(code: int = FLOAT) -> onnx.ModelProto:
 
 @pytest.fixture
 def cast(stored: Stored, tmp_path: Path) -> Cast:
-    def go(model: onnx.ModelProto, target: Format = ONNX_FP16, **rules: Any) -> tuple[Made, Path]:
+    def go(
+        model: onnx.ModelProto, target: Format = ONNX_FP16, samples: Sequence[Feeds] = (), **rules: Any
+    ) -> tuple[Made, Path]:
         signature = Signature((TensorSpec("x", "float32", ("n", 3)),))
         source = Artifact(ONNX, signature, path=stored(model), calling="positional")
-        job = ConvertJob(source, target, tmp_path / "out.onnx", signature, {}, CastRules(**rules))
+        job = ConvertJob(source, target, tmp_path / "out.onnx", signature, {}, CastRules(**rules), samples=samples)
         routes = {ONNX_FP16: nav_onnx.onnx_fp16_from_onnx, ONNX_BF16: nav_onnx.onnx_bf16_from_onnx}
         made: Any = routes[target](job)
         return made, job.output
@@ -66,6 +68,55 @@ def test_what_stays_in_float32_is_told_with_its_reason(cast: Cast) -> None:
     assert made.notes == (
         "1 of 2 floating-point nodes compute in float16; in float32 stay 1 Softmax: kept by operator.",
     )
+
+
+def squares() -> onnx.ModelProto:
+    """``y = x · x · w`` and then a softmax, with weights that any type holds."""
+    return graph_model(
+        [
+            helper.make_node("Mul", ["x", "x"], ["square"], name="squaring"),
+            helper.make_node("MatMul", ["square", "w"], ["h"], name="product"),
+            helper.make_node("Softmax", ["h"], ["soft"], name="softmax"),
+            helper.make_node("MatMul", ["soft", "w"], ["y"], name="last"),
+        ],
+        [("x", FLOAT, ["n", 3])],
+        [("y", FLOAT, ["n", 3])],
+        [numpy_helper.from_array(np.eye(3, dtype=np.float32) / 2, "w")],
+    )
+
+
+SMALL = [{"x": np.full((1, 3), number, np.float32)} for number in (1, -2, 3)]
+LARGE = [*SMALL, {"x": np.array([[300, 1, 2]], np.float32)}]
+
+
+def test_what_grows_beyond_float16_on_a_sample_stays_in_float32(cast: Cast) -> None:
+    """300² is more than 65504, which no weight tells; half of it is not, but is made of it."""
+    made, output = cast(squares(), samples=LARGE)
+    assert made.facts == {"lowered": "2", "kept": "2"}
+    assert "Mul: gives numbers up to 9e+04 on the samples" in made.notes[0]
+    assert "MatMul: takes numbers up to 9e+04 on the samples" in made.notes[0]
+    session = onnxruntime.InferenceSession(output, providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, LARGE[-1])
+    np.testing.assert_allclose(found, [[0.5, 0, 0]], atol=1e-3)
+    assert not list(output.parent.glob(".scratch*"))
+
+
+def test_samples_that_stay_small_and_bfloat16_keep_nothing(cast: Cast) -> None:
+    assert cast(squares(), samples=SMALL)[0].facts["kept"] == "0"
+    assert cast(squares(), ONNX_BF16, samples=LARGE)[0].facts["kept"] == "0"
+
+
+@pytest.mark.parametrize("target", [ONNX_FP16, ONNX_BF16])
+def test_a_limit_of_the_users_holds_for_what_is_computed_too(target: Format, cast: Cast) -> None:
+    made, _ = cast(squares(), target, samples=SMALL, max_magnitude=5.0)
+    assert made.facts["kept"] == "2"
+    assert "gives numbers up to 9 on the samples" in made.notes[0]
+
+
+def test_a_model_that_does_not_run_here_is_cast_by_its_weights_and_the_note_says_so(cast: Cast) -> None:
+    made, _ = cast(squares(), samples=[{"x": np.zeros((1, 4), np.float32)}])
+    assert made.facts["kept"] == "0"
+    assert made.notes[-1].startswith("How large its numbers become on the samples is unknown, and only weights")
 
 
 @pytest.mark.parametrize(("code", "target", "low"), [(HALF, ONNX_FP16, "float16"), (BF16, ONNX_BF16, "bfloat16")])
