@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
@@ -103,7 +103,11 @@ class ExportJob(Generic[Options]):
 
 @attrs.frozen
 class ConvertJob(Generic[Options]):
-    """Convert the file of ``source`` to ``output``, in a child process. Write only ``output`` and files beside it."""
+    """Convert the file of ``source`` to ``output``, in a child process. Write only ``output`` and files beside it.
+
+    ``samples`` are the user's own inputs, under the names of the run's source: its correctness and conversion samples,
+    each as a batch of one. They are read one at a time, and anew whenever they are gone over.
+    """
 
     source: Artifact
     target: Format
@@ -114,6 +118,7 @@ class ConvertJob(Generic[Options]):
     device: str | None = None
     threads: int = 1
     log_dir: Path = Path()
+    samples: Iterable[Feeds] = attrs.field(factory=tuple, eq=False, repr=False)
 
     def asset(self, name: str) -> Path:
         """Where to write the further file ``name``, which ``Made(assets=(name,))`` declares; its folder is there.

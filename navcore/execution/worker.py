@@ -15,7 +15,7 @@ from navcore.execution.step import CheckStep, ChildStep, ConvertStep, MeasureSte
 from navcore.execution.step_data import announced_in, failed_result, step_from
 from navcore.execution.threads import fastest_count, opening
 from navcore.registry import Registry, load_registry
-from navcore.sampling import SampleStore
+from navcore.sampling import SampleStore, StoredInputs
 from navcore.workspace import to_data, windows_file
 
 if TYPE_CHECKING:
@@ -56,17 +56,18 @@ def perform(step: ChildStep, registry: Registry, folder: Path) -> dict[str, Any]
 def convert(step: ConvertStep, registry: Registry) -> Made:
     """Run a converter route."""
     call = step.call
-    route = registry.route(call.route)
+    route, store = registry.route(call.route), SampleStore(step.workspace)
     job: ConvertJob[Any] = ConvertJob(
         source=call.artifact,
         target=route.goal,
         output=step.output,
         signature=call.artifact.signature,
-        example=SampleStore(step.workspace).example(step.reference),
+        example=store.example(step.reference),
         options=call.options,
         device=call.device,
         threads=call.threads,
         log_dir=call.log_dir,
+        samples=StoredInputs(store, step.reference),
     )
     made: Made = registry.ask("convert", job, route)
     return made

@@ -4,6 +4,6 @@ from .first_pass import (
     length as length,
     numbered as numbered,
 )
-from .sample_store import SampleStore as SampleStore
+from .sample_store import SampleStore as SampleStore, StoredInputs as StoredInputs
 from .settings import SamplingSettings as SamplingSettings
 from .take import take_samples as take_samples

@@ -238,6 +238,19 @@ class SampleStore:
         }
 
 
+@attrs.frozen
+class StoredInputs:
+    """The inputs of the correctness and the conversion samples, each a batch of one: read anew at every iteration."""
+
+    store: SampleStore
+    signature: Signature
+
+    def __iter__(self) -> Iterator[dict[str, Array]]:
+        for kind in ("correctness", "conversion"):
+            for number in range(self.store.count(kind)):
+                yield self.store.inputs(self.signature, kind, number)
+
+
 def _moving_sizes(signature: Signature, feeds: Mapping[str, Array]) -> list[int]:
     moving = moving_symbols(signature)
     return [size for symbol, size in symbol_sizes(signature, feeds).items() if symbol in moving]

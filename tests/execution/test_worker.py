@@ -94,3 +94,24 @@ def test_a_check_that_fails_at_its_end_still_tells_what_it_found(finished: Any, 
     assert result is not None
     assert result["check"] == {"provider": "toy"}
     assert result["failure"]["cause"] == "RuntimeError: while closing"
+
+
+def test_a_converter_gets_the_users_samples(finished: Any, monkeypatch: Any) -> None:
+    from navcore.contract import Made
+    from navcore.execution.worker import convert
+    from navcore.registry import load_registry
+    from navcore.sampling import SampleStore
+
+    registry, seen = load_registry(), []
+
+    def ask(_hook: str, job: Any, _route: Any) -> Made:
+        seen.extend(feeds["x"] for feeds in job.samples)
+        return Made()
+
+    monkeypatch.setattr(type(registry), "ask", staticmethod(ask))
+    step = ConvertStep(
+        call(finished.workspace, "toy:beta_from_alpha"), SIGNATURE, finished.workspace, Path("unwritten")
+    )
+    convert(step, registry)
+    store = SampleStore(finished.workspace)
+    assert len(seen) == store.count("correctness") + store.count("conversion") > 1

@@ -11,7 +11,7 @@ from hypothesis import given, settings, strategies as st
 
 from navcore.contract.signature import dtype_named
 from navcore.errors import WorkspaceError
-from navcore.sampling.sample_store import SampleStore
+from navcore.sampling.sample_store import SampleStore, StoredInputs
 from navcore.sampling.settings import SamplingSettings
 from navcore.sampling.take import take_samples
 
@@ -162,3 +162,15 @@ def test_a_torn_list_of_probes_is_an_error_of_the_workspace(take: Take, store: S
     Path(store.root, "probes/index.json").write_text("[{", encoding="utf-8")
     with pytest.raises(WorkspaceError, match="Take samples again"):
         list(store.comparisons(signature))
+
+
+def test_the_inputs_that_a_converter_gets_are_read_anew_whenever_it_goes_over_them(
+    take: Take, store: SampleStore
+) -> None:
+    samples = take([numbered(2, 1, start=item) for item in (0, 10, 20)], double)
+    inputs = StoredInputs(store, samples.signature)
+    rounds = [[feeds["input__0"] for feeds in inputs] for _ in range(2)]
+    kinds = ("correctness", "conversion")
+    stored = [one.feeds["input__0"].item() for one in store.comparisons(samples.signature, kinds)]
+    assert [array.item() for array in rounds[0]] == [array.item() for array in rounds[1]] == stored
+    assert {array.shape for array in rounds[0]} == {(1, 1)}
