@@ -208,10 +208,10 @@ def release(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("project", [nox.param(project, id=name) for name, project in PROJECTS.items()])
 def minimums(session: nox.Session, project: str) -> None:
-    """The tests of a project with the lowest versions that its pyproject.toml and the core's allow."""
+    """The tests of a project with the lowest versions that its pyproject.toml, its partners' and the core's allow."""
     partners = () if project == CORE else (CORE, *PARTNERS.get(Path(project).name, ()))
     constraints = Path(session.create_tmp()).absolute() / "lowest.txt"
-    constraints.write_text("\n".join(lowest(session, project, CORE)))
+    constraints.write_text("\n".join(lowest(session, project, CORE, *partners)))
     install(session, *TEST_TOOLS, "setuptools", editable=(f"{project}[testing]", *partners), constraints=constraints)
     if project == CORE:
         session.run("python", *CORE_TESTS, "not slow and not processes", *session.posargs, env=COMPILE_ONCE)
