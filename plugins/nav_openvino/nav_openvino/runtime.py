@@ -115,8 +115,14 @@ def _notes(used: Computed, hint: str, streams: int, requests: int) -> tuple[str,
     if used.name not in ("", "fp32", "fp64"):
         notes.append(f"{used}.")
     if hint == "throughput":
-        notes.append(f"Arranged for throughput: {requests} calls at once, in {streams} streams.")
+        notes.append(
+            f"Arranged for throughput: {_several(requests, 'call')} at once, in {_several(streams, 'stream')}."
+        )
     return tuple(notes)
+
+
+def _several(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def _hinted(compiled: Any) -> str:
