@@ -15,15 +15,21 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 CORE = "."
-PLUGINS = ("plugins/nav_torch", "plugins/nav_onnx", "plugins/nav_tf", "plugins/nav_trt")
+PLUGINS = ("plugins/nav_torch", "plugins/nav_onnx", "plugins/nav_tf", "plugins/nav_trt", "plugins/nav_openvino")
 # Of TensorRT's flavours the one that a public index has, and that builds engines without a GPU.
-PLUGINS_WITH_RUNTIMES = ("plugins/nav_torch", "plugins/nav_onnx[cpu]", "plugins/nav_tf[cpu]", "plugins/nav_trt[rtx]")
+PLUGINS_WITH_RUNTIMES = (
+    "plugins/nav_torch",
+    "plugins/nav_onnx[cpu]",
+    "plugins/nav_tf[cpu]",
+    "plugins/nav_trt[rtx]",
+    "plugins/nav_openvino[int8]",
+)
 DEMO_PLUGINS = PLUGINS_WITH_RUNTIMES[:2]
-THIRD_PARTY = "examples/nav_openvino"
-OBSERVER = "examples/nav_trace"  # it traces whatever runs beside it, so it has an environment of its own
+# As a third party would write it. It traces whatever runs beside it, so it has an environment of its own.
+OBSERVER = "examples/nav_trace"
 CLUSTER = "tests/end_to_end/test_cluster.py"
 WITHOUT_RUNTIME = ("navcore", "nav-torch", "nav-trt")  # the install line of the tutorial for GPU machines
-PROJECTS = {"core": CORE, **{Path(project).name: project for project in (*PLUGINS, THIRD_PARTY, OBSERVER)}}
+PROJECTS = {"core": CORE, **{Path(project).name: project for project in (*PLUGINS, OBSERVER)}}
 PARTNERS = {  # the plugins that the tests of a plugin need beside it
     "nav_torch": ("plugins/nav_onnx",),
     "nav_tf": ("plugins/nav_onnx",),
@@ -45,7 +51,7 @@ PYTEST = ("-m", "pytest", "--durations", "5", "--numprocesses", "auto", "--maxpr
 COMPILE_ONCE = {"PYTHONDONTWRITEBYTECODE": ""}  # the tests start hundreds of processes that import the same modules
 ONE_THREAD = {**COMPILE_ONCE, "OMP_NUM_THREADS": "1"}  # pytest has a process for each processor already
 END_TO_END = "tests/end_to_end"
-PLUGIN_TESTS = tuple(f"{project}/tests" for project in (*PLUGINS, THIRD_PARTY))
+PLUGIN_TESTS = tuple(f"{project}/tests" for project in PLUGINS)
 DEMO = "examples/sentence_encoder.py"
 PAGE_S_OWN = "reference_example.py"  # kept letter for letter, so nobody's style or types
 PAGE_EXAMPLE = Path(END_TO_END, "page_example.py").resolve()
@@ -136,7 +142,7 @@ def examples(session: nox.Session) -> None:
 @nox.session(default=False, reuse_venv=True)
 def everything(session: nox.Session) -> None:
     """The environment that types, tests and bench share: frameworks are large, one copy is enough."""
-    projects = (f"{CORE}[report]", *PLUGINS_WITH_RUNTIMES, THIRD_PARTY)
+    projects = (f"{CORE}[report]", *PLUGINS_WITH_RUNTIMES)
     install(session, *TEST_TOOLS, *TYPE_TOOLS, *DEMO_MODEL, editable=projects)
     # It cannot be imported without a GPU; tests hold the calls of nav-trt against its source.
     install(session, "--no-deps", "torch-tensorrt")
@@ -145,7 +151,7 @@ def everything(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["everything"])
 def types(session: nox.Session) -> None:
     """mypy, strict, on the core, the plugins and what their tests share; after the first time, on what changed."""
-    modules = [f"{project}/{Path(project).name}" for project in (*PLUGINS, THIRD_PARTY, OBSERVER)]
+    modules = [f"{project}/{Path(project).name}" for project in (*PLUGINS, OBSERVER)]
     mypy = str(EVERYTHING / "mypy")
     session.run(mypy, "conftest.py", "navcore", *modules, *shared_by_tests(CORE), external=True)
     for project in PLUGINS:  # each has a package called tests, so one at a time
@@ -203,10 +209,10 @@ def release(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("project", [nox.param(project, id=name) for name, project in PROJECTS.items()])
 def minimums(session: nox.Session, project: str) -> None:
-    """The tests of a project with the lowest versions that its pyproject.toml and the core's allow."""
+    """The tests of a project with the lowest versions that its pyproject.toml, its partners' and the core's allow."""
     partners = () if project == CORE else (CORE, *PARTNERS.get(Path(project).name, ()))
     constraints = Path(session.create_tmp()).absolute() / "lowest.txt"
-    constraints.write_text("\n".join(lowest(session, project, CORE)))
+    constraints.write_text("\n".join(lowest(session, project, CORE, *partners)))
     install(session, *TEST_TOOLS, "setuptools", editable=(f"{project}[testing]", *partners), constraints=constraints)
     if project == CORE:
         session.run("python", *CORE_TESTS, "not slow and not processes", *session.posargs, env=COMPILE_ONCE)
@@ -298,7 +304,7 @@ def nightly(session: nox.Session) -> None:
 def demo(session: nox.Session) -> None:
     """The main job on a pretrained sentence encoder."""
     install(session, *DEMO_MODEL, editable=(f"{CORE}[report]", *DEMO_PLUGINS))
-    session.run("python", "-P", DEMO, *session.posargs)  # or the folder examples/nav_openvino would hide the plugin
+    session.run("python", "-P", DEMO, *session.posargs)  # or the folder examples/nav_trace would hide the plugin
 
 
 @nox.session(venv_backend="none", requires=["everything"])

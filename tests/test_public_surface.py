@@ -122,7 +122,7 @@ def test_the_test_reads_everything_that_is_shipped() -> None:
     some = {
         "plugins/nav_trt/nav_trt/torch_running.py",
         "examples/sentence_encoder.py",
-        "examples/nav_openvino/nav_openvino/runtime.py",
+        "examples/nav_trace/nav_trace/merging.py",
         "benchmarks/runner_overhead.py",
         "navcore/cli/templates/plugin/module.py.template",
         "docs/hooks/index.md",

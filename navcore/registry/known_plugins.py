@@ -12,6 +12,7 @@ _BRINGS = {
     "trt": "nav-trt",
     "trt-rtx": '"nav-trt[rtx]"',
     "openvino": "nav-openvino",
+    "openvino-int8": '"nav-openvino[int8]"',
 }
 
 

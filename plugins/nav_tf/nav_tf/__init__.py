@@ -11,6 +11,7 @@ from nav_tf.opset import OnnxOptions
 from nav_tf.reference_api import export
 from nav_tf.running import run_savedmodel, run_tf_trt
 from nav_tf.savedmodel import tf_savedmodel_from_tensorflow
+from nav_tf.serving import keys_of
 from nav_tf.trt import TrtOptions, tf_trt_fp16_from_tf_savedmodel, tf_trt_fp32_from_tf_savedmodel
 
 __version__ = "0.1.0"
@@ -25,6 +26,7 @@ __all__ = [
     "OnnxOptions",
     "TrtOptions",
     "export",
+    "keys_of",
     "onnx_from_tf_savedmodel",
     "run_keras",
     "run_savedmodel",

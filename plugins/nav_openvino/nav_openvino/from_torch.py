@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from nav_openvino.formats import OPENVINO, Options
+from nav_openvino.formats import OPENVINO
+from nav_openvino.options import Options
 from nav_openvino.silence import openvino, why_no_openvino
 from navcore import ExportJob, Format, Signature, exporter
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from nav_openvino.formats import OPENVINO, Options
+from nav_openvino.formats import OPENVINO
+from nav_openvino.options import Options
 from nav_openvino.silence import openvino, why_no_openvino
 from navcore import ConvertJob, converter
 

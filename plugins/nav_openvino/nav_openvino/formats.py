@@ -1,17 +1,14 @@
-"""The format that this plugin brings, and what can be set for making and running it."""
+"""The formats that this plugin brings: a graph with its weights, as it was exported, and quantised to 8 bits."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from pathlib import Path
-from typing import Any, Literal
-
-import attrs
+from typing import Any
 
 from nav_openvino.silence import openvino
 from navcore import Format
-from navcore.contract import harmless
 
 
 def load_model(path: Path) -> Any:
@@ -40,20 +37,14 @@ OPENVINO = Format(
     files=model_files,
     copy=copy_model,
 )
-_HINTS = ("latency", "throughput")
-
-
-@attrs.frozen
-class Options:
-    """``fp16`` stores the weights in half the space; how precisely they are computed with is the runtime's affair."""
-
-    fp16: bool = attrs.field(
-        default=False, validator=attrs.validators.instance_of(bool), metadata=harmless(False, True)
-    )
-
-
-@attrs.frozen
-class RuntimeOptions:
-    """``hint`` tells OpenVINO what to arrange itself for."""
-
-    hint: Literal["latency", "throughput"] = attrs.field(default="latency", validator=attrs.validators.in_(_HINTS))
+OPENVINO_INT8 = Format(
+    "openvino-int8",
+    family=OPENVINO.family,
+    filename=OPENVINO.filename,
+    precision="int8",
+    data_only=True,
+    summary="OpenVINO IR, quantised to 8 bits on the user's data",
+    load=load_model,
+    files=model_files,
+    copy=copy_model,
+)
