@@ -30,11 +30,11 @@ def paired_ratio(reference: Sequence[float], other: Sequence[float], seed: int) 
 def median_interval(values: Sequence[float] | np.ndarray, seed: int) -> tuple[float, float]:
     """The bounds of the 95 % interval of a median, by the percentile bootstrap drawn from ``seed``.
 
-    Of three or four values, which the bootstrap makes too narrow, it is Student's interval of their logarithms; of
-    fewer everything between the smallest and the largest.
+    Of three or four values, which the bootstrap makes too narrow, it is Student's interval of their mean; of fewer
+    everything between the smallest and the largest.
     """
     values = np.asarray(values, dtype=np.float64)
-    if values.size < 3 or not values.min() > 0:
+    if values.size < 3:
         return float(values.min()), float(values.max())
     if values.size in _TOO_FEW_TO_RESAMPLE:
         return _students_interval(values, _TOO_FEW_TO_RESAMPLE[values.size])
@@ -45,8 +45,7 @@ def median_interval(values: Sequence[float] | np.ndarray, seed: int) -> tuple[fl
 
 
 def _students_interval(values: np.ndarray, quantile: float) -> tuple[float, float]:
-    """Student's interval of positive values about their geometric mean; it holds all of three or four."""
-    logarithms = np.log(values)
-    half = quantile * logarithms.std(ddof=1) / math.sqrt(values.size)
-    low, high = np.exp(logarithms.mean() - half), np.exp(logarithms.mean() + half)
-    return min(float(low), float(values.min())), max(float(high), float(values.max()))
+    """Student's interval of the mean of positive values, from 0 on; it holds all of three or four."""
+    half = quantile * float(values.std(ddof=1)) / math.sqrt(values.size)
+    low, high = float(values.mean()) - half, float(values.mean()) + half
+    return max(0.0, min(low, float(values.min()))), max(high, float(values.max()))
