@@ -20,7 +20,7 @@ from navcore.package.retest import MEASURING, bounded, told_of, without
 from navcore.package.why_not import why_not
 from navcore.planning import Check, Obeyed, Source
 from navcore.registry import Registry
-from navcore.workspace import FormatResult, Ranking, Record, RuntimeResult, Status, Workspace, logged
+from navcore.workspace import FormatResult, Ranking, Record, RuntimeResult, Status, Workspace, hardware_key, logged
 
 _KEPT = "not measured again:"
 
@@ -70,7 +70,8 @@ def _ranked(
     found = {(row.format.name, one.runtime): one for row in ranked for one in row.runtimes}
 
     def timed(row: FormatResult, one: RuntimeResult) -> RuntimeResult:
-        return attrs.evolve(found.get((row.format.name, one.runtime), one), elsewhere=one.elsewhere)
+        fresh = found.get((row.format.name, one.runtime))
+        return one if fresh is None else attrs.evolve(fresh, elsewhere=one.elsewhere, machine=_machine(one))
 
     return tuple(attrs.evolve(row, runtimes=tuple(timed(row, one) for one in row.runtimes)) for row in rows), ranking
 
@@ -79,6 +80,11 @@ def _measurable(context: RunContext, row: FormatResult, trust: bool) -> FormatRe
     """The row as one of this machine, with the runtimes that can be run here, also where its verdict is another's."""
     here = [one for one in row.runtimes if not why_not(context, row, one, trust=trust)]
     return attrs.evolve(row, elsewhere=False, runtimes=tuple(attrs.evolve(one, elsewhere=False) for one in here))
+
+
+def _machine(runtime: RuntimeResult) -> str:
+    """What measured a runtime anew: another machine than the record's where its verdict is of elsewhere."""
+    return hardware_key() if runtime.elsewhere else ""
 
 
 def _measured(context: RunContext, row: FormatResult, runtime: RuntimeResult, trust: bool) -> RuntimeResult:
@@ -99,6 +105,7 @@ def _measured(context: RunContext, row: FormatResult, runtime: RuntimeResult, tr
         performance=fresh.performance,
         profiling=fresh.profiling,
         threads=fresh.threads,
+        machine=_machine(runtime),
         notes=(
             *without(without(runtime.notes, _KEPT), DOUBLED),
             *(note for note in fresh.notes if note.startswith(DOUBLED)),

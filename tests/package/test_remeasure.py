@@ -63,6 +63,9 @@ def test_what_was_only_extracted_is_measured_as_far_as_it_is_trusted(packed: Pat
         assert {row.format.name for row in package.results if sizes_of(package, row.format.name) == [3]} == measured
         assert {row.format.name for row in package.results if row.runtimes[0].concurrent} == measured
         assert all(one.elsewhere is not trust for row in package.results for one in row.runtimes), "as it was loaded"
+        if not trust:
+            machines = {row.format.name: row.runtimes[0].machine for row in package.results}
+            assert machines["toy-alpha"] not in ("", machines["toy-live"]), "of two machines nobody is compared"
 
 
 def test_a_process_that_dies_while_measuring_leaves_the_verdict(run_toy: Any, toy: Any) -> None:
