@@ -51,8 +51,9 @@ class Interleaved:
     """What came of it, each by the name of the model; ``reference`` is the one that the ratios are to.
 
     ``windows`` are all blocks in the order in which they were measured, ``counted`` those that the statistics stand on:
-    one per round, and where it was measured again, the later. ``failures`` tells of models that could not be measured
-    to the end. ``settled`` says whether every ratio became narrow before the budget was over.
+    one per round, and where it was measured again, the later. ``ratios`` and ``intervals`` are those that stand on
+    three rounds at least. ``failures`` tells of models that could not be measured to the end. ``settled`` says whether
+    every ratio became narrow before the budget was over.
     """
 
     reference: str
@@ -175,11 +176,11 @@ class _Rounds:
             reference=self._reference,
             windows={name: tuple(taken) for name, taken in self._taken.items()},
             counted=counted,
-            ratios=dict(self._ratios),
+            ratios={name: ratio for name, ratio in self._ratios.items() if ratio.pairs >= FEWEST_ROUNDS},
             intervals={
                 name: median_interval([one.median for one in column], self._seed)
                 for name, column in counted.items()
-                if column
+                if len(column) >= FEWEST_ROUNDS
             },
             failures=dict(self._failures),
             seconds=seconds,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import Any, Protocol
 
 import attrs
@@ -23,9 +24,14 @@ class Strategy(Protocol):
         """
 
 
-def _refuse_not_positive(_strategy: object, field: attrs.Attribute[Any], value: float | None) -> None:
-    if value is not None and not value > 0:
-        raise OptionError(f"{field.name}={value!r} has to be above 0.", hint=f"Write {field.name}=0.01, for example.")
+def _refuse_not_positive(_strategy: object, field: attrs.Attribute[Any], value: Any) -> None:
+    if value is None and field.default is None:
+        return
+    hint = f"Write {field.name}=0.01, for example."
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise OptionError(f"{field.name}={value!r} has to be a number.", hint=hint)
+    if not float(value) > 0:
+        raise OptionError(f"{field.name}={value!r} has to be above 0.", hint=hint)
 
 
 def _settled_bound(value: object) -> tuple[str, float] | None:

@@ -12,7 +12,7 @@ from navcore.execution.memory_watch import room_for_one
 from navcore.execution.run_context import RunContext
 from navcore.execution.step import StepLimits
 from navcore.execution.step_children import executor_failed
-from navcore.execution.threads import most_threads
+from navcore.execution.threads import most_threads, thread_counts
 from navcore.planning import Check
 from navcore.workspace import digest, hardware_key, to_data, versions_behind
 
@@ -108,7 +108,7 @@ def measured_key(
     """Under which a measurement is remembered: what was run, what was measured, by what, and on which machine."""
     versions = dict(versions_behind(context.registry.route(measuring.profiler)))
     run = run_key(context, artifact_key, planned.route)
-    return digest("measured", run, to_data(measuring), versions, hardware)
+    return digest("measured", run, thread_counts(context.settings.threads), to_data(measuring), versions, hardware)
 
 
 def hardware_of(context: RunContext) -> str:

@@ -45,6 +45,7 @@ NO_METRICS = "The metrics could not be computed:"
 OTHER_DATA = "The metrics saw other data than for the source, so that there is no difference:"
 _SHUFFLED = "do they come in other batches each time, or change at random?"
 _HELD = "metrics"
+_DATASET = "The dataset of the metrics"
 
 
 @attrs.frozen(eq=False)
@@ -167,7 +168,8 @@ def _passed(context: RunContext, asked: MetricsAsked, call: Call | None) -> Scor
             scoring.add(feeds, stored, feeds)
         return scoring.scores()
     assert call is not None, "only samples of the workspace have the source's answers beside them"
-    for index, item in numbered(iterate(asked.data), length(asked.data)):
+    count = length(asked.data, _DATASET)
+    for index, item in numbered(iterate(asked.data, _DATASET), count, called=_DATASET):
         feeds = feeds_of(item, index, signature.input_names, context.registry.to_array)
         scoring.add(feeds, call(feeds), item)
     return scoring.scores()

@@ -77,18 +77,21 @@ class RankedBlocks:
 
     def _performance(self, name: str, size: int) -> BatchPerformance | None:
         parts = [part for part in self.sizes[size] if part.counted.get(name)]
+        # One that failed after a round or two has no numbers: its row says why.
+        parts = [part for part in parts if name in part.intervals or name not in part.failures]
         if not parts:
             return None
         counted = [window for part in parts for window in part.counted[name]]
         ratios = [part.ratios[name] for part in parts if name in part.ratios]
-        known = ratios or [Ratio(sum(part.intervals[name]) / 2, *part.intervals[name], 0) for part in parts]
-        stable = all(ratio.is_stable for ratio in known)
+        intervals = [part.intervals[name] for part in parts if name in part.intervals]
+        known = ratios or [Ratio(sum(interval) / 2, *interval, 0) for interval in intervals]
+        stable = bool(known) and all(ratio.is_stable for ratio in known)
         return pooled_performance(
             counted,
             size,
             stable=stable,
             counted=sum(len(part.windows[name]) for part in parts),
             cold_start=self.cold[name, size],
-            interval=parts[0].intervals[name],
-            notes=() if stable else (_UNSETTLED,),
+            interval=intervals[0] if intervals else None,
+            notes=(_UNSETTLED,) if known and not stable else (),
         )

@@ -19,6 +19,7 @@ from navcore.execution.memory_watch import room_for_one
 from navcore.execution.ranked_blocks import RankedBlocks
 from navcore.execution.resources import available_memory
 from navcore.execution.run_context import RunContext
+from navcore.execution.threads import thread_counts
 from navcore.workspace import (
     AUTO,
     Event,
@@ -92,7 +93,8 @@ def _ranked_key(context: RunContext, contestants: Sequence[Contestant], keys: Ma
     models = sorted((one.name, run_key(context, keys[one.artifact.format.name], one.route)) for one in contestants)
     profiler = profiler_route(context)
     sizes = AUTO if context.settings.doubles else measured_sizes(context)
-    measured = (sizes, context.settings.budget, profiler.id, dict(versions_behind(profiler)))
+    counts = thread_counts(context.settings.threads)
+    measured = (sizes, context.settings.budget, counts, profiler.id, dict(versions_behind(profiler)))
     return digest("ranked", to_data(models), to_data(measured), hardware_key())
 
 
@@ -117,7 +119,7 @@ def rank(context: RunContext, contestants: Sequence[Contestant]) -> Ranked:
     found.write_raw(context, contestants)
     seconds = time.perf_counter() - began
     ranking = _ranking(context, found, reference, seed, seconds)
-    context.announce(Event(Stage.RANKING, "in turn", _concluded(ranking), Status.OK, seconds))
+    context.announce(Event(Stage.RANKING, "in turn", _concluded(ranking, len(found.failures)), Status.OK, seconds))
     return Ranked(ranking, found.timed(contestants))
 
 
@@ -229,7 +231,9 @@ def _announced(context: RunContext, contestants: Sequence[Contestant]) -> str:
     return f"{len(contestants)} models at batch sizes {sizes}, at most {context.settings.budget:g} s of blocks"
 
 
-def _concluded(ranking: Ranking | None) -> str:
+def _concluded(ranking: Ranking | None, failed: int = 0) -> str:
     if ranking is None:
         return "nothing could be measured"
+    if failed:
+        return f"{failed} model{'s' * (failed > 1)} could not be measured to the end"
     return "every ratio is known to 3 %" if ranking.settled else "the time was over before every ratio was known to 3 %"

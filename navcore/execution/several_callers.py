@@ -78,7 +78,7 @@ def _found_or_measured(
     sizes, told = _sizes(runtime.performance), f"{callers} callers at once"
     key = None
     if recipe is not None:
-        key = digest("callers", run_key(context, recipe, one.route), callers, sizes, hardware_key())
+        key = digest("callers", run_key(context, recipe, one.route), runtime.threads, callers, sizes, hardware_key())
         known = from_older_data(context.journal.find("callers", key), _Together)
         if known is not None:
             context.announce(Event(Stage.CALLING, one.name, told, Status.OK, reused=True))

@@ -265,7 +265,7 @@ class PackageDescriptor:
         ``choose(candidates)``; raises :class:`InputError` for another object.
         """
         strategy = MinLatency() if strategy is None else strategy
-        if not callable(getattr(strategy, "choose", None)):
+        if isinstance(strategy, type) or not callable(getattr(strategy, "choose", None)):
             raise InputError(
                 f"strategy={strategy!r} cannot choose.",
                 hint="Give navcore.MinLatency(), for example.",

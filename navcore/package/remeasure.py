@@ -20,7 +20,7 @@ from navcore.package.retest import MEASURING, bounded, told_of, without
 from navcore.package.why_not import why_not
 from navcore.planning import Check, Obeyed, Source
 from navcore.registry import Registry
-from navcore.workspace import FormatResult, Ranking, Record, RuntimeResult, Status, Workspace, logged
+from navcore.workspace import FormatResult, Ranking, Record, RuntimeResult, Status, Workspace, hardware_key, logged
 
 _KEPT = "not measured again:"
 
@@ -54,7 +54,7 @@ def reprofile(
             attrs.evolve(row, runtimes=tuple(_measured(context, row, one, trust) for one in row.runtimes))
             for row in record.results
         )
-        rows, ranking = _ranked(context, rows)
+        rows, ranking = _ranked(context, rows, trust)
     asked = attrs.evolve(
         record.settings, run_profiling=True, **{name: getattr(here.settings, name) for name in MEASURING}
     )
@@ -62,22 +62,29 @@ def reprofile(
     return attrs.evolve(record, results=rows, settings=asked, ranking=ranking)
 
 
-def _ranked(context: RunContext, rows: tuple[FormatResult, ...]) -> tuple[tuple[FormatResult, ...], Ranking | None]:
+def _ranked(
+    context: RunContext, rows: tuple[FormatResult, ...], trust: bool
+) -> tuple[tuple[FormatResult, ...], Ranking | None]:
     """The rows with a ranking of those that can be measured here; the rest keeps what it had."""
-    here = [_without_those_that_stay(row) for row in rows]
-    ranked, ranking = measured_rows(context, here, {})
+    ranked, ranking = measured_rows(context, [_measurable(context, row, trust) for row in rows], {})
     found = {(row.format.name, one.runtime): one for row in ranked for one in row.runtimes}
-    rows = tuple(
-        attrs.evolve(row, runtimes=tuple(found.get((row.format.name, one.runtime), one) for one in row.runtimes))
-        for row in rows
-    )
-    return rows, ranking
+
+    def timed(row: FormatResult, one: RuntimeResult) -> RuntimeResult:
+        fresh = found.get((row.format.name, one.runtime))
+        return one if fresh is None else attrs.evolve(fresh, elsewhere=one.elsewhere, machine=_machine(one))
+
+    return tuple(attrs.evolve(row, runtimes=tuple(timed(row, one) for one in row.runtimes)) for row in rows), ranking
 
 
-def _without_those_that_stay(row: FormatResult) -> FormatResult:
-    return attrs.evolve(
-        row, runtimes=tuple(one for one in row.runtimes if not any(note.startswith(_KEPT) for note in one.notes))
-    )
+def _measurable(context: RunContext, row: FormatResult, trust: bool) -> FormatResult:
+    """The row as one of this machine, with the runtimes that can be run here, also where its verdict is another's."""
+    here = [one for one in row.runtimes if not why_not(context, row, one, trust=trust)]
+    return attrs.evolve(row, elsewhere=False, runtimes=tuple(attrs.evolve(one, elsewhere=False) for one in here))
+
+
+def _machine(runtime: RuntimeResult) -> str:
+    """What measured a runtime anew: another machine than the record's where its verdict is of elsewhere."""
+    return hardware_key() if runtime.elsewhere else ""
 
 
 def _measured(context: RunContext, row: FormatResult, runtime: RuntimeResult, trust: bool) -> RuntimeResult:
@@ -98,6 +105,7 @@ def _measured(context: RunContext, row: FormatResult, runtime: RuntimeResult, tr
         performance=fresh.performance,
         profiling=fresh.profiling,
         threads=fresh.threads,
+        machine=_machine(runtime),
         notes=(
             *without(without(runtime.notes, _KEPT), DOUBLED),
             *(note for note in fresh.notes if note.startswith(DOUBLED)),

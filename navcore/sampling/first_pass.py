@@ -20,6 +20,7 @@ Shape = tuple[int, ...]
 
 _LENGTH = "Its len() has to say how many items it gives, on every pass."
 _NUMBERS = "biufc"
+THE_DATALOADER = "The dataloader"
 _MISSING = object()
 _REGISTERED_BY_A_PACKAGE = 2  # numpy's word for dtypes such as bfloat16, which ml_dtypes brings
 
@@ -120,35 +121,37 @@ def _refuse_no_items(dataloader: Any, to_array: ToArray) -> None:
         )
 
 
-def length(dataloader: Any) -> int:
-    """``len(dataloader)``, at least one."""
+def length(dataloader: Any, called: str = THE_DATALOADER) -> int:
+    """``len(dataloader)``, at least one; ``called`` is what an error calls it."""
     try:
         count = len(dataloader)
     except (Exception, SystemExit) as error:
         kind = type(dataloader).__name__
         told = "has no len()" if isinstance(error, TypeError) else f"fails at len(): {cause_of(error).rstrip('.')}"
         raise DataloaderError(
-            f"The dataloader, a {kind}, {told}.", hint="Pass a list, or an object with __len__ and __iter__."
+            f"{called}, a {kind}, {told}.", hint="Pass a list, or an object with __len__ and __iter__."
         ) from error
     if count < 1:
-        raise DataloaderError("The dataloader is empty.", hint="At least one item is needed to learn the inputs from.")
+        raise DataloaderError(f"{called} is empty.", hint="At least one item is needed.")
     return count
 
 
-def iterate(dataloader: Any) -> Iterator[Any]:
-    """A new iterator over the dataloader."""
+def iterate(dataloader: Any, called: str = THE_DATALOADER) -> Iterator[Any]:
+    """A new iterator over the dataloader; ``called`` as for :func:`length`."""
     try:
         return iter(dataloader)
     except (Exception, SystemExit) as error:
         kind = type(dataloader).__name__
         why = "" if isinstance(error, TypeError) else f": {cause_of(error).rstrip('.')}"
         raise DataloaderError(
-            f"The dataloader, a {kind}, cannot be iterated{why}.",
+            f"{called}, a {kind}, cannot be iterated{why}.",
             hint="Pass a list, or an object with __len__ and __iter__.",
         ) from error
 
 
-def numbered(iterator: Iterator[Any], count: int, hint: str = _LENGTH) -> Iterator[tuple[int, Any]]:
+def numbered(
+    iterator: Iterator[Any], count: int, hint: str = _LENGTH, called: str = THE_DATALOADER
+) -> Iterator[tuple[int, Any]]:
     """The first ``count`` items with their numbers.
 
     Raises :class:`DataloaderError`, with ``hint`` for what to do, when it ends before, or when it fails.
@@ -157,10 +160,10 @@ def numbered(iterator: Iterator[Any], count: int, hint: str = _LENGTH) -> Iterat
         try:
             item = next(iterator)
         except StopIteration:
-            raise DataloaderError(f"The dataloader ended after {index} of {count} items.", hint=hint) from None
+            raise DataloaderError(f"{called} ended after {index} of {count} items.", hint=hint) from None
         except (Exception, SystemExit) as error:
             raise DataloaderError(
-                f"The dataloader failed at item {index}: {cause_of(error)}", hint="Iterate over it to see the error."
+                f"{called} failed at item {index}: {cause_of(error)}", hint="Iterate over it to see the error."
             ) from error
         yield index, item
 

@@ -110,6 +110,8 @@ def is_metric_name(value: object) -> bool:
 
 
 def _finite(name: str, value: Any) -> float:
+    if value != value:  # NaN is neither below nor above
+        raise refused(name, value, "has to be a number", f"Write {name}=-0.005.")
     below = isinstance(value, int | float) and not isinstance(value, bool) and value < 0
     size: float = number(zero=True, example="-0.005")(name, -value if below else value)
     return -size if below else size

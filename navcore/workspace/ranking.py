@@ -12,7 +12,7 @@ class PairedRatio:
     """How many times faster one format in one runtime is than the reference, at one batch size (−1: unbatched).
 
     ``format`` is the variant's name. ``ratio`` is the median, over ``pairs`` rounds, of the reference's median latency
-    over this one's; ``low`` and ``high`` bound it with 95 % confidence (percentile bootstrap over the rounds).
+    over this one's; ``low`` and ``high`` bound it with 95 % confidence, over the rounds.
     """
 
     format: Name = attrs.field(converter=Name)

@@ -132,6 +132,19 @@ def test_a_model_that_fails_takes_no_further_part(machine: Machine) -> None:
     assert found.settled
 
 
+def test_what_failed_after_two_rounds_has_no_interval(machine: Machine) -> None:
+    left = iter([2.0, 2.0])
+
+    def broken_soon() -> Window:
+        return machine.model("b", lambda _number: next(left))()
+
+    found = machine.run({"source": machine.model("source", steady(6)), "b": broken_soon})
+    assert len(found.windows["b"]) == 2, "what was measured is kept"
+    assert "b" in found.failures
+    assert "b" not in found.ratios
+    assert "b" not in found.intervals
+
+
 def test_nothing_is_said_without_the_reference(machine: Machine) -> None:
     def broken() -> Window:
         raise ValueError("out of words")

@@ -41,13 +41,17 @@ def test_two_pairs_say_no_more_than_themselves() -> None:
 @given(TIMES, st.integers(0, 99))
 def test_the_median_lies_within_its_interval(values: list[float], seed: int) -> None:
     low, high = median_interval(values, seed)
-    assert min(values) <= low <= np.median(values) <= high <= max(values) or len(values) < 3
+    assert low <= np.median(values) <= high
+    if len(values) not in (3, 4):
+        assert min(values) <= low
+        assert high <= max(values)
 
 
-def test_an_interval_of_ninety_five_percent_holds_the_truth_as_often() -> None:
+@pytest.mark.parametrize("rounds", [3, 4, 25])
+def test_an_interval_of_ninety_five_percent_holds_the_truth_as_often(rounds: int) -> None:
     random = np.random.default_rng(11)
     held = 0
     for seed in range(200):
-        low, high = median_interval(np.exp(0.1 * random.standard_normal(25)), seed)
+        low, high = median_interval(np.exp(0.1 * random.standard_normal(rounds)), seed)
         held += low <= 1 <= high
     assert held >= 180, "of 200 intervals about 190 should hold the true median"

@@ -87,6 +87,20 @@ def test_a_limit_is_above_zero(value: float) -> None:
         MinLatency(max_error=value)
 
 
+@pytest.mark.parametrize("value", ["0.01", True, [1]])
+def test_a_limit_is_a_number(value: Any) -> None:
+    with pytest.raises(OptionError, match="has to be a number"):
+        MaxThroughputUnder(latency_ms=value)
+    with pytest.raises(OptionError, match="has to be a number"):
+        MinLatency(max_error=value)
+
+
+def test_only_a_largest_error_may_be_left_out() -> None:
+    assert MinLatency(max_error=None).max_error is None
+    with pytest.raises(OptionError, match="latency_ms=None has to be a number"):
+        MaxThroughputUnder(latency_ms=None)  # type: ignore[arg-type]
+
+
 def test_a_ratio_of_nothing_is_the_slowest() -> None:
     nothing, something = ranked("nothing", 1.0, 0.0), ranked("something", 2.0, 0.5)
     assert MinLatency().choose([nothing, something]) == something

@@ -111,7 +111,9 @@ def test_metrics_are_computed_anew_whenever_they_are_given(run_toy: Any) -> None
         ({"metrics_data": DATA}, "metrics_data is what metrics are computed on, and there are none"),
         ({"metrics": {"a": mean}, "verified_when": {"b": -0.1}}, "'b', which is not among the metrics"),
         ({"metrics": {"a": mean}, "metrics_data": 3}, "metrics_data=3"),
-        ({"metrics": {"a": mean}, "metrics_data": []}, "is empty"),
+        ({"metrics": {"a": mean}, "metrics_data": []}, "The dataset of the metrics is empty"),
+        ({"metrics": {"a": mean}, "metrics_data": iter(DATA)}, "dataset of the metrics, a list_iterator, has no len"),
+        ({"metrics": {"a": mean}, "verified_when": {"a": float("nan")}}, r"\['a'\]=nan has to be a number"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(run_toy: Any, arguments: dict[str, Any], told: str) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import navcore as nav
+from navcore.evaluation import interleave
 from navcore.execution import ranking as room
 
 pytestmark = pytest.mark.processes
@@ -122,6 +123,36 @@ def test_a_ranking_is_found_again_and_a_new_model_among_them_asks_for_a_new_one(
 def test_another_budget_is_another_ranking(ranked: Run) -> None:
     assert ranked(budget=20).ranking.budget == 20
     assert ranked(budget=30).ranking.budget == 30
+
+
+@pytest.mark.parametrize("windows", [False, True])
+def test_a_number_of_threads_that_is_asked_for_is_not_what_auto_found(
+    ranked: Run, quick: Any, monkeypatch: pytest.MonkeyPatch, windows: bool
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setattr("navcore.execution.threads.processors", lambda: 2)
+    changes = {"profiler_config": quick, "ranking": False} if windows else {}
+    ranked(**changes)
+    events: list[nav.Event] = []
+    package = ranked(threads=2, progress=events.append, **changes)
+    assert not any(event.reused for event in events if event.stage in ("ranking", "measuring"))
+    assert [one.threads for row in package.results for one in row.runtimes if one.performance] == [2, 2, 2]
+
+
+def test_a_model_that_dies_in_its_first_rounds_has_no_numbers(ranked: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dying(models: Any, *rest: Any, **more: Any) -> Any:
+        blocks = {"toy-alpha/toy-runtime": iter([models["toy-alpha/toy-runtime"]] * 2)}
+        soon = {name: (lambda left=left: next(left)()) for name, left in blocks.items()}
+        return interleave({**models, **soon}, *rest, **more)
+
+    monkeypatch.setattr(room, "interleave", dying)
+    events: list[nav.Event] = []
+    package = ranked(progress=events.append)
+    rows = {row.format.name: row.runtimes[0] for row in package.results}
+    assert rows["toy-alpha"].performance == ()
+    assert rows["toy-alpha"].profiling.failure is not None
+    assert rows["toy-beta"].performance
+    assert [one.text for one in events if one.stage == "ranking"][-1] == "1 model could not be measured to the end"
 
 
 def test_the_latencies_of_every_block_are_kept_and_packed(ranked: Run, tmp_path: Path) -> None:

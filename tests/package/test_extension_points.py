@@ -48,6 +48,8 @@ class TestOnThePackageOfARun:
     def test_what_cannot_choose_is_refused(self, package: nav.PackageDescriptor) -> None:
         with pytest.raises(nav.InputError, match="cannot choose"):
             package.best("fastest")  # type: ignore[arg-type]
+        with pytest.raises(nav.InputError, match="cannot choose"):
+            package.best(nav.MinLatency)  # type: ignore[arg-type]
 
     def test_a_metric_is_averaged_over_the_dataset_for_every_ok_row(self, package: nav.PackageDescriptor) -> None:
         values = package.evaluate({"largest": nav.toy.largest_output}, DATA)

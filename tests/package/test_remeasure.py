@@ -56,6 +56,18 @@ def test_a_loaded_package_says_what_cannot_be_measured_again(packed: Path, tmp_p
     assert sizes_of(package, "toy-gamma") == [1, 2]  # as recorded
 
 
+def test_what_was_only_extracted_is_measured_as_far_as_it_is_trusted(packed: Path, tmp_path: Path) -> None:
+    for trust, measured in ((False, {"toy-alpha", "toy-beta"}), (True, {"toy-alpha", "toy-beta", "toy-gamma"})):
+        package = nav.load(packed, workdir=tmp_path / str(trust), retest_conversions=False, trust=trust)
+        package.profile(batch_sizes=[3], budget=1, callers=2)
+        assert {row.format.name for row in package.results if sizes_of(package, row.format.name) == [3]} == measured
+        assert {row.format.name for row in package.results if row.runtimes[0].concurrent} == measured
+        assert all(one.elsewhere is not trust for row in package.results for one in row.runtimes), "as it was loaded"
+        if not trust:
+            machines = {row.format.name: row.runtimes[0].machine for row in package.results}
+            assert machines["toy-alpha"] not in ("", machines["toy-live"]), "of two machines nobody is compared"
+
+
 def test_a_process_that_dies_while_measuring_leaves_the_verdict(run_toy: Any, toy: Any) -> None:
     package = run_toy(toy.ToyModel(mischief={"large toy-alpha": "segfault"}), targets="toy-alpha")
     package.profile(config(1, 64))
