@@ -30,22 +30,21 @@ def paired_ratio(reference: Sequence[float], other: Sequence[float], seed: int) 
 def median_interval(values: Sequence[float] | np.ndarray, seed: int) -> tuple[float, float]:
     """The bounds of the 95 % interval of a median, by the percentile bootstrap drawn from ``seed``.
 
-    Of three or four values, which the bootstrap makes too narrow, it is Student's interval of their mean; of fewer
-    everything between the smallest and the largest.
+    Of three or four values, which the bootstrap makes too narrow, it is Student's interval of their mean, from below by
+    their reciprocals, so that it stays above 0; of fewer everything between the smallest and the largest.
     """
     values = np.asarray(values, dtype=np.float64)
-    if values.size < 3:
+    if values.size < 3 or not values.min() > 0:
         return float(values.min()), float(values.max())
     if values.size in _TOO_FEW_TO_RESAMPLE:
-        return _students_interval(values, _TOO_FEW_TO_RESAMPLE[values.size])
+        low, high = 1 / _students_bound(1 / values), _students_bound(values)
+        return min(low, float(values.min())), max(high, float(values.max()))  # but for rounding it is so anyway
     drawn = np.random.default_rng(seed).integers(0, values.size, (_RESAMPLES, values.size))
     medians = np.sort(np.median(values[drawn], axis=1))
     tail = (100 - _CONFIDENCE) / 200
     return float(medians[int(tail * _RESAMPLES)]), float(medians[int((1 - tail) * _RESAMPLES) - 1])
 
 
-def _students_interval(values: np.ndarray, quantile: float) -> tuple[float, float]:
-    """Student's interval of the mean of positive values, from 0 on; it holds all of three or four."""
-    half = quantile * float(values.std(ddof=1)) / math.sqrt(values.size)
-    low, high = float(values.mean()) - half, float(values.mean()) + half
-    return max(0.0, min(low, float(values.min()))), max(high, float(values.max()))
+def _students_bound(values: np.ndarray) -> float:
+    """The upper bound of Student's interval of the mean; of three or four values none is above it."""
+    return float(values.mean() + _TOO_FEW_TO_RESAMPLE[values.size] * values.std(ddof=1) / math.sqrt(values.size))

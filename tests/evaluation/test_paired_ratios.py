@@ -41,7 +41,7 @@ def test_two_pairs_say_no_more_than_themselves() -> None:
 @given(TIMES, st.integers(0, 99))
 def test_the_median_lies_within_its_interval(values: list[float], seed: int) -> None:
     low, high = median_interval(values, seed)
-    assert low <= np.median(values) <= high
+    assert 0 < low <= np.median(values) <= high
     if len(values) not in (3, 4):
         assert min(values) <= low
         assert high <= max(values)
