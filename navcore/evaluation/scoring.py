@@ -113,7 +113,7 @@ def _own(name: str, metric: Any) -> Any:
 def _asked(name: str, where: str, outputs: Mapping[str, Array], ask: Any, *arguments: Any) -> Any:
     try:
         return ask(*arguments)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # as for a dataloader: no function of the user's ends the program
         told = f"{type(error).__name__}: {first_line(error)}"
         named = f"It gets the outputs by name ({', '.join(outputs)}) and the item, and returns a number."
         raise InputError(f"The metric {name!r} failed {where}: {told}", hint=named if outputs else "") from error

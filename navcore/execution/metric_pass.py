@@ -43,7 +43,7 @@ Call = Callable[[Arrays], Arrays]
 NO_METRICS = "The metrics could not be computed:"
 """How the note of a row begins whose metrics are missing."""
 OTHER_DATA = "The metrics saw other data than for the source, so that there is no difference:"
-_SHUFFLED = "do they come in other batches each time, or change at random?"
+_SHUFFLED = "are they other items, in other batches each time, or changed at random?"
 _HELD = "metrics"
 _DATASET = "The dataset of the metrics"
 

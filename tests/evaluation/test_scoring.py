@@ -72,6 +72,14 @@ def test_a_metric_that_fails_is_named_with_the_item_and_what_it_gets() -> None:
     assert caught.value.hint == "It gets the outputs by name (y) and the item, and returns a number."
 
 
+def test_a_metric_does_not_end_the_program() -> None:
+    def leaves(outputs: Any, item: int) -> float:
+        raise SystemExit(3)
+
+    with pytest.raises(InputError, match="The metric 'bad' failed on item 0 of the dataset: SystemExit: 3"):
+        passed(bad=leaves)
+
+
 @pytest.mark.parametrize("value", [None, "high", np.zeros(2)])
 def test_what_is_no_number_is_a_failure(value: Any) -> None:
     with pytest.raises(InputError, match="The metric 'bad' failed on item 0"):

@@ -173,7 +173,9 @@ def metric_column(name: str) -> str:
 def metric_text(one: MetricResult, *, source: bool) -> str:
     """The value, and where it is known the difference from the source's: ``0.7812 −0.0020``."""
     value = number_text(one.value, 4)
-    return value if source or one.difference is None else f"{value} {signed_text(one.difference)}"
+    if source or one.difference is None or math.isnan(one.difference):
+        return value
+    return f"{value} {signed_text(one.difference)}"
 
 
 def signed_text(value: float) -> str:

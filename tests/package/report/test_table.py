@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, strategies as st
 
 from navcore.contract.formats import Format
-from navcore.package.report.cells import COLUMNS, difference_text, number_text, size_text
+from navcore.package.report.cells import COLUMNS, difference_text, metric_text, number_text, size_text
 from navcore.package.report.json_data import results_data
 from navcore.package.report.table import DEFAULT_WIDTH, print_table, render_table
+from navcore.workspace.metrics import MetricResult
 from navcore.workspace.results import (
     Attempt,
     BatchPerformance,
@@ -415,3 +416,40 @@ def test_the_same_as_data_is_plain_and_in_the_same_order() -> None:
     assert json.loads(json.dumps(data)) == data
     assert [row["format"] for row in data] == ["torch", "onnx"]
     assert [one["vs_source"] for one in data[1]["runtimes"][0]["performance"]] == [2.0, 0.5]
+
+
+def judged(row: FormatResult, *metrics: MetricResult) -> FormatResult:
+    return attrs.evolve(row, runtimes=(attrs.evolve(row.runtimes[0], metrics=metrics),))
+
+
+def test_a_metric_is_a_column_with_the_difference_from_the_sources() -> None:
+    lines = lines_of(
+        judged(SOURCE, MetricResult("accuracy", 0.785, 10, 0.0)),
+        judged(ONNX, MetricResult("accuracy", 0.7812, 10, -0.0038, -0.005)),
+        judged(attrs.evolve(ONNX, format=Format("unjudged"))),
+    )
+    header = line_with("format", lines)
+    assert header.index("rel L2") < header.index("accuracy") < header.index("batch")
+    assert "0.7850" in line_with("torch (source)", lines)
+    assert "±0" not in line_with("torch (source)", lines)
+    assert "0.7812 −0.0038" in line_with("onnx", lines)
+    assert "✓ verified" in line_with("onnx", lines)  # by its bound
+    assert "✓" not in line_with("unjudged", lines)
+
+
+@pytest.mark.parametrize(
+    ("difference", "told"), [(0.0, "0.5000 ±0"), (0.012, "0.5000 +0.012"), (None, "0.5000"), (math.nan, "0.5000")]
+)
+def test_a_difference_has_its_sign(difference: float | None, told: str) -> None:
+    assert metric_text(MetricResult("accuracy", 0.5, 10, difference), source=False) == told
+
+
+def test_a_metric_named_like_a_column_is_told_from_it() -> None:
+    lines = lines_of(judged(ONNX, MetricResult("batch", 3.0, 10)))
+    assert "metric batch" in line_with("format", lines)
+
+
+def test_on_a_narrow_terminal_metrics_stay_longest() -> None:
+    lines = lines_of(judged(ONNX, MetricResult("accuracy", 0.7812, 10, -0.0038)), width=80)
+    assert "accuracy" in line_with("format", lines)
+    assert all(len(line) <= 80 for line in lines)
