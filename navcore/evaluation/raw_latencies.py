@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from navcore.evaluation.windows import Window, usual_share
-from navcore.workspace import write_bytes
+from navcore.workspace import packed_arrays, write_bytes
 
 
 def write_raw(path: Path, windows: Mapping[int, Sequence[Window]]) -> None:
@@ -35,7 +34,5 @@ def write_raw(path: Path, windows: Mapping[int, Sequence[Window]]) -> None:
         }
         arrays |= {f"{batch_size}/{name}": column for name, column in columns.items()}
     if arrays:
-        packed = io.BytesIO()
-        np.savez_compressed(packed, allow_pickle=False, **arrays)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(path, packed.getvalue())
+        write_bytes(path, packed_arrays(arrays))

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from navcore.evaluation.tolerance import Reading
-from navcore.workspace import write_bytes
-
-_LONG_AGO = (1980, 1, 1, 0, 0, 0)
+from navcore.workspace import packed_arrays, write_bytes
 
 
 def write_errors(path: Path, readings: Mapping[str, Sequence[Reading]]) -> None:
@@ -34,18 +31,4 @@ def write_errors(path: Path, readings: Mapping[str, Sequence[Reading]]) -> None:
             errors[place] = np.fmax(errors[place], reading.off)
     path.parent.mkdir(parents=True, exist_ok=True)
     names = {"outputs": np.array(list(readings)), "comparisons": np.array(list(column))}
-    write_bytes(path, _packed({**names, "errors": errors}))
-
-
-def _packed(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """A compressed npz file of which the same arrays give the same bytes; numpy writes the time into its own."""
-    import zipfile
-
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        for name, array in arrays.items():
-            member = zipfile.ZipInfo(f"{name}.npy", _LONG_AGO)
-            member.compress_type = zipfile.ZIP_DEFLATED
-            with archive.open(member, "w") as file:
-                np.lib.format.write_array(file, array, allow_pickle=False)
-    return packed.getvalue()
+    write_bytes(path, packed_arrays({**names, "errors": errors}))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import io
 import json
 import math
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ import attrs
 import numpy as np
 
 from navcore.errors import InputError, first_line
-from navcore.workspace import Metric, MetricResult, sees_all, write_bytes
+from navcore.workspace import Metric, MetricResult, packed_arrays, sees_all, write_bytes
 
 Array = np.ndarray[Any, Any]
 
@@ -92,10 +91,8 @@ def _digest(feeds: Mapping[str, Array]) -> bytes:
 
 def write_scores(path: Path, scores: Scores) -> None:
     """Write the value of every item to the npz file ``path``, whole or not at all: one float64 array per metric."""
-    packed = io.BytesIO()
-    np.savez_compressed(packed, allow_pickle=False, **{name: score.each for name, score in scores.by_metric.items()})
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, packed.getvalue())
+    write_bytes(path, packed_arrays({name: score.each for name, score in scores.by_metric.items()}))
 
 
 def _own(name: str, metric: Any) -> Any:

@@ -22,6 +22,7 @@ from .argument_types import (
     text as text,
     whole as whole,
 )
+from .array_files import packed_arrays as packed_arrays
 from .atomic_files import (
     is_private as is_private,
     sweep as sweep,

@@ -113,6 +113,6 @@ def test_of_other_data_there_is_no_difference(change: dict[str, Any]) -> None:
 
 def test_every_value_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "measurements" / "r.metrics.npz"
-    write_scores(path, passed(**{"top-1 accuracy": lambda outputs, item: item, "largest": Largest()}))
+    write_scores(path, passed(**{"top-1 accuracy": lambda outputs, item: item, "file": Largest()}))
     with np.load(path) as arrays:
-        assert {name: arrays[name].tolist() for name in arrays} == {"top-1 accuracy": [0, 1, 2], "largest": [4.0]}
+        assert {name: arrays[name].tolist() for name in arrays} == {"top-1 accuracy": [0, 1, 2], "file": [4.0]}

@@ -98,9 +98,9 @@ def mixing() -> Callable[[Feeds], Feeds]:
     def call(feeds: Feeds) -> Feeds:
         place[0] = feeds
         if threading.get_ident() != main:
-            meeting.wait(timeout=30)
+            meeting.wait(timeout=10)
             answer = doubling(place[0])
-            meeting.wait(timeout=30)
+            meeting.wait(timeout=10)
             return answer
         return doubling(place[0])
 
