@@ -30,7 +30,8 @@ hypothesis.settings.register_profile("navcore", max_examples=50, deadline=None)
 hypothesis.settings.register_profile("nightly", max_examples=2000, deadline=None)
 hypothesis.settings.load_profile("navcore")
 QUICK = nav.ProfilerConfig(measurement_mode="count_windows", measurement_request_count=5)
-_OF_THE_MOMENT = {"seconds", "peak_memory", "cold_start", "cpu_share", "switches"}
+# With threads="auto" the fastest number is taken, and of two that are about as fast it is now one and now the other.
+_OF_THE_MOMENT = {"seconds", "peak_memory", "cold_start", "cpu_share", "switches", "threads"}
 
 
 def children() -> set[int]:
