@@ -136,7 +136,7 @@ def _validated_plan(settings: Settings, source: Source, registry: Registry) -> P
         )
     if why_not := reasons.get(profilers[settings.profiler].id):
         raise Unavailable(f"The profiler {settings.profiler!r} cannot be used here: {why_not}")
-    request = PlanSettings(settings.targets, settings.prefer, settings.runtimes)
+    request = PlanSettings(settings.targets, settings.prefer, settings.runtimes, settings.effort)
     for target in settings.targets or ():
         if not (matching(target, registry.formats) or matching(target, REFERENCE_FORMATS)):
             raise unknown_here(target, registry)
@@ -176,6 +176,7 @@ def load(
     *,
     trust: bool | SignedBy = False,
     targets: Names = None,
+    effort: str | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     runtimes: Mapping[str, Names] | None = None,
     device: str | Device | None = None,
@@ -213,6 +214,8 @@ def load(
             row; of options only numbers that a route declares harmless are used. :class:`SignedBy` trusts the holder
             of a key.
         targets: formats or families to make here beyond those that were asked for where the package comes from.
+        effort: how much time to take for what was not asked for by name, as for :func:`run`; by default as recorded,
+            and without trust at most ``"normal"``.
         options: options of routes, as for :func:`run`; each stands in place of the recorded one. Those of a format
             whose file comes from the package and is not made again here are not used, and its row says so.
         runtimes: limits a format to the named runtimes, as for :func:`run`, in place of what was recorded of it.
@@ -244,7 +247,7 @@ def load(
 
     given = settled_for_package(
         path=path, workdir=workdir, override_workdir=override_workdir, retest_conversions=retest_conversions,
-        run_profiling=run_profiling, profiler_config=profiler_config, targets=targets, options=options,
+        run_profiling=run_profiling, profiler_config=profiler_config, targets=targets, effort=effort, options=options,
         runtimes=runtimes, device=device, batch_sizes=batch_sizes, ranking=ranking, budget=budget, callers=callers,
         timeout=timeout, memory_limit=memory_limit, executor=executor, metrics=metrics, metrics_data=metrics_data,
         verified_when=verified_when, progress=progress,
@@ -259,7 +262,7 @@ def load(
     if making and not retest:
         raise OptionError(f"options[{making[0]!r}] needs retest_conversions=True: without it nothing is made.")
     asked = Asked(
-        given["targets"] or (), given["options"], given["runtimes"], given["device"],
+        given["targets"] or (), given["options"], given["runtimes"], given["device"], given["effort"],
         Measuring(profiler_config, given["batch_sizes"], given["ranking"], given["budget"], given["callers"]),
         Limits(given["timeout"], given["memory_limit"]),
     )  # fmt: skip

@@ -13,6 +13,9 @@ from .decorators import (
     profiler as profiler,
     runner as runner,
 )
+from .effort import (
+    Effort as Effort,
+)
 from .formats import (
     REFERENCE_FORMATS as REFERENCE_FORMATS,
     Format as Format,

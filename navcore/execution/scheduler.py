@@ -83,7 +83,7 @@ def _basis(context: RunContext, kept: Sequence[StartingPoint]) -> PlanBasis:
         routes=tuple(route for route in registry.routes if exports or route.hook != "export_model"),
         formats=registry.formats,
         source=source.format,
-        settings=PlanSettings(settings.targets, settings.prefer, settings.runtimes),
+        settings=PlanSettings(settings.targets, settings.prefer, settings.runtimes, settings.effort),
         reasons={route.id: reason for route in registry.routes if (reason := registry.unavailable(route))},
         kept=tuple(one.artifact.format for one in kept if one.artifact.format != source.format),
     )

@@ -22,7 +22,17 @@ from navcore.execution import (
 from navcore.package.metrics import metrics_kept, metrics_of_the_source
 from navcore.package.reading import Told
 from navcore.package.replanning import missing_row, replanned, superseded
-from navcore.planning import NOT_USED, Asked, Obeyed, Source, bounded_batch, named_formats, obeyed, without_unused
+from navcore.planning import (
+    NOT_USED,
+    Asked,
+    Obeyed,
+    Source,
+    bounded_batch,
+    effort_here,
+    named_formats,
+    obeyed,
+    without_unused,
+)
 from navcore.registry import Registry
 from navcore.workspace import (
     FormatResult,
@@ -63,7 +73,8 @@ def retest(
     """
     if record.samples is None or not told.holds_samples:
         return _without_samples(record, registry, asked), asked
-    plan = replanned(record, registry, trust=trust, asked=asked.targets)
+    effort = effort_here(record.settings, trust=trust, asked=asked)
+    plan = replanned(record, registry, trust=trust, asked=asked.targets, effort=effort)
     asked, unused = without_unused(asked, [row.format.name for row in plan.kept], plan.wanted, registry)
     here = obeyed(record.settings, registry, trust=trust, weights=told.weights, asked=asked)
     context = new_context(
@@ -83,7 +94,7 @@ def retest(
     rows, ranking = measured_rows(context, done.rows, done.keys)
     rows = rows_with_metrics(context, rows, done.keys, metrics, source)
     fresh = {str(row.format): row for row in rows}
-    own = {format.name for target in asked.targets for format in named_formats(target, registry)}
+    own = {format.name for target in asked.targets for format in named_formats(target, registry, effort)}
     results = [
         told_of(
             merged(

@@ -37,6 +37,7 @@ from .recorded import (
     NOT_USED as NOT_USED,
     Obeyed as Obeyed,
     bounded_batch as bounded_batch,
+    effort_here as effort_here,
     harmless_part as harmless_part,
     obeyed as obeyed,
 )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from navcore.contract import Format, Route
+from navcore.contract import Effort, Format, Route
 
 
 @attrs.frozen
@@ -96,7 +96,9 @@ class Plan:
 class PlanSettings:
     """What a plan is asked for.
 
-    ``targets`` are format names or families, ``None`` for every format that a default route reaches. ``prefer`` pins
+    ``targets`` are format names or families, ``None`` for every format that is reached within the ``effort``. Further
+    runtimes within it check what was asked for; the source, when it was not, and what is made on the way are checked
+    in the quick ones alone. ``prefer`` pins
     the plugin (or distribution) that makes a format. ``runtimes`` limits a format to the runtimes named. In both, the
     exact name of a format comes before its family.
     """
@@ -104,3 +106,4 @@ class PlanSettings:
     targets: tuple[str, ...] | None = None
     prefer: Mapping[str, str] = attrs.field(factory=dict)
     runtimes: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+    effort: Effort = Effort.NORMAL

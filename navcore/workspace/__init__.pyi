@@ -21,6 +21,7 @@ from .argument_types import (
     switch as switch,
     text as text,
     whole as whole,
+    word_of as word_of,
 )
 from .array_files import packed_arrays as packed_arrays
 from .atomic_files import (

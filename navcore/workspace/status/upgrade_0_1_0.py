@@ -85,6 +85,7 @@ def _config(config: Mapping[str, Any], git_info: bool) -> dict[str, Any]:
         "timestamp": str(config.get("timestamp") or ""),
         "from_source": live and bool(config.get("from_source", True)),
         "profiler_config": _profiler_config(config.get("profiler_config") or {}),
+        "effort": "quick",
         "options": options,
         "axis_ranges": config.get("trt_dynamic_axes"),
         "runtimes": {} if runtimes is None else {"onnx": runtimes},

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 from hypothesis import strategies as st
 
+from navcore.contract.effort import Effort
 from navcore.contract.formats import Format, JitType
 from navcore.contract.profiler_config import MeasurementMode, ProfilerConfig
 from navcore.contract.signature import Axis, Signature, TensorSpec
@@ -255,6 +256,7 @@ settings = complete(
     Settings,
     model_name=st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_+-]{0,20}", fullmatch=True),
     targets=st.none() | several_words,
+    effort=st.sampled_from(Effort),
     options=st.dictionaries(
         options, st.dictionaries(words, plain | st.just(math.inf) | st.just(-math.inf), max_size=2)
     ),
