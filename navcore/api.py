@@ -17,6 +17,7 @@ from navcore.planning import (
     Plan,
     PlanSettings,
     Source,
+    estimate,
     for_package,
     identify,
     is_package,
@@ -28,7 +29,18 @@ from navcore.planning import (
     unknown_here,
 )
 from navcore.registry import Registry, load_registry, resolve_options
-from navcore.workspace import Settings, forgiving, refuse_bounds_without_metric, shown
+from navcore.workspace import (
+    Event,
+    Settings,
+    Stage,
+    Surroundings,
+    announce,
+    forgiving,
+    refuse_bounds_without_metric,
+    seen,
+    shown,
+    workspace_path,
+)
 
 if TYPE_CHECKING:
     from navcore.execution import MetricsAsked
@@ -69,8 +81,9 @@ def run(model: Any, dataloader: Any = None, **arguments: Unpack[RunArguments]) -
         return load(model, **for_package(arguments))
     registry = load_registry()
     source = identify(model, registry)
-    _validated_plan(settings, source, registry)
+    planned = _estimated(_validated_plan(settings, source, registry), settings, around)
     with own_data(source, dataloader, settings) as (source, dataloader, settings), _observed_by(around.progress):
+        _announce_time(planned, forgiving(around.progress))
         record, workspace = run_model(
             source, dataloader, settings, registry,
             workdir=around.workdir, override=around.override_workdir, executor=around.executor,
@@ -107,14 +120,30 @@ def plan(model: Any, dataloader: Any = None, **arguments: Unpack[RunArguments]) 
     Raises what :func:`run` raises for its arguments.
     """
     del dataloader  # the same call with another verb has to work
-    settings, _ = settled("plan", arguments)
+    settings, around = settled("plan", arguments)
     if is_package(model):
         raise OptionError(
             f"{model} is a package, and what is made of it is planned from its content.",
             hint="navcore.load(path) goes on with it, and navcore.run(path) does the same.",
         )
     registry = load_registry()
-    return _validated_plan(settings, _planned_source(model, registry), registry)
+    return _estimated(_validated_plan(settings, _planned_source(model, registry), registry), settings, around)
+
+
+def _estimated(planned: Plan, settings: Settings, around: Surroundings) -> Plan:
+    """The plan with how long it will take, by what is remembered in the workdir."""
+    import attrs
+
+    from navcore.execution import processors
+
+    times = seen(workspace_path(around.workdir, settings.model_name))
+    return attrs.evolve(planned, estimate=estimate(planned, settings, times, processors=processors()))
+
+
+def _announce_time(planned: Plan, observer: Observer | None) -> None:
+    found = planned.estimate
+    assert found is not None, "a plan of a run has its time"
+    announce(observer, Event(Stage.ESTIMATE, "run", f"{found} {planned.announced()}", seconds=found.seconds))
 
 
 def _planned_source(model: Any, registry: Registry) -> Source:

@@ -146,8 +146,8 @@ def _validate_effort(route: Route) -> None:
         raise PluginError(f"The route {route.name} has effort={effort!r}.", hint=f"Give {words}.")
     if not route.default and route.effort != Effort.QUICK:
         raise PluginError(
-            f"The route {route.name} has effort={str(route.effort)!r} and default=False, which keeps it out of every run "
-            f"that does not ask for it.",
+            f"The route {route.name} has effort={str(route.effort)!r} and default=False, which keeps it out of "
+            f"every run that does not ask for it.",
             hint="Leave out one of them.",
         )
     seconds: object = route.seconds

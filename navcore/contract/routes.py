@@ -64,15 +64,15 @@ class Route:
 
     ``hook`` says which. ``source`` is the format it starts from or runs, a :class:`Format` or the plain name of another
     plugin's; it is read as a name. ``target`` is the format it makes, ``runtime`` where a runner runs.
-    ``cost`` orders alternatives, the cheapest first. ``effort`` (an :class:`Effort` or its word) says from which effort on a
-    run that does not ask for the target, or the runtime, by name has it all the same; ``default=False`` keeps it out
-    of every such run. Either makes the target of one on the way to another that has no other way. ``seconds`` is about
-    how long it takes for a model of some tens of megabytes, which a plan's estimate goes by until it has seen one;
-    ``None`` leaves that to what its hook usually takes. ``options`` is an attrs class of which every field has a default.
-    ``available`` is a cheap probe: ``None``, or the reason why this machine cannot use the route. ``isolation`` says
-    where a live model may be exported: in a fork of the caller, or only in the caller itself. ``spot_check`` is set for
-    a runtime that only proves numbers. ``name`` stands in listings, ids and blame lines; without one it is
-    ``<target>_from_<source>``, ``run_<runtime>`` or ``profile``.
+    ``cost`` orders alternatives, the cheapest first. ``effort`` (an :class:`Effort` or its word) says from which effort
+    on a run that does not ask for the target, or the runtime, by name has it all the same; ``default=False`` keeps it
+    out of every such run. The target is still made on the way to another one that has no other way. ``seconds`` is
+    about how long it takes for a model of some tens of megabytes, which a plan's estimate goes by until it has seen
+    one; ``None`` leaves that to what its hook usually takes. ``options`` is an attrs class of which every field has a
+    default. ``available`` is a cheap probe: ``None``, or the reason why this machine cannot use the route.
+    ``isolation`` says where a live model may be exported: in a fork of the caller, or only in the caller itself.
+    ``spot_check`` is set for a runtime that only proves numbers. ``name`` stands in listings, ids and blame lines;
+    without one it is ``<target>_from_<source>``, ``run_<runtime>`` or ``profile``.
 
     Not for authors: ``function`` takes the job alone and is the decorated function, or the plugin's implementation of
     the hook for this route; ``owner`` (the plugin's name), ``distribution`` and ``version`` are the plugin's. The

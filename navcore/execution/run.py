@@ -47,6 +47,7 @@ from navcore.workspace import (
     opened,
     publish,
     read_status,
+    remember_times,
     told_when_full,
     workspace_path,
 )
@@ -104,6 +105,7 @@ def run_model(
         for row in results:
             if row.path is None and not row.live:
                 discard_product(context, row.format)
+        remember_times(context.journal, results, ranking)
         record = attrs.evolve(record, results=keep_verified(record, results, context.journal), ranking=ranking)
         log_reasons(record.results)
         publish(workspace, record)

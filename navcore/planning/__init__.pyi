@@ -14,6 +14,10 @@ from .asked import (
     with_asked as with_asked,
     without_unused as without_unused,
 )
+from .estimate import (
+    Estimate as Estimate,
+    estimate as estimate,
+)
 from .frameworks import Framework as Framework
 from .package_arguments import (
     for_package as for_package,

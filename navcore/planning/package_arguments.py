@@ -52,8 +52,8 @@ def settled_for_package(**given: Any) -> Mapping[str, Any]:
 
 
 _OF_LOAD = (
-    "workdir", "override_workdir", "targets", "effort", "options", "runtimes", "device", "run_profiling", "profiler_config",
-    "batch_sizes", "ranking", "budget", "callers", "timeout", "memory_limit", "executor", "metrics",
+    "workdir", "override_workdir", "targets", "effort", "options", "runtimes", "device", "run_profiling",
+    "profiler_config", "batch_sizes", "ranking", "budget", "callers", "timeout", "memory_limit", "executor", "metrics",
     "metrics_data", "verified_when", "progress",
 )  # fmt: skip
 """The arguments of a run that a load takes as well."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import attrs
 
 from navcore.contract import Effort, Format, Route
+
+if TYPE_CHECKING:
+    from navcore.planning.estimate import Estimate
 
 
 @attrs.frozen
@@ -54,7 +58,7 @@ class Plan:
     """What will be made from ``source``, in which order, and which runtimes will check it.
 
     Of what is not made here, ``later`` are the targets that another machine makes of what is kept, and ``missing``
-    those that are out of reach.
+    those that are out of reach. ``estimate`` says how long it will take, where somebody asked.
     """
 
     source: Format
@@ -62,6 +66,7 @@ class Plan:
     checks: tuple[Check, ...] = ()
     missing: tuple[Missing, ...] = ()
     later: tuple[Later, ...] = ()
+    estimate: Estimate | None = None
 
     def checks_of(self, format: Format) -> tuple[Check, ...]:
         """The runtimes that will check this format, in the order in which they are called."""
@@ -77,7 +82,16 @@ class Plan:
             lines.append(("make", step.target.name, f"from {step.source.name} by {how}{aside}"))
             lines.append(("", "", f"checked by {self._runtimes(step.target)}"))
         lines += [("later", one.target.name, f"from {one.source.name}, elsewhere: {one.needs}") for one in self.later]
-        return lines + [("not", missing.target.name, missing.reason) for missing in self.missing]
+        lines += [("not", missing.target.name, missing.reason) for missing in self.missing]
+        if self.estimate is not None:
+            lines.append(("time", str(self.estimate), self.announced()))
+        return lines
+
+    def announced(self) -> str:
+        """What there is to do, and by what the time that it takes is estimated."""
+        checks = sum(not check.reason for check in self.checks)
+        told = f"for {_several(len(self.steps), 'format')} to make and {_several(checks, 'runtime')} to check in"
+        return told if self.estimate is None else f"{told}, {self.estimate.basis}"
 
     def __str__(self) -> str:
         lines = self.lines()
@@ -90,6 +104,10 @@ class Plan:
             for check in self.checks_of(format)
         ]
         return ", ".join(names) or "no installed runtime"
+
+
+def _several(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 @attrs.frozen

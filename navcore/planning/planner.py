@@ -6,7 +6,7 @@ import difflib
 import heapq
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from navcore.contract import REFERENCE_FORMATS, Effort, Format, Route, RuntimeProvider, matching, usual_variants
+from navcore.contract import REFERENCE_FORMATS, Effort, Format, Name, Route, RuntimeProvider, matching, usual_variants
 from navcore.errors import OptionError, UnknownFormat
 from navcore.planning.plan import Check, Later, Missing, Plan, PlanSettings, Step
 from navcore.registry import bringer_of
@@ -241,7 +241,7 @@ def _checks(
     made: Iterable[Format],
     runtimes: Mapping[str, tuple[str, ...]],
     reasons: Mapping[str, str],
-    efforts: Mapping[str, Effort],
+    efforts: Mapping[Name, Effort],
     *,
     strict: bool,
 ) -> tuple[Check, ...]:

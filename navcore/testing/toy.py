@@ -182,7 +182,7 @@ def convert(job: ConvertJob[Options], route: Route) -> Made:
     return _write(job, content, job.options.mischief or content["mischief"].get(short_name, ""))
 
 
-@converter(ALPHA, LEVELS, default=False)
+@converter(ALPHA, LEVELS, effort="thorough")
 def levels_from_alpha(job: ConvertJob[None]) -> Made:
     """Round ``toy-alpha`` to levels of a table beside it: shows an asset, and a precision of the plugin's own."""
     content = json.loads(job.source.file.read_text())

@@ -177,3 +177,8 @@ from .status import (
 from .surroundings import (
     Surroundings as Surroundings,
 )
+from .times import (
+    RANKING as RANKING,
+    remember_times as remember_times,
+    seen as seen,
+)

@@ -204,5 +204,10 @@ class FormatResult:
     failure: Failure | None = None
     elsewhere: bool = False
 
+    @property
+    def is_source(self) -> bool:
+        """Whether it is what everything else was compared with: nobody made it, and it is there."""
+        return not self.route and not self.attempts and (self.live or self.path is not None)
+
     def runtime(self, name: str) -> RuntimeResult | None:
         return next((row for row in self.runtimes if row.runtime == name), None)

@@ -86,7 +86,7 @@ class Settings:
         Effort.NORMAL,
         word_of(Effort),
         'how much time to take where ``targets`` names nothing: ``"quick"`` makes a file for each format, ``"normal"`` '
-        "adds what computes faster for a little more time (optimised graphs, compiled code), ``\"thorough\"`` also "
+        'adds what computes faster for a little more time (optimised graphs, compiled code), ``"thorough"`` also '
         "what takes long (quantisation, several arrangements of one runtime).",
         option=CommandOption(
             Spelling.TEXT, "--effort", "WORD", "How much time to take: quick, normal or thorough. Default: normal."

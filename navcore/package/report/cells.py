@@ -51,7 +51,7 @@ class TableRow:
 
 def is_source(row: FormatResult) -> bool:
     """Whether the row is what everything else was compared with: nobody made it, and it is there."""
-    return not row.route and not row.attempts and (row.live or row.path is not None)
+    return row.is_source
 
 
 def source_first(results: Sequence[FormatResult]) -> list[FormatResult]:
