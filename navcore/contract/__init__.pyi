@@ -55,6 +55,7 @@ from .precision import (
     BOUNDS as BOUNDS,
     Precision as Precision,
     bound_of as bound_of,
+    is_quantised as is_quantised,
     known_precision as known_precision,
     precision_of as precision_of,
 )

@@ -35,7 +35,7 @@ Publish = Callable[[tuple[FormatResult, ...]], None]
 
 @attrs.frozen
 class Executed:
-    """The rows of a run, and by name the recipes of the formats that are there."""
+    """The rows of a run, and by name the recipes of the formats that are there, also of those that were refused."""
 
     rows: tuple[FormatResult, ...] = ()
     keys: Mapping[str, str] = attrs.field(factory=dict)
@@ -72,7 +72,8 @@ def execute(context: RunContext, kept: Sequence[StartingPoint], publish: Publish
                 state = told(state, _ended(context, pool, state, step, built))
             pool.end_wave()
         rows = tuple(published(state, finish(state)).rows.values())
-        return Executed(rows, {name: one.key for name, one in state.foundations.items()})
+        refused = {name: one.event.built.key for name, one in state.furthest.items()}
+        return Executed(rows, {**refused, **{name: one.key for name, one in state.foundations.items()}})
 
 
 def _basis(context: RunContext, kept: Sequence[StartingPoint]) -> PlanBasis:

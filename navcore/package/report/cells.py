@@ -215,6 +215,8 @@ def result_words(result: FormatResult, runtime: RuntimeResult | None = None) -> 
             words.append("unstable")
     if result.elsewhere or (runtime is not None and runtime.elsewhere):
         words.append("recorded elsewhere")
+    if runtime is not None and runtime.judged_by:
+        words[0] += f" by {', '.join(printable(one) for one in runtime.judged_by)}"
     verified = runtime is not None and runtime.is_verified
     return ", ".join(words) + (" ✓ verified" if verified else "")
 

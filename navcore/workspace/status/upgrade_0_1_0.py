@@ -174,6 +174,7 @@ def _runtime(entry: Mapping[str, Any]) -> dict[str, Any]:
         "metrics": [],
         "elsewhere": False,
         "concurrent": [],
+        "judged_by": [],
     }
 
 
@@ -199,6 +200,7 @@ def _verification(tolerance: Any, cause: str | None) -> dict[str, Any] | None:
         "frozen_axes": [],
         "notes": [] if tolerance is None else [_OLD_TOLERANCE],
         "failure": None if cause is None else _failure(cause, "verification"),
+        "only_numbers": False,
     }
 
 

@@ -139,6 +139,7 @@ verifications = complete(
     precision=text,
     bound=st.none() | measures,
     frozen_axes=notes,
+    only_numbers=st.booleans(),
     notes=notes,
     failure=st.none() | failures,
 )
@@ -202,6 +203,7 @@ runtimes = complete(
     metrics=st.lists(metrics, max_size=2).map(tuple),
     elsewhere=st.booleans(),
     concurrent=st.lists(concurrent, max_size=2).map(tuple),
+    judged_by=notes,
 )
 facts = st.dictionaries(text, text, max_size=2)
 assets = st.lists(st.from_regex(r"[a-z]{4,6}(/[a-z]{4}\.json)?", fullmatch=True), max_size=2, unique=True).map(tuple)
