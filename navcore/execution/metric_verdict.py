@@ -27,7 +27,7 @@ def _judged(row: FormatResult, registry: Registry) -> FormatResult:
     runtimes = tuple(_verdict(row, one, registry) for one in row.runtimes)
     if row.is_source or row.elsewhere or runtimes == row.runtimes:
         return row
-    if [one.status for one in runtimes] == [one.status for one in row.runtimes]:
+    if [(one.status, one.failure) for one in runtimes] == [(one.status, one.failure) for one in row.runtimes]:
         return attrs.evolve(row, runtimes=runtimes)
     status = status_of(runtimes)
     failure = next((one.failure for one in runtimes if one.status == Status.FAILED), None)

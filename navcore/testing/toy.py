@@ -105,7 +105,7 @@ ALPHA = Format(
 )
 BETA = Format("toy-beta", family=_FAMILY, filename="model.beta", data_only=True, summary="toy file, converted")
 GAMMA = Format("toy-gamma", family=_FAMILY, filename="model.gamma", summary="toy file that needs trust")
-COARSE = Precision("toy-levels", relative_l2=0.1, differing=0.1)
+COARSE = Precision("toy-levels", relative_l2=0.1, differing=0.1, quantised=True)
 LEVELS = Format(
     "toy-levels", family=_FAMILY, filename="model.levels", precision=COARSE, data_only=True, summary="toy file, rounded"
 )
