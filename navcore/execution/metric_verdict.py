@@ -30,19 +30,14 @@ def _judged(row: FormatResult, registry: Registry) -> FormatResult:
     if [(one.status, one.failure) for one in runtimes] == [(one.status, one.failure) for one in row.runtimes]:
         return attrs.evolve(row, runtimes=runtimes)
     status = status_of(runtimes)
-    failure = next((one.failure for one in runtimes if one.status == Status.FAILED), None)
-    failure = failure if status == Status.FAILED else None
-    attempts = tuple(
-        attrs.evolve(
-            one,
-            outcome=attrs.evolve(
-                one.outcome, status=Status.FAILED if status == Status.FAILED else Status.OK, failure=failure
-            ),
-        )
-        if one is row.attempts[-1] and one.route == row.route
-        else one
-        for one in row.attempts
-    )
+    refused = next((one.failure for one in runtimes if one.status == Status.FAILED), None)
+    failure = refused if status == Status.FAILED else None
+    ended = Status.FAILED if status == Status.FAILED else Status.OK
+    attempts = row.attempts
+    if attempts and attempts[-1].route == row.route:  # which made what was judged
+        last = attempts[-1]
+        outcome = attrs.evolve(last.outcome, status=ended, failure=failure)
+        attempts = (*attempts[:-1], attrs.evolve(last, outcome=outcome))
     return attrs.evolve(row, runtimes=runtimes, status=status, failure=failure, attempts=attempts)
 
 
