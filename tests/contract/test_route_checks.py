@@ -60,8 +60,8 @@ def refusal(hook: Any, **changes: Any) -> str:
 def test_a_sound_one_passes_with_what_it_needs_and_with_everything_that_its_hook_takes(hook: Hook) -> None:
     validate_route(Route(hook=hook, **SOUND[hook]))
     every: dict[str, Any] = {
-        "options": Options, "cost": 2, "default": False, "effort": "quick", "seconds": 2, "available": lambda: None, "isolation": "fork",
-        "spot_check": SpotCheck(), **SOUND[hook],
+        "options": Options, "cost": 2, "default": False, "effort": "quick", "seconds": 2, "available": lambda: None,
+        "isolation": "fork", "spot_check": SpotCheck(), **SOUND[hook],
     }  # fmt: skip
     validate_route(Route(hook=hook, **{name: every[name] for name in FIELDS_OF_HOOK[hook]}))
 
