@@ -8,19 +8,19 @@ import attrs
 import pytest
 from hypothesis import given, strategies as st
 
-from navcore.contract import ProfilerConfig
+from navcore.contract import Effort, ProfilerConfig
 from navcore.planning.estimate import USUAL, Estimate, estimate, told_time
 from navcore.planning.plan import Plan
 from navcore.workspace import RANKING, Settings
 
-from .test_effort import FILE, INT8, LIVE, Effort, makes, planned, runs
+from .test_effort import FILE, INT8, LIVE, makes, planned, runs
 
 EXPORT, QUANTISE, RUN = makes(LIVE, FILE), makes(FILE, INT8, effort="thorough", seconds=60.0), runs(INT8, "cpu")
 UNMEASURED = Settings(run_profiling=False)
 
 
-def seconds(plan: Plan, settings: Settings = UNMEASURED, *, processors: int = 1, **times: float) -> float:
-    found = {key.replace("__", ":"): value for key, value in times.items()}
+def seconds(plan: Plan, settings: Settings = UNMEASURED, *, processors: int = 1, **times: Any) -> float:
+    found = {key.replace("__", ":"): float(value) for key, value in times.items()}
     return estimate(plan, settings, found, processors=processors).seconds
 
 
@@ -56,8 +56,8 @@ def test_what_cannot_be_run_here_costs_nothing() -> None:
 def test_measuring_is_the_ranking_the_windows_and_the_callers() -> None:
     plain = seconds(PLAN)
     assert seconds(PLAN, Settings(budget=40.0)) == pytest.approx(plain + 40)
-    assert seconds(PLAN, Settings(budget=40.0), **{RANKING: 12.0}) == pytest.approx(plain + 12)
-    assert seconds(PLAN, Settings(budget=10.0), **{RANKING: 12.0}) == pytest.approx(plain + 10)
+    assert seconds(PLAN, Settings(budget=40.0), **_named(RANKING, 12.0)) == pytest.approx(plain + 12)
+    assert seconds(PLAN, Settings(budget=10.0), **_named(RANKING, 12.0)) == pytest.approx(plain + 10)
     assert seconds(PLAN, Settings(ranking=False)) > plain
     windows = Settings(ranking=False, profiler_config=ProfilerConfig(batch_sizes=[1], measurement_interval=2000))
     assert seconds(PLAN, windows) > plain + 6
@@ -89,3 +89,7 @@ def test_the_plan_says_it_in_its_last_line() -> None:
     assert Estimate(1, 3, 2).basis == "by what 2 of the 3 steps took here before"
     assert Estimate(1, 3, 3).basis == "by what its steps took here before"
     assert "\ntime" not in str(PLAN)
+
+
+def _named(name: str, value: float) -> dict[str, Any]:
+    return {name: value}
