@@ -38,6 +38,7 @@ from navcore.workspace import (
     Stage,
     Status,
     Workspace,
+    advancing,
     announce,
     describe_environment,
     describe_git,
@@ -176,6 +177,7 @@ def _sample(
             store=SampleStore(workspace.root),
             twice=calls.twice,
             seeded=calls.seeded,
+            told=advancing(observer, Stage.SAMPLING, source.format.name),
         )
     for note in samples.notes:
         announce(observer, Event(Stage.SAMPLING, source.format.name, note))

@@ -46,7 +46,9 @@ def run_in_bf16(job: RunnerJob[RuntimeOptions]) -> Runner:
     return _opened(job, "bf16", job.options.hint)
 
 
-@runner(OPENVINO, runtime="openvino-cpu-fp16", options=RuntimeOptions, cost=2.0, effort="thorough", available=why_no_fp16)
+@runner(
+    OPENVINO, runtime="openvino-cpu-fp16", options=RuntimeOptions, cost=2.0, effort="thorough", available=why_no_fp16
+)
 def run_in_fp16(job: RunnerJob[RuntimeOptions]) -> Runner:
     """OpenVINO on the CPU in float16, on the few processors that have it."""
     return _opened(job, "fp16", job.options.hint)
