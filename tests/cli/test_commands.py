@@ -254,7 +254,7 @@ def test_a_plan_is_of_an_effort_and_says_how_long_it_takes(shell: Shell) -> None
     quick, thorough = (shell.data("plan", "toy-live", "--effort", word) for word in ("quick", "thorough"))
     made = [{step["target"] for step in plan["steps"]} for plan in (quick, thorough)]
     assert made[1] - made[0] == {"toy-levels"}
-    assert 0 < quick["seconds"] < thorough["seconds"]
+    assert 0 < quick["seconds"] <= thorough["seconds"]  # steps side by side may cost no time
     last = shell.navcore("plan", "toy-live").stdout.splitlines()[-1]
     assert re.fullmatch(r"time +about \d+ (s|min) +for 3 formats to make and .*", last), last
 
