@@ -271,3 +271,21 @@ def test_no_more_processors_are_used_than_the_step_may() -> None:
 def test_options_that_mean_nothing_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises((TypeError, ValueError)):
         Int8Options(**wrong)
+
+
+def test_a_metric_with_a_bound_judges_the_row_in_place_of_its_numbers(tmp_path: Path) -> None:
+    def largest(outputs: Any, _item: Any) -> float:
+        return float(np.abs(next(iter(outputs.values()))).max())
+
+    asked: dict[str, Any] = {"metrics": {"largest": largest}, "verified_when": {"largest": 0.0}}
+    package = exported(tmp_path, targets=["openvino-int8"], **asked)
+    row = rows(package, "openvino-int8")["openvino-cpu"]
+    assert row.verification is not None
+    assert (
+        row.verification.status == "ok"
+    )  # the numbers are near enough, and the metric is not the same to the last bit
+    assert (row.status, row.judged_by) == ("failed", ("largest",))
+    assert rows(package)["openvino-cpu"].judged_by == ()
+    package.evaluate({"largest": largest}, DATA, verified_when={"largest": 0.5})
+    assert package.get_status("openvino-int8")
+    assert "ok by largest ✓ verified" in str(package)
