@@ -281,9 +281,7 @@ def test_a_metric_with_a_bound_judges_the_row_in_place_of_its_numbers(tmp_path: 
     package = exported(tmp_path, targets=["openvino-int8"], **asked)
     row = rows(package, "openvino-int8")["openvino-cpu"]
     assert row.verification is not None
-    assert (
-        row.verification.status == "ok"
-    )  # the numbers are near enough, and the metric is not the same to the last bit
+    assert row.verification.status == "ok"  # near enough, and the metric is not the same to the last bit
     assert (row.status, row.judged_by) == ("failed", ("largest",))
     assert rows(package)["openvino-cpu"].judged_by == ()
     package.evaluate({"largest": largest}, DATA, verified_when={"largest": 0.5})
