@@ -190,6 +190,8 @@ def test_one_precision_with_two_meanings_is_refused_and_with_one_meaning_is_shar
     )
     assert place.see("[f.name for f in registry.formats if f.precision == 'coarse']") == ["a-x", "b-x"]
     assert place.see("registry.precision('coarse').bounds") == [0.2, 0.2]
+    place.install("nav-d", coarse("d", "Precision('coarse', 0.2, 0.2, quantised=True)"))
+    assert "declares the precision 'coarse' differently" in place.problem("nav-d")
 
 
 def test_the_bounds_of_a_known_precision_are_the_declared_ones_whoever_reports_it(place: Place) -> None:
