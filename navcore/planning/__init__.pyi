@@ -14,8 +14,7 @@ from .asked import (
     with_asked as with_asked,
     without_unused as without_unused,
 )
-from .estimate import (
-    Estimate as Estimate,
+from .duration import (
     estimate as estimate,
 )
 from .frameworks import Framework as Framework
@@ -26,6 +25,7 @@ from .package_arguments import (
 )
 from .plan import (
     Check as Check,
+    Estimate as Estimate,
     Later as Later,
     Missing as Missing,
     Plan as Plan,

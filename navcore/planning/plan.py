@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import attrs
 
 from navcore.contract import Effort, Format, Route
-
-if TYPE_CHECKING:
-    from navcore.planning.estimate import Estimate
 
 
 @attrs.frozen
@@ -51,6 +47,41 @@ class Missing:
 
     target: Format
     reason: str
+
+
+@attrs.frozen
+class Estimate:
+    """About how many ``seconds`` a plan will take where nothing of it was done before.
+
+    Of its ``parts``, makings and checks, so many are ``known``: what they took in this workdir is what is counted.
+    """
+
+    seconds: float
+    parts: int
+    known: int = 0
+
+    @property
+    def basis(self) -> str:
+        """What it goes by, as a clause."""
+        if not self.known:
+            return "by what such steps usually take"
+        if self.known < self.parts:
+            return f"by what {self.known} of the {self.parts} steps took here before"
+        return "by what its steps took here before"
+
+    def __str__(self) -> str:
+        return f"about {told_time(self.seconds)}"
+
+
+def told_time(seconds: float) -> str:
+    """A length of time in words that promise no more than an estimate can: ``40 s``, ``3 min``, ``2 h 10 min``."""
+    if seconds < 95:
+        return f"{max(10, round(seconds, -1)):.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, rest = divmod(round(minutes, -1), 60)
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
 
 
 @attrs.frozen

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-import attrs
-
 from navcore.contract import Hook, Route, estimate_seconds
-from navcore.planning.plan import Plan
+from navcore.planning.plan import Estimate, Plan
 from navcore.workspace import RANKING, Settings
 
 USUAL: Mapping[Hook, float] = MappingProxyType({"export_model": 5.0, "convert": 5.0, "make_runner": 3.0})
@@ -22,41 +20,6 @@ _SIZES = 2
 """Batch sizes that are measured where none were asked for: one, and the dataloader's."""
 _CALLERS_SECONDS = 4.0
 """For each row and batch size, on one session and on several together."""
-
-
-@attrs.frozen
-class Estimate:
-    """About how many ``seconds`` a plan will take where nothing of it was done before.
-
-    Of its ``parts``, makings and checks, so many are ``known``: what they took in this workdir is what is counted.
-    """
-
-    seconds: float
-    parts: int
-    known: int = 0
-
-    @property
-    def basis(self) -> str:
-        """What it goes by, as a clause."""
-        if not self.known:
-            return "by what such steps usually take"
-        if self.known < self.parts:
-            return f"by what {self.known} of the {self.parts} steps took here before"
-        return "by what its steps took here before"
-
-    def __str__(self) -> str:
-        return f"about {told_time(self.seconds)}"
-
-
-def told_time(seconds: float) -> str:
-    """A length of time in words that promise no more than an estimate can: ``40 s``, ``3 min``, ``2 h 10 min``."""
-    if seconds < 95:
-        return f"{max(10, round(seconds, -1)):.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, rest = divmod(round(minutes, -1), 60)
-    return f"{hours} h {rest} min" if rest else f"{hours} h"
 
 
 def estimate(plan: Plan, settings: Settings, times: Mapping[str, float], *, processors: int) -> Estimate:

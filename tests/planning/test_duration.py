@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from navcore.contract import Effort, ProfilerConfig
-from navcore.planning.estimate import USUAL, Estimate, estimate, told_time
-from navcore.planning.plan import Plan
+from navcore.planning.duration import USUAL, estimate
+from navcore.planning.plan import Estimate, Plan, told_time
 from navcore.workspace import RANKING, Settings
 
 from .test_effort import FILE, INT8, LIVE, makes, planned, runs
