@@ -15,7 +15,14 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 CORE = "."
-PLUGINS = ("plugins/nav_torch", "plugins/nav_onnx", "plugins/nav_tf", "plugins/nav_trt", "plugins/nav_openvino")
+PLUGINS = (
+    "plugins/nav_torch",
+    "plugins/nav_onnx",
+    "plugins/nav_tf",
+    "plugins/nav_trt",
+    "plugins/nav_openvino",
+    "plugins/nav_huggingface",
+)
 # Of TensorRT's flavours the one that a public index has, and that builds engines without a GPU.
 PLUGINS_WITH_RUNTIMES = (
     "plugins/nav_torch",
@@ -23,6 +30,7 @@ PLUGINS_WITH_RUNTIMES = (
     "plugins/nav_tf[cpu]",
     "plugins/nav_trt[rtx]",
     "plugins/nav_openvino[int8]",
+    "plugins/nav_huggingface[datasets,images]",
 )
 DEMO_PLUGINS = PLUGINS_WITH_RUNTIMES[:2]
 # As a third party would write it. It traces whatever runs beside it, so it has an environment of its own.
@@ -35,6 +43,7 @@ PARTNERS = {  # the plugins that the tests of a plugin need beside it
     "nav_tf": ("plugins/nav_onnx",),
     "nav_trt": ("plugins/nav_onnx", "plugins/nav_torch"),
     "nav_openvino": ("plugins/nav_onnx", "plugins/nav_torch"),
+    "nav_huggingface": ("plugins/nav_onnx", "plugins/nav_torch"),
 }
 NOT_LOWEST = {  # what `minimums` leaves at the version of constraints.txt, and why
     "torch": "older wheels of PyTorch bring CUDA, gigabytes of it",
