@@ -43,7 +43,7 @@ PARTNERS = {  # the plugins that the tests of a plugin need beside it
     "nav_tf": ("plugins/nav_onnx",),
     "nav_trt": ("plugins/nav_onnx", "plugins/nav_torch"),
     "nav_openvino": ("plugins/nav_onnx", "plugins/nav_torch"),
-    "nav_huggingface": ("plugins/nav_onnx", "plugins/nav_torch"),
+    "nav_huggingface": ("plugins/nav_onnx", "plugins/nav_openvino", "plugins/nav_torch"),
 }
 NOT_LOWEST = {  # what `minimums` leaves at the version of constraints.txt, and why
     "torch": "older wheels of PyTorch bring CUDA, gigabytes of it",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from nav_huggingface import torch
+from nav_huggingface.answering import pipeline
 from nav_huggingface.carrying import convert, export_model
 from nav_huggingface.exporting import export
 
 __version__ = "0.1.0"
 
-__all__ = ["convert", "export", "export_model", "torch"]
+__all__ = ["convert", "export", "export_model", "pipeline", "torch"]

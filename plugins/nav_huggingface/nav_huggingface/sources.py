@@ -68,7 +68,7 @@ def named_source(
     config = _loaded(text, lambda: transformers.AutoConfig.from_pretrained(where, **options))
     found = wanted or task_of_config(config)
     loaded = _loaded(text, lambda: _load_model(where, config, found, named=wanted is not None, options=options))
-    own, problem = _processor_at(where, options) if processor is None else (processor, "")
+    own, problem = processor_at(where, options) if processor is None else (processor, "")
     return Named(loaded, own, found, workspace_name(name), problem)
 
 
@@ -106,12 +106,12 @@ def _live(model: Any, wanted: Task | None, processor: Any, trust_remote_code: bo
     where, problem = getattr(model, "name_or_path", ""), ""
     if processor is None and isinstance(where, str) and where and Path(where).is_dir():
         options = {"trust_remote_code": trust_remote_code, "local_files_only": True}
-        processor, problem = _processor_at(where, options)
+        processor, problem = processor_at(where, options)
     name = Path(where).name if isinstance(where, str) and where else type(model).__name__
     return Named(model, processor, task, workspace_name(name), problem)
 
 
-def _processor_at(where: str, options: dict[str, Any]) -> tuple[Any, str]:
+def processor_at(where: str, options: dict[str, Any]) -> tuple[Any, str]:
     """The processor, tokenizer, image processor or feature extractor beside the model; ``None`` and why without one."""
     import transformers
 

@@ -16,6 +16,11 @@ SENTENCES = (
 LABELS = {0: "calm", 1: "stormy", 2: "dry"}
 POSITIONS = 64
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+_TEXT = " ".join(SENTENCES)
+_LETTERS = sorted(set(_TEXT) - {" "})
+PIECES = tuple(
+    dict.fromkeys((*SPECIAL, *_LETTERS, *(f"##{letter}" for letter in _LETTERS), *sorted(set(_TEXT.split()))))
+)
 
 
 def tokenizer() -> Any:
@@ -23,10 +28,7 @@ def tokenizer() -> Any:
     import transformers
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-    texts = " ".join(SENTENCES)
-    letters = sorted(set(texts) - {" "})
-    pieces = [*SPECIAL, *letters, *(f"##{letter}" for letter in letters), *sorted(set(texts.split()))]
-    words = models.WordPiece({piece: number for number, piece in enumerate(dict.fromkeys(pieces))}, unk_token="[UNK]")
+    words = models.WordPiece({piece: number for number, piece in enumerate(PIECES)}, unk_token="[UNK]")
     made = Tokenizer(words)
     made.normalizer = normalizers.BertNormalizer()
     made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -54,8 +56,8 @@ def model(kind: str, **changes: Any) -> Any:
     torch.manual_seed(0)
     cls = getattr(transformers, kind)
     sizes: dict[str, Any] = {
-        "vocab_size": 150, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64,
-        "max_position_embeddings": POSITIONS, "image_size": 32, "patch_size": 8, "dim": 32, "n_layers": 2, "n_heads": 2,
+        "vocab_size": len(PIECES), "hidden_size": 32, "intermediate_size": 64,
+        "num_hidden_layers": 2, "num_attention_heads": 2, "max_position_embeddings": POSITIONS, "image_size": 32, "patch_size": 8, "dim": 32, "n_layers": 2, "n_heads": 2,
         "hidden_dim": 64, "n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": POSITIONS, "pad_token_id": 0,
         "d_model": 32, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 2, "embedding_size": 32,
         "decoder_attention_heads": 2, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64, "initializer_range": 0.5,

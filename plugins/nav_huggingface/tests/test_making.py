@@ -14,7 +14,7 @@ from nav_huggingface.exporting import as_exported
 from nav_huggingface.making import ITEMS, made_items
 from nav_huggingface.sources import named_source
 
-from .hub_models import POSITIONS, model, tokenizer
+from .hub_models import PIECES, POSITIONS, model, tokenizer
 
 TEXT = ["input_ids", "attention_mask"]
 SEGMENTS = [*TEXT, "token_type_ids"]
@@ -52,8 +52,8 @@ SOUND = {
     "conv_dim": [16] * 7, "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 2, "vocab_size": 40,
 }  # fmt: skip
 TEXTS = {
-    "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64, "vocab_size": 150,
-    "max_position_embeddings": 32,
+    "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64,
+    "vocab_size": len(PIECES), "max_position_embeddings": 32,
 }  # fmt: skip
 PICTURES = {
     "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64, "image_size": 32,
@@ -63,7 +63,7 @@ STAGES = {
     "hidden_sizes": [8, 16, 16, 16], "depths": [1, 1, 1, 1], "num_attention_heads": [1, 1, 1, 2],
     "decoder_hidden_size": 16,
 }  # fmt: skip
-SPEECH = {"num_mel_bins": 8, "decoder_start_token_id": 3, "vocab_size": 104}
+SPEECH = {"num_mel_bins": 8, "decoder_start_token_id": 3, "vocab_size": len(PIECES)}
 CASES: dict[str, tuple[Callable[[], Any], list[str], dict[str, Any]]] = {
     "BertForSequenceClassification": (tokenizer, SEGMENTS, {}),
     "DistilBertForTokenClassification": (tokenizer, TEXT, {}),
