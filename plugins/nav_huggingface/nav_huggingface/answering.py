@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from nav_huggingface.belongings import belongings_of
+from nav_huggingface.embedding import TASK
 from nav_huggingface.packed_model import packed_model
 from nav_huggingface.parts import parts_of
 from navcore import OptionError, PackageIncomplete
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from navcore import Format, PackageDescriptor
 
 
@@ -24,7 +30,8 @@ def pipeline(
     """The package as a pipeline of transformers, which answers a text, an image or a sound as the source does.
 
     No hub is asked: configuration and tokenizer or processor are those that the package carries. The model stays
-    loaded for as long as the pipeline is there.
+    loaded for as long as the pipeline is there. For sentence embedding, which transformers has no pipeline for, it is
+    an object that is called with texts and returns an array of shape (texts, width).
 
     Args:
         package: what :func:`nav_huggingface.export` returned, or :func:`navcore.load` of what was saved of it.
@@ -46,14 +53,31 @@ def pipeline(
     chosen, runtime = _chosen(package, format, runtime)
     ours = belongings_of(package, chosen, trust=trust)
     word = ours.task if task is None else task
-    _refuse_task(word)
     parts = parts_of(ours.processor)
+    if word == TASK:
+        return Embedder(parts.tokenizer, packed_model(package, chosen, runtime, ours.config, ours.model_class))
+    _refuse_task(word)
     model = packed_model(package, chosen, runtime, ours.config, ours.model_class)
     made: Any = transformers.pipeline
     return made(
         word, model=model, tokenizer=parts.tokenizer, image_processor=parts.images, feature_extractor=parts.sounds,
         device="cpu",
     )  # fmt: skip
+
+
+@attrs.frozen
+class Embedder:
+    """Answers texts with their embeddings; transformers has no pipeline for that."""
+
+    tokenizer: Any = attrs.field(repr=False)
+    model: Any = attrs.field(repr=False)
+
+    def __call__(self, texts: str | Sequence[str]) -> np.ndarray:
+        """The embeddings of some texts, of shape (texts, width); of one text, of shape (width,)."""
+        batch = [texts] if isinstance(texts, str) else list(texts)
+        tokens = self.tokenizer(batch, padding=True, truncation=True, return_tensors="pt")
+        found: np.ndarray = self.model(**tokens).embedding.numpy()
+        return found[0] if isinstance(texts, str) else found
 
 
 def _chosen(package: PackageDescriptor, format: Format | str | None, runtime: str | None) -> tuple[str, str | None]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from nav_huggingface.carrying import NOTE
+from nav_huggingface.carrying import FOLDER, NOTE
 from nav_huggingface.sources import processor_at
 from navcore import InputError, PackageIncomplete, TrustRequired, UnknownFormat
 from navcore.errors import first_line
@@ -46,6 +46,11 @@ def belongings_of(package: PackageDescriptor, format: str, *, trust: bool) -> Be
         refuse_code(files)
     task, model_class = _note(files[NOTE])
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": trust}
+    if f"{FOLDER}/config.json" not in files:
+        raise PackageIncomplete(
+            "The package carries no configuration of transformers, as its source had none.",
+            hint="package.open_runner calls the model itself.",
+        )
     try:
         config = transformers.AutoConfig.from_pretrained(folder, **options)
     except Exception as error:  # whatever a stranger's file can bring about

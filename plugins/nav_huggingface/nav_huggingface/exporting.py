@@ -139,6 +139,7 @@ def export(
         logging.getLogger("nav_huggingface").warning(
             "onnx_config has no effect: inputs, outputs and axes come from the model's forward and the data."
         )
+    _refuse_sizes(max_bs, max_sequence_len, padding)
     data = _one_dataset(dataloader, dataset, dataset_name, preprocess, dataset_preprocessing_function)
     named = named_source(model_name, task=task, processor=processor, trust_remote_code=trust_remote_code)
     said = {
@@ -162,6 +163,14 @@ def export(
                 sample_count or _SAMPLES,
             )
         return navcore.run(named.model, dataloader, **arguments)
+
+
+def _refuse_sizes(max_bs: Any, max_sequence_len: Any, padding: Any) -> None:
+    for word, value in (("max_bs", max_bs), ("max_sequence_len", max_sequence_len)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            raise OptionError(f"{word}={value!r} is no size.", hint="Give a number above 0, or None.")
+    if padding not in (True, False, "longest", "max_length", "do_not_pad"):
+        raise OptionError(f"padding={padding!r} is none.", hint='Give True, False, "longest" or "max_length".')
 
 
 def _one_dataset(dataloader: Any, dataset: Any, name: str | None, preprocess: Any, other: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from nav_huggingface.embedding import TASK, Recipe, embedding_model, recipe_at
 from nav_huggingface.tasks import Task, task_named, task_of_class, task_of_config
 from navcore import InputError
 from navcore.errors import first_line
@@ -65,11 +66,31 @@ def named_source(
         where, name = text, text
     import transformers
 
+    if folder.is_dir():
+        _refuse_adapter(folder)
     config = _loaded(text, lambda: transformers.AutoConfig.from_pretrained(where, **options))
+    recipe = None
+    if wanted is None or wanted.name == TASK:
+        recipe = _loaded(text, lambda: recipe_at(where, options))
+        wanted = wanted if recipe is None else task_named(TASK)
     found = wanted or task_of_config(config)
     loaded = _loaded(text, lambda: _load_model(where, config, found, named=wanted is not None, options=options))
     own, problem = processor_at(where, options) if processor is None else (processor, "")
+    if found.name == TASK:
+        recipe = recipe or Recipe()
+        loaded = embedding_model(loaded, recipe)
+        if recipe.longest is not None and hasattr(own, "model_max_length"):
+            own.model_max_length = min(own.model_max_length, recipe.longest)
     return Named(loaded, own, found, workspace_name(name), problem)
+
+
+def _refuse_adapter(folder: Path) -> None:
+    """Adapters of peft are no models: say what they are, and how they become one."""
+    if (folder / "adapter_config.json").is_file():
+        raise InputError(
+            f"{folder} holds an adapter of peft, which is not merged here.",
+            hint="Save the merged model: PeftModel.from_pretrained(…).merge_and_unload().save_pretrained(folder).",
+        )
 
 
 def workspace_name(name: str) -> str:
@@ -108,6 +129,12 @@ def _live(model: Any, wanted: Task | None, processor: Any, trust_remote_code: bo
         options = {"trust_remote_code": trust_remote_code, "local_files_only": True}
         processor, problem = processor_at(where, options)
     name = Path(where).name if isinstance(where, str) and where else type(model).__name__
+    if hasattr(model, "peft_config"):
+        raise InputError(
+            f"{name} has an adapter of peft in it, which is not merged here.", hint="Give model.merge_and_unload()."
+        )
+    if task.name == TASK and hasattr(model, "config"):
+        model = embedding_model(model, Recipe())
     return Named(model, processor, task, workspace_name(name), problem)
 
 
@@ -128,6 +155,8 @@ def _loaded(name: str, load: Callable[[], Any]) -> Any:
     """What ``load`` returns; where it fails, the cause in one sentence."""
     try:
         return load()
+    except InputError:
+        raise
     except (OSError, ValueError, KeyError, ImportError) as error:
         kinds = {type(one).__name__ for one in _causes(error)}
         if Path(name).expanduser().is_dir():

@@ -54,6 +54,7 @@ TASKS = (
     Task("speech-to-text", "ForSpeechSeq2Seq", ("speech-seq2seq",)),
     Task("zero-shot-image-classification", "ForZeroShotImageClassification", ("clip",)),
     Task("feature-extraction", "", ("base", "image-feature-extraction")),
+    Task("sentence-embedding", "", ("sentence-similarity",)),
 )
 
 

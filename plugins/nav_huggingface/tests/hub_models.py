@@ -56,8 +56,9 @@ def model(kind: str, **changes: Any) -> Any:
     torch.manual_seed(0)
     cls = getattr(transformers, kind)
     sizes: dict[str, Any] = {
-        "vocab_size": len(PIECES), "hidden_size": 32, "intermediate_size": 64,
-        "num_hidden_layers": 2, "num_attention_heads": 2, "max_position_embeddings": POSITIONS, "image_size": 32, "patch_size": 8, "dim": 32, "n_layers": 2, "n_heads": 2,
+        "vocab_size": len(PIECES), "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
+        "num_attention_heads": 2, "max_position_embeddings": POSITIONS, "image_size": 32, "patch_size": 8,
+        "dim": 32, "n_layers": 2, "n_heads": 2,
         "hidden_dim": 64, "n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": POSITIONS, "pad_token_id": 0,
         "d_model": 32, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 2, "embedding_size": 32,
         "decoder_attention_heads": 2, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64, "initializer_range": 0.5,

@@ -97,9 +97,12 @@ def test_from_a_shell_an_error_is_one_sentence() -> None:
     [
         ({"dataloader": [], "dataset": {}}, "dataloader and dataset are given"),
         ({"preprocess": dict}, "there is none"),
+        ({"max_bs": 0}, "max_bs=0 is no size"),
+        ({"max_sequence_len": True}, "max_sequence_len=True is no size"),
+        ({"padding": "sideways"}, "padding='sideways' is none"),
         ({"dataset": {}, "preprocess": dict, "dataset_preprocessing_function": dict}, "two words for one thing"),
     ],
 )
-def test_data_from_two_places_is_refused(bert: Path, arguments: dict[str, Any], why: str) -> None:
+def test_what_cannot_be_meant_is_refused(bert: Path, arguments: dict[str, Any], why: str) -> None:
     with pytest.raises(nav.OptionError, match=why):
         nav.huggingface.export(bert, **arguments)

@@ -149,3 +149,15 @@ def test_a_package_without_a_tokenizer_says_so(tmp_path: Path) -> None:
     )  # fmt: skip
     with pytest.raises(nav.PackageIncomplete, match="carries no tokenizer"):
         nav.huggingface.pipeline(plain)
+
+
+def test_a_module_without_a_configuration_says_so(tmp_path: Path) -> None:
+    import torch
+
+    plain = nav.huggingface.export(
+        torch.nn.Linear(3, 2), [torch.randn(2, 3)] * 3, target_formats="torchscript", jit_options="trace",
+        workdir=tmp_path, run_profiling=False,
+    )  # fmt: skip
+    assert list(plain.get_assets("torchscript")) == ["huggingface/navcore.json"]
+    with pytest.raises(nav.PackageIncomplete, match="carries no configuration"):
+        nav.huggingface.pipeline(plain)
