@@ -173,8 +173,8 @@ class Runner:
     ``provider`` and ``precision`` are what the runtime really uses, read back from it, not what was asked for;
     ``notes`` are sentences for the user; ``inputs`` are the names that the stored model itself gives its inputs, where
     it knows them, and ``shapes`` the sizes that it fixes, by these names: ``None`` for an axis that may move. An input
-    of which it says nothing is left out. ``preparation`` is how many seconds were spent, before the runner was there, on
-    what is otherwise a matter of the first call, such as compiling: it counts as part of the cold start.
+    of which it says nothing is left out. ``preparation`` is how many seconds were spent, before the runner was there,
+    on what is otherwise a matter of the first call, such as compiling: it counts as part of the cold start.
     Returned arrays are the caller's to keep.
     """
 

@@ -69,7 +69,7 @@ class Workspace:
 
     @property
     def cache(self) -> Path:
-        """Where compilers keep what they can make again; what is in it is loaded as code, and so no package brings any."""
+        """Where compilers keep what they can make again. It is loaded as code, and so no package brings any."""
         return self.private / "cache"
 
     @property

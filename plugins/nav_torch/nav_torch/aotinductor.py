@@ -114,7 +114,7 @@ def _made(job: ConvertJob[None], *, low: bool = False, pictures: bool = False) -
         **told_to_inductor(),
         "cpp.dynamic_threads": True,  # else it has for good the threads of this process
         "aot_inductor.check_lowerbound": False,  # a bound of 2 means "not looked at 0 and 1"
-        "post_grad_custom_post_pass": watch.look_at,
+        "post_grad_custom_post_pass": lambda graph: watch.look_at(graph),  # inductor would copy what a method is of
     }
     with (
         inductor_cache(job.cache_dir),

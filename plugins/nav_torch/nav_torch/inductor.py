@@ -48,6 +48,7 @@ def emulated_bf16(device: str) -> str:
     import torch
 
     has = torch.cpu.get_capabilities()
-    if any(has.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")):
+    native = any(has.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16"))
+    if native and (not torch.backends.mkldnn.is_available() or torch.ops.mkldnn._is_mkldnn_bf16_supported()):
         return ""
-    return "This processor has no instructions for bfloat16: they are emulated, which is slower than float32."
+    return "PyTorch has no instructions for bfloat16 here and emulates them, which may be slower than float32."

@@ -26,7 +26,8 @@ def inductor_cache(cache_dir: Path | None) -> Iterator[None]:
     """
     before = {name: value for name, value in os.environ.items() if name.startswith(_OURS)}
     try:
-        if _CHOSEN in before or cache_dir is None:
+        # A process that was started while its parent compiled has the parent's place, which is no choice of anybody's.
+        if cache_dir is None or before.get(_CHOSEN, str(cache_dir / _FOLDER)) != str(cache_dir / _FOLDER):
             yield
         else:
             with _whole(cache_dir) as folder:
@@ -56,7 +57,7 @@ def _whole(cache_dir: Path) -> Iterator[Path]:
         folder.mkdir(exist_ok=True)
         try:
             yield folder
-        except Exception:
-            raise  # an interrupt is another matter: it may have ended a compiler in the middle of a file
-        else:
+        except Exception:  # an interrupt is another matter: it may have ended a compiler in the middle of a file
             mark.unlink(missing_ok=True)
+            raise
+        mark.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nav_torch.channels_last import channels_last, weights_channels_last
 from nav_torch.formats import TORCH
@@ -67,7 +67,7 @@ def _opened(job: RunnerJob[None], *, low: bool = False, pictures: bool = False) 
         count = opening.enter_context(threads(job.threads))
         compiled = opening.enter_context(_Compiled(model, device, job.signature, job.cache_dir, low=low, last=pictures))
         began = perf_counter()
-        with remembered(model):
+        with remembered(model), hushed():
             compiled.try_out()
         seconds = perf_counter() - began
         computed = compiled.watch.computed()
@@ -196,15 +196,15 @@ class _Compiled:
 
     def _compile(self, module: torch.fx.GraphModule, examples: Any) -> Callable[..., Any]:
         """What torch.compile calls with every graph that it has found."""
-        from torch._inductor.compile_fx import compile_fx, compile_fx_inner
-
-        def watched(inner: torch.fx.GraphModule, *given: Any, **options: Any) -> Any:
-            self.watch.look(inner)
-            return compile_fx_inner(inner, *given, **options)
-
         with inductor_cache(self._cache_dir), hushed():
-            compiled: Callable[..., Any] = compile_fx(module, examples, inner_compile=watched)
-            return compiled
+            from torch._inductor.compile_fx import compile_fx, compile_fx_inner
+
+            def watched(inner: torch.fx.GraphModule, *given: Any, **options: Any) -> Any:
+                self.watch.look(inner)
+                return compile_fx_inner(inner, *given, **options)
+
+            compiled: Any = compile_fx(module, examples, inner_compile=watched)
+            return cast("Callable[..., Any]", compiled)
 
     def _forget(self) -> None:
         """Let go of what was compiled. Where the model breaks apart, it hangs on the model's own functions."""
@@ -220,9 +220,9 @@ class _Compiled:
 @contextmanager
 def _told_to_compile() -> Iterator[None]:
     """What the whole process is told as long as a compiled model is open; set back afterwards."""
-    import torch._dynamo.config
-    import torch._inductor.config
-
+    with hushed():
+        import torch._dynamo.config
+        import torch._inductor.config
     with (
         torch._inductor.config.patch(settings()),
         torch._dynamo.config.patch(
