@@ -234,7 +234,8 @@ def run_toy_compiled(job: RunnerJob[None]) -> Runner:
     mischief = model.mischief.get("run toy-compiled", "")
     if mischief in ACTS:
         ACTS[mischief]()
-    source = run_toy(attrs.evolve(job, options=None))
+    source = run_toy(job)
+    assert isinstance(source, Runner)
 
     def call(feeds: Feeds) -> Mapping[str, np.ndarray]:
         return {name: array + (mischief == "numbers") for name, array in source(feeds).items()}

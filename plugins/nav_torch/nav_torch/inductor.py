@@ -49,6 +49,6 @@ def emulated_bf16(device: str) -> str:
 
     has = torch.cpu.get_capabilities()
     native = any(has.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16"))
-    if native and (not torch.backends.mkldnn.is_available() or torch.ops.mkldnn._is_mkldnn_bf16_supported()):
+    if native and (not torch._C._has_mkldnn or torch.ops.mkldnn._is_mkldnn_bf16_supported()):
         return ""
     return "PyTorch has no instructions for bfloat16 here and emulates them, which may be slower than float32."

@@ -67,7 +67,7 @@ def _opened(job: RunnerJob[None], *, low: bool = False, pictures: bool = False) 
         count = opening.enter_context(threads(job.threads))
         compiled = opening.enter_context(_Compiled(model, device, job.signature, job.cache_dir, low=low, last=pictures))
         began = perf_counter()
-        with remembered(model), hushed():
+        with remembered(model):
             compiled.try_out()
         seconds = perf_counter() - began
         computed = compiled.watch.computed()
@@ -125,6 +125,7 @@ class _Compiled:
             for spec in signature.inputs
         }
         self._wide = low and not any(spec.dtype == "bfloat16" for spec in signature.outputs)
+        self._called_with: set[tuple[Any, ...]] = set()
         self._stack = ExitStack()
 
     def __enter__(self) -> _Compiled:
@@ -148,7 +149,8 @@ class _Compiled:
         tensors = {name: self._tensor(name, feeds[name]) for name in signature.input_names}
         args, kwargs = fill_call(signature.call, tensors)
         kind = torch.device(self._device).type
-        with self._quiet(), torch.autocast(kind, torch.bfloat16) if self._low else nullcontext():
+        low = torch.autocast(kind, torch.bfloat16) if self._low else nullcontext()
+        with self._compiling(tensors), self._quiet(), low:
             try:
                 result = self._call(*args, **kwargs)
             except torch._dynamo.exc.FailOnRecompileLimitHit as error:
@@ -158,6 +160,17 @@ class _Compiled:
                     "TORCH_LOGS=recompiles tells what.",
                 ) from error
         return signature.name_outputs(result, self._array, parts)
+
+    @contextmanager
+    def _compiling(self, tensors: Mapping[str, torch.Tensor]) -> Iterator[None]:
+        """What a call needs that may have to compile, since its inputs have sizes that no call had before."""
+        sizes = tuple(tensor.shape for tensor in tensors.values())
+        if sizes in self._called_with:
+            yield
+            return
+        with inductor_cache(self._cache_dir), hushed():
+            yield
+        self._called_with.add(sizes)
 
     def _tensor(self, name: str, array: np.ndarray) -> torch.Tensor:
         import torch
@@ -196,15 +209,14 @@ class _Compiled:
 
     def _compile(self, module: torch.fx.GraphModule, examples: Any) -> Callable[..., Any]:
         """What torch.compile calls with every graph that it has found."""
-        with inductor_cache(self._cache_dir), hushed():
-            from torch._inductor.compile_fx import compile_fx, compile_fx_inner
+        from torch._inductor.compile_fx import compile_fx, compile_fx_inner
 
-            def watched(inner: torch.fx.GraphModule, *given: Any, **options: Any) -> Any:
-                self.watch.look(inner)
-                return compile_fx_inner(inner, *given, **options)
+        def watched(inner: torch.fx.GraphModule, *given: Any, **options: Any) -> Any:
+            self.watch.look(inner)
+            return compile_fx_inner(inner, *given, **options)
 
-            compiled: Any = compile_fx(module, examples, inner_compile=watched)
-            return cast("Callable[..., Any]", compiled)
+        compiled: Any = compile_fx(module, examples, inner_compile=watched)
+        return cast("Callable[..., Any]", compiled)
 
     def _forget(self) -> None:
         """Let go of what was compiled. Where the model breaks apart, it hangs on the model's own functions."""

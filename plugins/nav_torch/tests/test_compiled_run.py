@@ -79,11 +79,11 @@ def test_every_row_is_held_against_the_module_itself(package: Any) -> None:
 
 @pytest.mark.slow
 def test_the_cache_stays_in_the_workspace_and_out_of_the_package(package: Any, tmp_path: Path) -> None:
-    cache = package.workdir / ".navcore" / "cache" / "torch-inductor"
+    cache = package.workspace / ".navcore" / "cache" / "torch-inductor"
     assert any(cache.rglob("*.so"))
     package.save(tmp_path / "model.nav")
-    with nav.load(tmp_path / "model.nav", workdir=tmp_path / "again").workdir as there:
-        assert not list(Path(there).rglob("torch-inductor"))
+    loaded = nav.load(tmp_path / "model.nav", workdir=tmp_path / "again")
+    assert not list(loaded.workspace.rglob("torch-inductor"))
 
 
 _ELSEWHERE = """

@@ -36,7 +36,7 @@ def opened(cache_dir: Path) -> Callable[..., Runner]:
 
 
 def test_an_mlp_follows_its_batch_and_is_compiled_for_one_and_for_more(
-    case: Callable[..., Any], opened: Callable[..., Runner]
+    case: Callable[..., Any], opened: Callable[..., Runner], cache_dir: Path
 ) -> None:
     subject = mlp(case)
     environment, helpers = dict(os.environ), threading.active_count()
@@ -52,6 +52,7 @@ def test_an_mlp_follows_its_batch_and_is_compiled_for_one_and_for_more(
         assert_near(subject, runner, "fp32", 1, 33, 1, 4)
         assert watch.graphs == 2
     assert dict(os.environ) == environment
+    assert any(cache_dir.rglob("*.so"))
     assert threading.active_count() == helpers
     assert not torch._inductor.config.freezing
 
@@ -88,7 +89,9 @@ def test_bf16_is_read_from_the_graph(case: Callable[..., Any], opened: Callable[
         assert runner.notes[0] == "3 of 3 matrix products and convolutions are computed in bf16."
         assert_near(subject, runner, "bf16", 2, 1, 5)
         feeds = subject.feeds(0)
-        assert distance(subject.eager(feeds)["output"], runner(feeds)["output"]) > 1e-5  # no float32 in disguise
+        assert (
+            distance(*(next(iter(one(feeds).values())) for one in (subject.eager, runner))) > 1e-5
+        )  # no float32 in disguise
     assert subject.model.head.weight.dtype == torch.float32
 
 
@@ -141,16 +144,17 @@ class Sized(torch.nn.Module):
 
 
 def test_a_model_that_is_another_one_for_every_size_is_not_run_without_compiling(
-    case: Callable[..., Any], opened: Callable[..., Runner]
+    case: Callable[..., Any], opened: Callable[..., Runner], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(nav_torch.torch_compile, "_MOST_SHAPES", 3)  # sixteen take long
     subject = case(Sized(), {"x": torch.rand(3, 2)}, axes={"x": {0: "batch"}}, ranges={"batch": (1, 3, 64)})
 
     def at_many_sizes(runner: Runner) -> None:
-        for batch in range(3, 30):
+        for batch in range(3, 12):
             runner(subject.feeds(0, batch=batch))
 
     with opened(nav_torch.run_torch_compile, subject) as runner:
-        with pytest.raises(StepError, match="compiled the model anew 16 times"):
+        with pytest.raises(StepError, match="compiled the model anew 3 times"):
             at_many_sizes(runner)
         assert_near(subject, runner, "fp32", 3)
 
