@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
@@ -50,7 +52,8 @@ def load_aotinductor(path: Path) -> Any:
     import torch
 
     refuse_foreign(metadata_of(path), None)
-    return torch._inductor.aoti_load_package(os.fspath(path))
+    with inductor_cache(None), hushed():
+        return torch._inductor.aoti_load_package(os.fspath(path))
 
 
 TORCH_AOTINDUCTOR = Format(
@@ -113,6 +116,11 @@ def _made(job: ConvertJob[None], *, low: bool = False, pictures: bool = False) -
         **settings(),
         **told_to_inductor(),
         "cpp.dynamic_threads": True,  # else it has for good the threads of this process
+        # To precompile headers does not pay for two files, and these lie outside the cache: a compiler that is killed
+        # would leave them half written for everybody.
+        "cpp_cache_precompile_headers": False,
+        "aot_inductor.precompile_headers": False,
+        "aot_inductor.enable_line_tables": False,
         "aot_inductor.check_lowerbound": False,  # a bound of 2 means "not looked at 0 and 1"
         "post_grad_custom_post_pass": lambda graph: watch.look_at(graph),  # inductor would copy what a method is of
     }
@@ -125,6 +133,7 @@ def _made(job: ConvertJob[None], *, low: bool = False, pictures: bool = False) -
         blamed("torch._inductor.aoti_compile_and_package"),
     ):
         torch._inductor.aoti_compile_and_package(program, package_path=os.fspath(job.output), inductor_configs=told)
+    drop_sources(job.output)
     computed = watch.computed()
     if low and computed.name != "bf16":
         raise Unavailable(f"bfloat16 is asked for, and nothing in the model is computed in it: {_said(computed)}.")
@@ -135,6 +144,17 @@ def _made(job: ConvertJob[None], *, low: bool = False, pictures: bool = False) -
         "torch": str(torch.__version__),
     }
     return Made("positional", signature if reordered else None, _notes(computed, device.type, facts, low=low), facts)
+
+
+def drop_sources(path: Path) -> None:
+    """Take out of a package the sources of its code, which nobody loads: they hold the compiler's whole command."""
+    lighter = path.with_suffix(".lighter")
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(lighter, "w") as copy:
+        for member in archive.infolist():
+            if not member.filename.endswith((".cpp", ".h")):
+                with archive.open(member) as content, copy.open(member, "w") as place:
+                    shutil.copyfileobj(content, place)
+    lighter.replace(path)
 
 
 def _said(computed: Computed) -> str:
@@ -227,7 +247,7 @@ def run_aotinductor(job: RunnerJob[None]) -> Runner:
     computed = computed_from(job.artifact.facts)
     with ExitStack() as opening:
         count = opening.enter_context(threads(job.threads))
-        with hushed(), blamed("torch._inductor.aoti_load_package"):
+        with inductor_cache(job.cache_dir), hushed(), blamed("torch._inductor.aoti_load_package"):
             loaded = torch._inductor.aoti_load_package(
                 os.fspath(job.artifact.file), device_index=torch.device(place).index or -1
             )

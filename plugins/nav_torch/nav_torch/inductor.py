@@ -36,9 +36,10 @@ def settings() -> dict[str, Any]:
     """What inductor is told for every model.
 
     Weights are constants, which lets it fold and pack them. It compiles in this process: its helpers would outlive a
-    step, and a fork of a process that has some would wait for them for ever.
+    step, and a fork of a process that has some would wait for them for ever. It precompiles headers with ``openssl``.
     """
-    return {"freezing": True, "compile_threads": 1}
+    headers = shutil.which("openssl") is not None
+    return {"freezing": True, "compile_threads": 1, "cpp_cache_precompile_headers": headers}
 
 
 def emulated_bf16(device: str) -> str:

@@ -134,9 +134,10 @@ class _Compiled:
         # Jagged tensors cannot be computed with in inference mode.
         jagged = any(tensor.is_nested for tensor in self._model.buffers())
         self._quiet = torch.no_grad if jagged else torch.inference_mode
-        self._stack.enter_context(_told_to_compile())
-        self._stack.callback(self._forget)
-        self._call = torch.compile(_alone(self._model), backend=self._compile)
+        with inductor_cache(self._cache_dir):  # where inductor is imported, it chooses a place
+            self._stack.enter_context(_told_to_compile())
+            self._stack.callback(self._forget)
+            self._call = torch.compile(_alone(self._model), backend=self._compile)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -19,6 +19,7 @@ from navcore.evaluation import distance
 
 from .compiling import BOUNDS, Mlp
 
+pytestmark = [pytest.mark.compiler, pytest.mark.slow]
 COMPILED = ("torch-compile", "torch-compile-bf16", "torch-compile-channels-last")
 FORMATS = ("torch-aotinductor", "torch-aotinductor-bf16", "torch-aotinductor-channels-last")
 
@@ -47,7 +48,6 @@ def runtime_of(package: Any, form: str, runtime: str = "PyTorchExecutionProvider
     return next(one for one in row.runtimes if one.runtime == runtime)
 
 
-@pytest.mark.slow
 def test_every_row_is_held_against_the_module_itself(package: Any) -> None:
     source = runtime_of(package, "torch")
     assert source.verification is None
@@ -77,7 +77,6 @@ def test_every_row_is_held_against_the_module_itself(package: Any) -> None:
         assert "no convolution" in told.failure.cause
 
 
-@pytest.mark.slow
 def test_the_cache_stays_in_the_workspace_and_out_of_the_package(package: Any, tmp_path: Path) -> None:
     cache = package.workspace / ".navcore" / "cache" / "torch-inductor"
     assert any(cache.rglob("*.so"))
@@ -101,7 +100,6 @@ for form in ("torch-aotinductor", "torch-aotinductor-bf16"):
 """
 
 
-@pytest.mark.slow
 def test_another_process_in_another_folder_needs_trust_and_nothing_else(package: Any, tmp_path: Path) -> None:
     package.save(tmp_path / "model.nav")
     feeds = {name: tensor.numpy() for name, tensor in items()[0].items()}
@@ -141,7 +139,6 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.slow
 def test_bf16_works_where_there_are_no_instructions_for_it(tmp_path: Path) -> None:
     """Hidden from PyTorch and from oneDNN; what was made for AVX2 runs on whatever has that too."""
     from . import compiling
@@ -170,7 +167,6 @@ def stub(path: Path, body: str) -> str:
     return str(path)
 
 
-@pytest.mark.slow
 def test_a_compiler_that_hangs_ends_with_the_time_of_its_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", stub(tmp_path / "hanging-c++", "exec sleep 4321"))
     package = nav.run(
@@ -184,7 +180,6 @@ def test_a_compiler_that_hangs_ends_with_the_time_of_its_step(tmp_path: Path, mo
     assert os.environ["CXX"].endswith("hanging-c++")
 
 
-@pytest.mark.slow
 def test_a_compiler_that_fails_fails_its_rows_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", stub(tmp_path / "failing-c++", "echo no licence >&2; exit 3"))
     package = nav.run(
@@ -202,7 +197,6 @@ def test_a_compiler_that_fails_fails_its_rows_and_nothing_else(tmp_path: Path, m
     assert runtime_of(package, "torch-exportedprogram").status == "ok", "the source is what it is without a compiler"
 
 
-@pytest.mark.slow
 def test_without_a_compiler_the_rows_say_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
     plan = nav.plan(

@@ -110,6 +110,7 @@ def test_those_that_compile_beside_each_other_keep_their_files(tmp_path: Path) -
         assert list(Path(os.environ[CHOSEN]).iterdir()) == [], "the last one has gone, and one was killed"
 
 
+@pytest.mark.compiler
 def test_without_a_compiler_a_sentence_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CXX", raising=False)
     assert shutil.which("g++"), "the tests need a compiler"

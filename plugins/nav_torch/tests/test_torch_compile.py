@@ -19,6 +19,8 @@ from navcore.evaluation import distance
 
 from .compiling import Mlp, assert_near, mlp, pictures
 
+pytestmark = [pytest.mark.compiler, pytest.mark.slow]
+
 
 @pytest.fixture(scope="module")
 def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
