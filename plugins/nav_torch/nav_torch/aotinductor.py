@@ -122,7 +122,7 @@ def _made(job: ConvertJob[None], *, low: bool = False, pictures: bool = False) -
         "aot_inductor.precompile_headers": False,
         "aot_inductor.enable_line_tables": False,
         "aot_inductor.check_lowerbound": False,  # a bound of 2 means "not looked at 0 and 1"
-        "post_grad_custom_post_pass": lambda graph: watch.look_at(graph),  # inductor would copy what a method is of
+        "post_grad_custom_pre_pass": lambda graph: watch.look_at(graph),  # inductor would copy what a method is of
     }
     with (
         inductor_cache(job.cache_dir),

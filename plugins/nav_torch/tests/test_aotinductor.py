@@ -17,7 +17,7 @@ import pytest
 import torch
 
 import nav_torch
-from nav_torch.instruction_sets import metadata_of, refuse_foreign
+from nav_torch.instruction_sets import _CAPABILITIES, metadata_of, refuse_foreign
 from nav_torch.products import computed_from
 from navcore import StepError, Unavailable
 from navcore.evaluation import distance
@@ -153,7 +153,7 @@ def test_a_package_for_another_processor_is_refused_before_it_is_loaded(package:
     with zipfile.ZipFile(package.artifact.file) as archive:
         assert not [name for name in archive.namelist() if name.endswith(".cpp")], "with the compiler's command in them"
     has = torch.cpu.get_capabilities()
-    lacking = next(name for name in ("avx512fp16", "amx-fp16", "avx512bf16") if not has.get(name.replace("-", "_")))
+    lacking = next(flag for flag, name in _CAPABILITIES.items() if not has.get(name, False))
     cases = {
         f"this one has no {lacking}": {"NAVCORE_COMPILER_FLAGS": f"{flags} -m{lacking}"},
         "processors of type sparc": {"AOTI_MACHINE": "sparc"},
