@@ -24,31 +24,30 @@ from navcore.evaluation import distance
 
 from .compiling import BOUNDS, Compiled, assert_near, converted, exported, mlp, pictures
 
-pytestmark = [pytest.mark.compiler, pytest.mark.slow]
+pytestmark = [pytest.mark.compiler, pytest.mark.slow, pytest.mark.timeout(900)]
 
 Build = Callable[..., Any]
 SUBJECTS: dict[str, Build] = {"mlp": mlp, "pictures": pictures}
 
 
 @pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[tuple[str, str], Compiled]]:
-    """The cache of the compiler, and what has been compiled already: it takes long."""
-    return tmp_path_factory.mktemp("cache"), {}
+def shelf() -> dict[tuple[str, str], Compiled]:
+    """What has been compiled already: it takes long."""
+    return {}
 
 
 @pytest.fixture
-def compiled(tmp_path: Path, case: Build, shelf: tuple[Path, dict[tuple[str, str], Compiled]]) -> Callable[..., Any]:
+def compiled(case: Build, compiler_cache: Path, shelf: dict[tuple[str, str], Compiled]) -> Callable[..., Any]:
     """``compiled(route, "mlp")``: the subject, and what the route makes of it."""
 
     def go(route: Callable[..., Any], name: str, subject: Any = None) -> tuple[Any, Compiled]:
         subject = subject or SUBJECTS[name](case)
-        cache_dir, made = shelf
         key = (route.__name__, name)
-        if key not in made:
-            folder = cache_dir / "-".join(key)
+        if key not in shelf:
+            folder = compiler_cache / "-".join(key)
             folder.mkdir()
-            made[key] = converted(route, exported(subject, folder), subject, folder, cache_dir)
-        return subject, made[key]
+            shelf[key] = converted(route, exported(subject, folder), subject, folder, compiler_cache)
+        return subject, shelf[key]
 
     return go
 

@@ -19,26 +19,21 @@ from navcore.evaluation import distance
 
 from .compiling import Mlp, assert_near, mlp, pictures
 
-pytestmark = [pytest.mark.compiler, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
+pytestmark = [pytest.mark.compiler, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
-def opened(cache_dir: Path) -> Callable[..., Runner]:
+def opened(compiler_cache: Path) -> Callable[..., Runner]:
     def go(route: Callable[[Any], Runner], subject: Any, **job: Any) -> Runner:
         artifact = Artifact(TORCH, subject.signature, model=subject.model, calling="structure")
         runtime = vars(route)["__navcore_routes__"][0].runtime
-        return route(RunnerJob(artifact, runtime, None, cache_dir=cache_dir, **job))
+        return route(RunnerJob(artifact, runtime, None, cache_dir=compiler_cache, **job))
 
     return go
 
 
 def test_an_mlp_follows_its_batch_and_is_compiled_for_one_and_for_more(
-    case: Callable[..., Any], opened: Callable[..., Runner], cache_dir: Path
+    case: Callable[..., Any], opened: Callable[..., Runner], compiler_cache: Path
 ) -> None:
     subject = mlp(case)
     environment, helpers = dict(os.environ), threading.active_count()
@@ -54,7 +49,7 @@ def test_an_mlp_follows_its_batch_and_is_compiled_for_one_and_for_more(
         assert_near(subject, runner, "fp32", 1, 33, 1, 4)
         assert watch.graphs == 2
     assert dict(os.environ) == environment
-    assert any(cache_dir.rglob("*.so"))
+    assert any(compiler_cache.rglob("*.so"))
     assert threading.active_count() == helpers
     assert not torch._inductor.config.freezing
 
