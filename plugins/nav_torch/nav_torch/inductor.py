@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,22 @@ def settings() -> dict[str, Any]:
     """
     headers = shutil.which("openssl") is not None
     return {"freezing": True, "compile_threads": 1, "cpp_cache_precompile_headers": headers}
+
+
+@contextmanager
+def without_monitor() -> Iterator[None]:
+    """Keep inductor's progress bar, which it shows to nobody, from starting a thread that stays."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        yield
+        return
+    before = tqdm.monitor_interval
+    tqdm.monitor_interval = 0
+    try:
+        yield
+    finally:
+        tqdm.monitor_interval = before
 
 
 def emulated_bf16(device: str) -> str:

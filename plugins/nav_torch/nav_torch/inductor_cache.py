@@ -26,8 +26,7 @@ def inductor_cache(cache_dir: Path | None) -> Iterator[None]:
     """
     before = {name: value for name, value in os.environ.items() if name.startswith(_OURS)}
     try:
-        # A process that was started while its parent compiled has the parent's place, which is no choice of anybody's.
-        if cache_dir is None or before.get(_CHOSEN, str(cache_dir / _FOLDER)) != str(cache_dir / _FOLDER):
+        if cache_dir is None or _is_chosen(before.get(_CHOSEN), cache_dir / _FOLDER):
             yield
         else:
             with _whole(cache_dir) as folder:
@@ -37,6 +36,19 @@ def inductor_cache(cache_dir: Path | None) -> Iterator[None]:
         for name in [name for name in os.environ if name.startswith(_OURS)]:
             del os.environ[name]
         os.environ.update(before)
+
+
+def _is_chosen(place: str | None, ours: Path) -> bool:
+    """Whether the variable says what a user chose.
+
+    Else it names the place that PyTorch wrote into it when some part of it was imported, or ours, in a process that was
+    started while its parent compiled.
+    """
+    if place is None or place == str(ours):
+        return False
+    from torch._inductor.runtime.cache_dir_utils import default_cache_dir
+
+    return place != default_cache_dir()
 
 
 @contextmanager

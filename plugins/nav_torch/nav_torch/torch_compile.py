@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from nav_torch.channels_last import channels_last, weights_channels_last
 from nav_torch.formats import TORCH
-from nav_torch.inductor import emulated_bf16, settings, why_no_torch_compile
+from nav_torch.inductor import emulated_bf16, settings, why_no_torch_compile, without_monitor
 from nav_torch.inductor_cache import inductor_cache
 from nav_torch.live import from_array, to_array
 from nav_torch.products import Computed, Watch
@@ -169,7 +169,7 @@ class _Compiled:
         if sizes in self._called_with:
             yield
             return
-        with inductor_cache(self._cache_dir), hushed():
+        with inductor_cache(self._cache_dir), without_monitor(), hushed():
             yield
         self._called_with.add(sizes)
 
