@@ -7,6 +7,7 @@ import shutil
 import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,8 @@ def settings() -> dict[str, Any]:
 def without_monitor() -> Iterator[None]:
     """Keep inductor's progress bar, which it shows to nobody, from starting a thread that stays."""
     try:
-        from tqdm import tqdm
-    except ImportError:
+        tqdm: Any = import_module("tqdm").tqdm
+    except ImportError:  # PyTorch does without it
         yield
         return
     before = tqdm.monitor_interval
