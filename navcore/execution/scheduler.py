@@ -35,7 +35,7 @@ Publish = Callable[[tuple[FormatResult, ...]], None]
 
 @attrs.frozen
 class Executed:
-    """The rows of a run, and by name the recipes of the formats that are there."""
+    """The rows of a run, and by name the recipes of the formats that are there, also of those that were refused."""
 
     rows: tuple[FormatResult, ...] = ()
     keys: Mapping[str, str] = attrs.field(factory=dict)
@@ -73,7 +73,8 @@ def execute(context: RunContext, kept: Sequence[StartingPoint], publish: Publish
                 state = told(state, _ended(context, pool, state, step, built))
             pool.end_wave()
         rows = tuple(published(state, finish(state)).rows.values())
-        return Executed(rows, {name: one.key for name, one in state.foundations.items()})
+        refused = {name: one.event.built.key for name, one in state.furthest.items()}
+        return Executed(rows, {**refused, **{name: one.key for name, one in state.foundations.items()}})
 
 
 def _candidates(context: RunContext, state: ScheduleState, point: StartingPoint) -> tuple[str, ...]:
@@ -92,7 +93,7 @@ def _basis(context: RunContext, kept: Sequence[StartingPoint]) -> PlanBasis:
         routes=tuple(route for route in registry.routes if exports or route.hook != "export_model"),
         formats=registry.formats,
         source=source.format,
-        settings=PlanSettings(settings.targets, settings.prefer, settings.runtimes),
+        settings=PlanSettings(settings.targets, settings.prefer, settings.runtimes, settings.effort),
         reasons={route.id: reason for route in registry.routes if (reason := registry.unavailable(route))},
         kept=tuple(one.artifact.format for one in kept if one.artifact.format != source.format),
     )

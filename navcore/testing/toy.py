@@ -107,7 +107,7 @@ BETA = Format("toy-beta", family=_FAMILY, filename="model.beta", data_only=True,
 GAMMA = Format("toy-gamma", family=_FAMILY, filename="model.gamma", summary="toy file that needs trust")
 COMPILING = 7.0
 """Seconds that ``toy-compiled`` says it spent before it could be called."""
-COARSE = Precision("toy-levels", relative_l2=0.1, differing=0.1)
+COARSE = Precision("toy-levels", relative_l2=0.1, differing=0.1, quantised=True)
 LEVELS = Format(
     "toy-levels", family=_FAMILY, filename="model.levels", precision=COARSE, data_only=True, summary="toy file, rounded"
 )
@@ -184,7 +184,7 @@ def convert(job: ConvertJob[Options], route: Route) -> Made:
     return _write(job, content, job.options.mischief or content["mischief"].get(short_name, ""))
 
 
-@converter(ALPHA, LEVELS, default=False)
+@converter(ALPHA, LEVELS, effort="thorough")
 def levels_from_alpha(job: ConvertJob[None]) -> Made:
     """Round ``toy-alpha`` to levels of a table beside it: shows an asset, and a precision of the plugin's own."""
     content = json.loads(job.source.file.read_text())
