@@ -68,7 +68,7 @@ def _count_files(files: Sequence[FileEntry]) -> None:
     by_kind: dict[str, list[FileEntry]] = {}
     for one in files:
         by_kind.setdefault(str(one.kind), []).append(one)
-    sizes = {kind: size_text(sum(one.size for one in found if not one.same_as)) for kind, found in by_kind.items()}
+    sizes = {kind: size_text(sum(one.own_size for one in found)) for kind, found in by_kind.items()}
     rows = [(kind, str(len(found)), sizes[kind]) for kind, found in by_kind.items()]
     print_columns(rows, heads=("kind", "files", "size"), numbers=("files", "size"))
 
@@ -79,8 +79,15 @@ def _list_files(files: Sequence[FileEntry]) -> None:
 
     click.echo(f"{'kind':<11}  {'size':>7}  {'sha256':<12}  file")
     for one in files:
-        same = f" (same as {one.same_as})" if one.same_as else ""
+        same = f" (same as {one.same_as})" if one.same_as else _stored(one)
         click.echo(shown(f"{one.kind:<11}  {size_text(one.size):>7}  {one.sha256[:12]}  {one.name}{same}"))
+
+
+def _stored(one: FileEntry) -> str:
+    """How much room a file takes in a compact package, where that is less than its size."""
+    from navcore.package import size_text
+
+    return f" ({size_text(one.own_size)} stored)" if one.parts else ""
 
 
 @click.command("report", cls=Command, short_help=COMMANDS["report"][1])
@@ -305,7 +312,14 @@ def _identity(where: Path, record: Record) -> dict[str, Any]:
 
 def _files_data(files: Sequence[FileEntry]) -> list[dict[str, Any]]:
     return [
-        {"name": one.name, "kind": one.kind, "size": one.size, "sha256": one.sha256, "same_as": one.same_as}
+        {
+            "name": one.name,
+            "kind": one.kind,
+            "size": one.size,
+            "stored": one.own_size,
+            "sha256": one.sha256,
+            "same_as": one.same_as,
+        }
         for one in files
     ]
 

@@ -323,11 +323,21 @@ class PackageDescriptor:
             raise PackageIncomplete("The package does not say how its models are called.")
         return feeds_of(item, index, self._record.samples.signature.input_names, self._registry.to_array)
 
-    def save(self, path: Path | str, keep_workdir: bool = True, override: bool = False, save_data: bool = True) -> None:
+    def save(
+        self,
+        path: Path | str,
+        keep_workdir: bool = True,
+        override: bool = False,
+        save_data: bool = True,
+        *,
+        compact: bool = False,
+    ) -> None:
         """See :func:`navcore.save`."""
         from navcore.package.save import pack
 
-        given = settled_for_package(path=path, keep_workdir=keep_workdir, override=override, save_data=save_data)
+        given = settled_for_package(
+            path=path, keep_workdir=keep_workdir, override=override, save_data=save_data, compact=compact
+        )
         pack(
             self._workspace,
             self._current(),
@@ -335,6 +345,7 @@ class PackageDescriptor:
             keep=given["keep_workdir"],
             override=given["override"],
             samples=given["save_data"],
+            compact_by=self._registry if given["compact"] else None,
         )
 
     def report(self, path: Path | str, override: bool = False) -> None:
