@@ -120,7 +120,7 @@ class Divergence:
             yield f"Before it these left the bound too, and what they lead to came back: {names}{more}."
         if self.not_compared:
             what = "modules" if self.against == SOURCE else "values"
-            yield f"Not compared: {self.not_compared} {what} of {self.against}, which are not in {self.row} or no tensors."
+            yield f"Not compared: {self.not_compared} {what} of {self.against}, not in {self.row} or no tensors."
         if self.bodies:
             yield f"Not looked into are the bodies of {', '.join(self.bodies)}."
 
