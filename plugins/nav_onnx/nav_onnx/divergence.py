@@ -128,10 +128,15 @@ class _Asked:
                 f"{_CHILD}:compared_files",
                 {**self._given(calls.folder), "reference": _plain(other), "folder": str(calls.folder / "graphs")},
             )
-        values = [_value(one["value"]) for one in told["layers"]]
-        gaps = {one["value"]["name"]: one["gap"] for one in told["layers"]}
+        values = [_value(one) for one in told["values"]]
         return self._judged(
-            values, gaps, other.name, other.precision, bound, told["left_out"] + told["only_there"], told["bodies"]
+            values,
+            told["gaps"],
+            other.name,
+            other.precision,
+            bound,
+            told["left_out"] + told["only_there"],
+            told["bodies"],
         )
 
     def against_source(self, live: _Live, bound: float | None) -> Divergence:
@@ -159,11 +164,9 @@ class _Asked:
                         "expected": [str(file) for file in files],
                     },
                 )
-                gaps |= {one["name"]: one for one in found}
-        values = [
-            attrs.evolve(value, node=value.module, module="") for value in by_module.values() if value.name in gaps
-        ]
-        not_compared = len(layers.names) - len(values)
+                gaps |= found
+        values = [attrs.evolve(value, node=value.module, module="") for value in by_module.values()]
+        not_compared = len(layers.names) - len(gaps)
         return self._judged(values, gaps, SOURCE, None, bound, not_compared, told["bodies"])
 
     def _given(self, folder: Path) -> dict[str, Any]:

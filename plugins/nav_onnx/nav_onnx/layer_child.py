@@ -16,7 +16,7 @@ from nav_onnx.layer_values import Inside, inside, portions
 from nav_onnx.model_file import ONNX
 from nav_onnx.proto import read_proto
 from nav_onnx.sample_runs import array_distance
-from nav_onnx.value_graph import Value, bodies, module_values, shared_values
+from nav_onnx.value_graph import bodies, module_values, shared_values
 from navcore import Artifact, Feeds, Signature, TensorSpec
 from navcore.contract import dtype_named
 
@@ -80,7 +80,8 @@ def compared_files(given: Mapping[str, Any]) -> dict[str, Any]:
             for name in names:
                 found[name].widen(wanted[name], other[counterparts[name]], number)
     return {
-        "layers": [_told(value, found[value.name]) for value in values],
+        "values": [attrs.asdict(value) for value in shared],
+        "gaps": {name: attrs.asdict(gap) for name, gap in found.items()},
         "left_out": len([value for value in shared if value.name not in found]),
         "only_there": len({name for node in reference.model.graph.node for name in node.output if name})
         - len({value.name for value in shared}),
@@ -95,7 +96,7 @@ def values_of_modules(given: Mapping[str, Any]) -> dict[str, Any]:
     return {"values": [attrs.asdict(value) for value in values], "bodies": bodies(model)}
 
 
-def compared_arrays(given: Mapping[str, Any]) -> list[dict[str, Any]]:
+def compared_arrays(given: Mapping[str, Any]) -> dict[str, Any]:
     """Hold values of the file against arrays, one file of them per sample."""
     row = _inside(given, "row", Path(given["folder"]))
     names = list(given["names"])
@@ -108,7 +109,7 @@ def compared_arrays(given: Mapping[str, Any]) -> list[dict[str, Any]]:
         with np.load(given["expected"][number], allow_pickle=False) as wanted:
             for name in known:
                 found[name].widen(wanted[f"arr_{names.index(name)}"], values[name], number)
-    return [{"name": name, **attrs.asdict(gap)} for name, gap in found.items()]
+    return {name: attrs.asdict(gap) for name, gap in found.items()}
 
 
 def _is_comparable(kind: str | None) -> bool:
@@ -130,7 +131,3 @@ def _samples(given: Mapping[str, Any]) -> Iterator[Feeds]:
         yield {
             name: array if array.dtype == dtypes[name] else array.view(dtypes[name]) for name, array in stored.items()
         }
-
-
-def _told(value: Value, gap: Gap) -> dict[str, Any]:
-    return {"value": attrs.asdict(value), "gap": attrs.asdict(gap)}

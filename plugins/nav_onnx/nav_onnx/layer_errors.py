@@ -136,14 +136,20 @@ def divergence(
     not_compared: int,
     bodies: Sequence[str],
 ) -> Divergence:
-    """What follows from the gap of each value; ``bounds`` are those of floats and of all else."""
-    layers = {value.name: _layer(value, gaps[value.name], bounds) for value in values}
-    staying: dict[str, bool] = {}
+    """What follows from the gap of each value; ``bounds`` are those of floats and of all else.
+
+    The values are in graph order. One without a gap was not compared, and is looked through.
+    """
+    layers = {value.name: _layer(value, gaps[value.name], bounds) for value in values if value.name in gaps}
+    staying: dict[str, bool] = {}  # whether the error reaches an output from here on
+    last: dict[str, bool] = {}  # whether nothing that was compared stands between it and an output
     for value in reversed(values):
-        goes_on = value.ends or any(staying.get(name, False) for name in value.following)
-        staying[value.name] = goes_on and not layers[value.name].within
+        name, unseen = value.name, [other for other in value.following if other not in layers]
+        last[name] = value.ends or any(last.get(other, False) for other in unseen)
+        goes_on = value.ends or any(staying.get(other, False) for other in value.following)
+        staying[name] = goes_on and not (name in layers and layers[name].within)
     out = [name for name, layer in layers.items() if not layer.within]
-    outputs_within = all(layers[value.name].within for value in values if value.ends)
+    outputs_within = all(layer.within for name, layer in layers.items() if last[name])
     first = next((name for name in out if staying[name]), out[0] if out else None)
     return Divergence(
         row=row,

@@ -147,15 +147,15 @@ def _told_scopes(node: NodeProto) -> list[str]:
 def _scopes(node: NodeProto, modules: Collection[str]) -> frozenset[str]:
     """The modules among ``modules`` that a node is in.
 
-    The TorchScript-based exporter has them in the node's name: ``/encoder/layer.0/query/MatMul``. Where a part of it
-    repeats its parent's (``/1/1.0/Relu``, of a Sequential in another), it says the whole of the last two.
+    The TorchScript-based exporter has them in the node's name: ``/encoder/layer.0/query/MatMul``. A part of it may
+    repeat what is above it, of a Sequential in another for example: ``/head/head.1/head.1.0/Gemm``.
     """
     told = _told_scopes(node)
     if not told and node.name.startswith("/"):
         path = ""
         for part in node.name.split("/")[1:-1]:
-            parent = path.rpartition(".")[0]
-            longer = f"{path}.{part}" if path else part
-            path = longer if longer in modules else (f"{parent}.{part}" if parent else part)
+            above = path.split(".") if path else []
+            wanted = (".".join([*above[:count], part]) for count in range(len(above), -1, -1))
+            path = next((name for name in wanted if name in modules), f"{path}.{part}" if path else part)
             told.append(path)
     return frozenset(scope for scope in told if scope in modules)
