@@ -94,6 +94,8 @@ class Divergence:
 
     def _shown(self) -> tuple[Sequence[LayerError], int]:
         """The layers in the table, and the number of the first of them: those around the one that diverges."""
+        if not any(layer.error for layer in self.layers):
+            return (), 0
         if self.first is None:
             worst = sorted(self.layers, key=lambda layer: -layer.error)[:_BEFORE]
             return [layer for layer in self.layers if layer in worst][:_BEFORE], 0
@@ -105,6 +107,8 @@ class Divergence:
         told = f"{self.row} against {self.against}, {len(self.layers)} layers on {self.samples} samples:"
         if not self.layers:
             return f"{told} they have no layer in common, so nothing could be compared."
+        if not any(layer.error for layer in self.layers):
+            return f"{told} nothing diverges, every number is the same."
         if self.first is None:
             return f"{told} nothing diverges. No layer is off by more than {self.bound:g}; these are off most:"
         one = self.first
