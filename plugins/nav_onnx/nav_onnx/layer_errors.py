@@ -123,8 +123,9 @@ class Divergence:
             more = ", …" if len(self.came_back) > _BEFORE else ""
             yield f"Before it these left the bound too, and what they lead to came back: {names}{more}."
         if self.not_compared:
-            what = "modules" if self.against == SOURCE else "values"
-            yield f"Not compared: {self.not_compared} {what} of {self.against}, not in {self.row} or no tensors."
+            what = "module" if self.against == SOURCE else "value"
+            many = "" if self.not_compared == 1 else "s"
+            yield f"Not compared: {self.not_compared} {what}{many} of {self.against}, not in {self.row} or no tensors."
         if self.bodies:
             yield f"Not looked into are the bodies of {', '.join(self.bodies)}."
 

@@ -444,7 +444,15 @@ def _compact_cases() -> list[Case]:
         [[618, "onnx/model.onnx", True]], [[618, "onnx/model.onnx", "4"]], [[618, "onnx/model.onnx", None]],
     )  # fmt: skip
     whole = entry("torch/other.pt", TENSOR, parts=[[512, "onnx/model.onnx", 4]])
-    circle = [[512, "torch/other.pt", 0]]
+
+    def circular(files: list[dict[str, Any]]) -> None:
+        files[2].update(parts=[[3], [512, "torch/other.pt", 0], [3], copy])
+        files.append(whole | {"parts": [[512, "torch/model.pt", 3]]})
+
+    def of_a_copy(files: list[dict[str, Any]]) -> None:
+        files.insert(2, files[1] | {"name": "onnx/copy", "same_as": "onnx/model.onnx"})
+        files[3].update(parts=[[3], [512, "onnx/copy", 4], [3], copy])
+
     other = [[3], [512, "status.yaml", 4], [3], copy]
     unused = zip_bytes([*compact_parts()[:-1], Part(b"torch/model.pt", b"zipend")])
     return [
@@ -462,12 +470,8 @@ def _compact_cases() -> list[Case]:
         Case("part of a small file", "parts", with_parts(other)),
         Case("part of what the file itself takes from elsewhere", "parts",
              with_parts([[3], tensor, [3], [100, "torch/model.pt", 3]])),
-        Case("parts in a circle", "parts", with_files(lambda files: (
-            files[2].update(parts=[[3], *circle, [3], copy]),
-            files.append(whole | {"parts": [[512, "torch/model.pt", 3]]})))),
-        Case("part of a copy", "parts", with_files(lambda files: (
-            files.insert(2, files[1] | {"name": "onnx/copy", "same_as": "onnx/model.onnx"}),
-            files[3].update(parts=[[3], [512, "onnx/copy", 4], [3], copy])))),
+        Case("parts in a circle", "parts", with_files(circular)),
+        Case("part of a copy", "parts", with_files(of_a_copy)),
         Case("copy with parts", "parts", with_files(lambda files: files.append(
             files[2] | {"name": "torch/copy.pt", "same_as": "torch/model.pt"}))),
         Case("parts of a record", "parts", with_files(lambda files: files[0].update(
