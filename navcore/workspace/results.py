@@ -108,10 +108,11 @@ class BatchPerformance:
 
     ``throughput`` is in samples per second. A percentile is ``None`` when there were too few calls to claim it.
     ``stable`` is false when no three consecutive windows agreed; the numbers then pool all windows. ``cold_start`` is
-    the first call, ``windows`` counts all that were measured. ``cpu_share`` is process CPU time over wall time,
-    ``switches`` involuntary context switches per second, both over the pooled windows. ``interval`` is the 95 %
-    interval of the median, where it was measured in blocks in turn with other models (:class:`Ranking`); ``stable`` is
-    false there when the time was over before the ratio to the source was known to 10 %.
+    the first call, with what the runner prepared for it; ``windows`` counts all that were measured. ``cpu_share`` is
+    process CPU time over wall time, ``switches`` involuntary context switches per second, both over the pooled windows.
+    ``interval`` is the 95 % interval of the median, where it was measured in blocks in turn with other models
+    (:class:`Ranking`); ``stable`` is false there when the time was over before the ratio to the source was known to
+    10 %.
     """
 
     batch_size: int
