@@ -106,3 +106,19 @@ def test_from_a_shell_an_error_is_one_sentence() -> None:
 def test_what_cannot_be_meant_is_refused(bert: Path, arguments: dict[str, Any], why: str) -> None:
     with pytest.raises(nav.OptionError, match=why):
         nav.huggingface.export(bert, **arguments)
+
+
+def test_another_tokenizer_is_packed_in_place_of_the_first(tmp_path: Path) -> None:
+    live = model("DistilBertForTokenClassification")
+    told = []
+    for limit in (40, 40, 24):
+        processor = tokenizer()
+        processor.model_max_length = limit
+        package = nav.huggingface.export(
+            live, processor=processor, max_sequence_len=16, target_formats="torchscript", jit_options="trace",
+            workdir=tmp_path, run_profiling=False,
+        )  # fmt: skip
+        path = package.get_assets("torchscript")["huggingface/tokenizer_config.json"]
+        told.append((json.loads(path.read_text())["model_max_length"], path.stat().st_mtime_ns))
+    assert [limit for limit, _ in told] == [40, 40, 24]
+    assert told[0] == told[1], "with the same tokenizer nothing is made again"
