@@ -23,10 +23,12 @@ from .isolation import (
     FAULTS as FAULTS,
     ChildReport as ChildReport,
     Limits as Limits,
+    PARENT_VARIABLE as PARENT_VARIABLE,
     die_with as die_with,
     enter_child as enter_child,
     read_request as read_request,
     run_module as run_module,
+    warm_children as warm_children,
     write_result as write_result,
 )
 from .leftovers import (

@@ -10,6 +10,7 @@ from .known_plugins import bringer_of as bringer_of
 from .loading import load_registry as load_registry
 from .registry import (
     OFFER as OFFER,
+    OFFERS as OFFERS,
     Plugin as Plugin,
     Registry as Registry,
 )

@@ -305,6 +305,14 @@ def conformance_model() -> tuple[ToyModel, list[dict[str, ToyTensor]]]:
     return ToyModel(factor=3.0, offset=1.0), dataloader()
 
 
+def conformance_models() -> Mapping[str, Callable[[], tuple[ToyModel, list[dict[str, ToyTensor]]]]]:
+    """More of them, by name: data of one size, so that only the batch moves, and items of a single row."""
+    return {
+        "one-size": lambda: (ToyModel(factor=-2.0), dataloader(sizes=(5, 5, 5))),
+        "single-rows": lambda: (ToyModel(factor=0.5, offset=-1.0), dataloader(batch=1)),
+    }
+
+
 def describe(package: PackageDescriptor) -> str:
     """A verb of the plugin, ``navcore.toy.describe(package)``: which toy formats are ok, in one line."""
     names = [format.name for format, ok in package.get_formats_status().items() if ok and format.name.startswith("toy")]

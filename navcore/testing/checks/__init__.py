@@ -17,6 +17,7 @@ from navcore.testing.checks.declarations import (
 )
 from navcore.testing.checks.isolation import crash_is_contained, failure_names_the_plugin
 from navcore.testing.checks.measuring import window_is_measured
+from navcore.testing.checks.models import further_models_are_right
 from navcore.testing.checks.products import (
     nothing_else_is_written,
     output_is_made,
@@ -35,6 +36,7 @@ from navcore.testing.ground import Ground
 
 PluginCheck = Callable[[Ground], None]
 RouteCheck = Callable[[Ground, Route], None]
+ModelCheck = Callable[[Ground, str, str], None]
 
 PLUGIN_CHECKS: tuple[PluginCheck, ...] = (
     imports_light,
@@ -42,6 +44,9 @@ PLUGIN_CHECKS: tuple[PluginCheck, ...] = (
     names_are_its_own,
     routes_are_the_same_in_a_child,
 )
+
+MODEL_CHECKS: tuple[ModelCheck, ...] = (further_models_are_right,)
+"""Of further models, each with the name of the plugin that offers it and its own."""
 
 _DECLARED: tuple[RouteCheck, ...] = (probe_answers,)
 _OPTIONS: tuple[RouteCheck, ...] = (options_are_frozen, options_survive_the_trip, wrong_options_are_refused)
@@ -69,7 +74,10 @@ _BY_HOOK: Mapping[Hook, tuple[RouteCheck, ...]] = {
 CHECK_NAMES = tuple(
     dict.fromkeys(
         check.__name__
-        for checks in (PLUGIN_CHECKS, _DECLARED, _OPTIONS, _MADE, _RUN, _RUN_STORED, _RUN_ON_DISK, _BY_HOOK["profile"])
+        for checks in (
+            *(PLUGIN_CHECKS, _DECLARED, _OPTIONS, _MADE, _RUN, _RUN_STORED, _RUN_ON_DISK),
+            *(_BY_HOOK["profile"], MODEL_CHECKS),
+        )
         for check in checks
     )
 )
