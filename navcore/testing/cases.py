@@ -89,7 +89,7 @@ def failing(case: Case, reason: str, advice: str, about: tuple[str, ...], ground
 
 def _in_order(routes: tuple[Route, ...]) -> list[Route]:
     """Makers first, each after those of its source, then runners, then profilers; else as they are declared."""
-    makers = {route.goal.name: route for route in reversed(routes) if route.target is not None}
+    makers: dict[str, Route] = {route.goal.name: route for route in reversed(routes) if route.target is not None}
 
     def depth(route: Route) -> int:
         seen: set[str] = set()
@@ -112,5 +112,3 @@ def _on_route(check: Any, identity: str) -> Check:
 
 def _on_model(check: Any, owner: str, model: str) -> Check:
     return lambda ground: check(ground, owner, model)
-
-

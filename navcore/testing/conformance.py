@@ -97,9 +97,7 @@ def conformance(
     examiners: list[Examiner] = []
 
     @pytest.mark.parametrize("case", found, ids=[case.id for case in found])
-    def test_conformance(
-        case: Case, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
-    ) -> None:
+    def test_conformance(case: Case, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> None:
         if not examiners:  # one for all cases: what one of them made, the others use
             folder = tmp_path_factory.mktemp(f"conformance-{name}")
             examiners.append(Examiner(name, folder, timeout=timeout, allowed_imports=allowed_imports))

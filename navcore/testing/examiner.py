@@ -159,7 +159,7 @@ class _Child:
             raise self._gone() from None
 
     def _receive(self, wanted: str) -> Any:
-        """The next message of that kind; meanwhile the child says what it does, and may take its time for each thing."""
+        """The next message of that kind; meanwhile the child says what it does, and has its time for each thing."""
         while True:
             limit = self._limit()
             deadline = time.monotonic() + limit
@@ -212,7 +212,7 @@ class _Child:
         return Gone(self._doing(), f"it ended its process with status {code}")
 
     def _kill(self) -> None:
-        """End it and what it has started: steps lead sessions of their own, and die with the process that started them."""
+        """End it and what it has started: steps lead sessions of their own, and die with who started them."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()

@@ -61,7 +61,7 @@ def _answer(case: Case, cases: Any, ground: Ground) -> dict[str, Any]:
 
 
 def _import(plugin: str, timeout: float, tell: Any) -> None:
-    """Import the module of the plugin alone, so that it is known whose import does not end; what it raises is told later."""
+    """Import the module alone, so that it is known whose import does not end; what it raises is told later."""
     target = next((one.target for one in candidates() if one.name == plugin and not one.problem), None)
     if target is not None:
         module = target.partition(":")[0].strip()

@@ -40,7 +40,10 @@ class Ready:
 
 @attrs.frozen(eq=False)
 class Product:
-    """What a route made of an artifact: how it ended, what is where now, and what else it touched; its log is in ``folder``."""
+    """What a route made of an artifact: how it ended, what is where now, and what else it touched.
+
+    Its log is in ``folder``.
+    """
 
     ready: Ready
     outcome: Outcome
@@ -221,7 +224,7 @@ class Ground:
         for route in way:
             asked[route.goal.name] = asked.get(route.goal.name, False) or verified or route.goal.name != format.name
         unproven = [name for name, is_verified in asked.items() if not is_verified]
-        package = self.run(offer, sorted(asked), runtimes={name: () for name in unproven})
+        package = self.run(offer, sorted(asked), runtimes=dict.fromkeys(unproven, ()))
         rows = {row.format.name: row for row in package.results}
         row = rows[format.name]
         bench = workbench_of(package.record, Workspace(package.workspace), offer.source, self.registry)
@@ -263,7 +266,9 @@ class Ground:
 
     def _telling(self, runner: Route | None) -> Callable[[Event], None]:
         """Tells who is called in this process next, as far as a run's events say it."""
-        exporters = {route.goal.name: route for route in self.registry.routes if route.hook == "export_model"}
+        exporters: dict[str, Route] = {
+            route.goal.name: route for route in self.registry.routes if route.hook == "export_model"
+        }
 
         def observe(event: Event) -> None:
             if event.status is None and event.stage == Stage.SAMPLING and runner is not None:

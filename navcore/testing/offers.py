@@ -1,4 +1,4 @@
-"""The models that plugins offer to be tried on, each built when it is first wanted, and the way from one to a format."""
+"""The models that plugins offer, each built when it is first wanted, and the way from one to a format."""
 
 from __future__ import annotations
 
@@ -126,7 +126,9 @@ def further_models(plugin: Plugin | None) -> Mapping[str, Callable[[], tuple[Any
         found: object = function()
     except Exception as error:
         raise NotMet(f"{OFFERS}() of {plugin.name} failed: {type(error).__name__}: {first_line(error)}") from error
-    if not isinstance(found, Mapping) or not all(isinstance(name, str) and callable(one) for name, one in found.items()):
+    if not isinstance(found, Mapping) or not all(
+        isinstance(name, str) and callable(one) for name, one in found.items()
+    ):
         raise NotMet(
             f"{OFFERS}() of {plugin.name} returned no mapping of names to functions",
             advice='return {"two-inputs": a_function, …}, where each function returns (model, dataloader).',

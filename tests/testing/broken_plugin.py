@@ -143,19 +143,23 @@ BREAKS = (
 
 _CALLER = 'isolation="caller")\ndef pair_from_live(job):\n    '
 _FORK = 'isolation="fork")\ndef pair_from_live(job):\n    '
-_LIVE_CALL = "args, kwargs = job.signature.bind(feeds)"
+_LIVE = "args, kwargs = job.signature.bind(feeds)"
 _OFFER = "numbers = np.random"
 _DYING, _HANGING = "killed by SIGSEGV", "ran longer than"
+
+_IN_OFFER = "conformance_model() of pair: "
+_IMPORTING = "importing MODULE: "
+_FIRST = "imports_light"
 
 UNCONTAINED = (
     Break("SIGSEGV in the caller", _FORK, f"{_CALLER}ctypes.string_at(0); ", _MADE, f"{_WHO_MADE}{_DYING}"),
     Break("hang in the caller", _FORK, f"{_CALLER}time.sleep(600); ", _MADE, f"{_WHO_MADE}{_HANGING}"),
-    Break("SIGSEGV in the source", _LIVE_CALL, f"ctypes.string_at(0); {_LIVE_CALL}", _MADE, f"pair (run_live): {_DYING}"),
-    Break("hang in the source", _LIVE_CALL, f"time.sleep(600); {_LIVE_CALL}", _MADE, f"pair (run_live): {_HANGING}"),
-    Break("SIGSEGV in the offer", _OFFER, f"ctypes.string_at(0); {_OFFER}", _MADE, f"conformance_model() of pair: {_DYING}"),
-    Break("hang in the offer", _OFFER, f"time.sleep(600); {_OFFER}", _MADE, f"conformance_model() of pair: {_HANGING}"),
-    Break("SIGSEGV at import", _HEAD, f"{_HEAD}ctypes.string_at(0)\n", "imports_light", f"importing MODULE: {_DYING}"),
-    Break("hang at import", _HEAD, f"{_HEAD}import time; time.sleep(600)\n", "imports_light", f"importing MODULE: {_HANGING}"),
-    Break("exit at import", _HEAD, f"{_HEAD}import os; os._exit(3)\n", "imports_light", "importing MODULE: it ended its process"),
-)  # fmt: skip
+    Break("SIGSEGV in the source", _LIVE, f"ctypes.string_at(0); {_LIVE}", _MADE, f"pair (run_live): {_DYING}"),
+    Break("hang in the source", _LIVE, f"time.sleep(600); {_LIVE}", _MADE, f"pair (run_live): {_HANGING}"),
+    Break("SIGSEGV in the offer", _OFFER, f"ctypes.string_at(0); {_OFFER}", _MADE, f"{_IN_OFFER}{_DYING}"),
+    Break("hang in the offer", _OFFER, f"time.sleep(600); {_OFFER}", _MADE, f"{_IN_OFFER}{_HANGING}"),
+    Break("SIGSEGV at import", _HEAD, f"{_HEAD}ctypes.string_at(0)\n", _FIRST, f"{_IMPORTING}{_DYING}"),
+    Break("hang at import", _HEAD, f"{_HEAD}import time; time.sleep(600)\n", _FIRST, f"{_IMPORTING}{_HANGING}"),
+    Break("exit at import", _HEAD, f"{_HEAD}import os; os._exit(3)\n", _FIRST, f"{_IMPORTING}it ended its process"),
+)
 """What a run cannot contain, since it happens in the process of whoever calls: the kit does."""

@@ -166,7 +166,7 @@ FAULTS = [
     ("declared_outputs_are_returned", ANSWER, 'return {"y": y.astype("float64")}', "'y' (float64, rank 2)"),
     ("declared_outputs_are_returned", ANSWER, 'return {"y": y[0]}', "'y' (float32, rank 1)"),
     ("declared_outputs_are_returned", ANSWER, 'return {"y": y.tolist()}', "came back as list"),
-    ("batches_of_one_and_three", ANSWER, TAKES_ONE_ROW, "a batch of 3 failed"),
+    ("batches_of_one_and_three", ANSWER, TAKES_ONE_ROW, "one only (when it was called with a batch of 3)"),
     ("batches_of_one_and_three", ANSWER, 'return {"y": y[:1]}', "a batch of 3 came back as 'y' with shape (1,"),
     ("used_twice", ANSWER, COUNTS, "the second call: the values of 'y' changed"),
     ("used_twice", ANSWER, WRITES_INTO_INPUTS, "the inputs: the values of 'x' changed"),
@@ -181,6 +181,8 @@ FAULTS = [
     ("window_is_measured", CLOCK, "return np.ones(calls - 1)", "gave 6 latencies"),
     ("window_is_measured", CLOCK, "return [1.0] * calls", "gave a list"),
     ("window_is_measured", CLOCK, "return -np.ones(calls)", "negative"),
+    ("window_is_measured", CLOCK, "return np.zeros(calls)", "no latency above zero"),
+    ("further_models_are_right", ANSWER, "return {'y': y * np.float32(1 + (x.shape[1] == 5))}", "relative L2"),
 ]
 
 Install = Callable[[str], None]
@@ -345,8 +347,7 @@ TAKES_SEVEN_ONLY = f"""{READ}
 def test_what_a_check_starts_from_is_blamed_and_not_what_it_checks(install: Install) -> None:
     install(SOUND.replace(READ, TAKES_SEVEN_ONLY))
     (found,) = failed(examine("sample", checks=["closes"]))
-    assert "it was not tried, because sample could not be made from the model of toy" in found.reason
-    assert "this takes sevens only" in found.reason
+    assert "this takes sevens only: sample of the model that toy offers is what this check starts from" in found.reason
     assert "conformance_model()" in found.advice
 
 
@@ -363,12 +364,19 @@ def test_a_route_gets_the_facts_that_the_maker_of_its_source_recorded(install: I
 
 def test_a_plugin_that_is_not_there_fails_and_says_so(install: Install) -> None:
     install(SOUND)
-    assert all("no installed distribution brings a plugin named 'absent'" in one.reason for one in examine("absent"))
+    first, *others = examine("absent")
+    assert first.verdict == "failed"
+    assert first.reason == "no installed distribution brings a plugin named 'absent'"
+    assert {one.verdict for one in others} == {"skipped"}
 
 
 def test_a_plugin_that_does_not_load_fails_with_the_reason(install: Install) -> None:
     install("raise OSError('no library')")
-    assert all("OSError: no library" in finding.reason for finding in examine("sample"))
+    first, *others = examine("sample")
+    assert first.verdict == "failed"
+    assert first.reason == "OSError: no library: the plugin 'sample' cannot be used"
+    assert {one.verdict for one in others} == {"skipped"}
+    assert all("OSError: no library" in one.reason for one in others)
 
 
 @pytest.mark.parametrize(

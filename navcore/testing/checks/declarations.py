@@ -273,7 +273,7 @@ def _in_child(ground: Ground, code: str, argument: str) -> list[str]:
 
 
 def _child_output(ground: Ground, code: str, argument: str) -> str:
-    """What a fresh Python prints to standard output. Raises :class:`NotMet` where it ends with an error, or does not."""
+    """What a fresh Python prints to standard output. Raises :class:`NotMet` where it fails, or does not end."""
     path = os.pathsep.join(entry for entry in sys.path if entry)
     try:
         done = subprocess.run(

@@ -24,13 +24,13 @@ def further_models_are_right(ground: Ground, owner: str, model: str) -> None:
     offer = ground.offers.named(owner, model)
     edges = [route for route in ground.registry.routes if route.target and not ground.registry.unavailable(route)]
     reached = cheapest_paths(edges, [offer.source.format.name])
-    own = {form.name for route in plugin.routes for form in route.formats}
+    own: set[str] = {form.name for route in plugin.routes for form in route.formats}
     own |= {route.source for route in plugin.routes if route.hook == "make_runner"}
-    targets = sorted(own & reached.keys())
+    targets = sorted(own.intersection(reached))
     if not targets:
         raise NotHere(f"nothing that the plugin makes or runs is made of a {offer.source.format.name} here")
     makers = {route.id for route in plugin.routes}
-    runtimes = {
+    runtimes: dict[str, tuple[str, ...]] = {
         route.source: () for route in ground.registry.routes if route.hook == "make_runner" and route.source in reached
     }
     for route in plugin.routes:
@@ -52,7 +52,7 @@ def further_models_are_right(ground: Ground, owner: str, model: str) -> None:
 
 
 def _what_is_wrong(row: FormatResult, is_own: bool, makers: set[str]) -> str:
-    """What a row says against the plugin, or "": a refusal in words is nothing against it, if the model is not its own."""
+    """What a row says against the plugin, or "": to refuse a model of somebody else in words is nothing against it."""
     if row.status != Status.FAILED:
         return ""
     failure = row.failure or next((one.failure for one in row.runtimes if one.failure is not None), None)

@@ -65,9 +65,7 @@ def product_agrees_with_the_source(ground: Ground, route: Route) -> None:
         runners = [ground.registry.route(row.route) for row in failed]
         mute = [ran(one) for one, row in zip(runners, failed, strict=True) if row.verification is None]
         causes = [f"{row.failure.cause if row.failure else 'it failed'}" for row in failed]
-        raise NotMet(
-            "; ".join(dict.fromkeys(causes)), about=(*(agrees(route.id, one) for one in runners), *mute)
-        )
+        raise NotMet("; ".join(dict.fromkeys(causes)), about=(*(agrees(route.id, one) for one in runners), *mute))
     told = [f"{row.runtime}: {row.failure.cause if row.failure else row.status}" for row in rows]
     raise NotHere("; ".join(told) or f"no installed plugin runs {route.goal.name} on this machine")
 
