@@ -67,7 +67,8 @@ class Route:
     for it, unless another target is made from it. ``options`` is an attrs class of which every field has a default.
     ``available`` is a cheap probe: ``None``, or the reason why this machine cannot use the route. ``isolation`` says
     where a live model may be exported: in a fork of the caller, or only in the caller itself. ``spot_check`` is set for
-    a runtime that only proves numbers. ``name`` stands in listings, ids and blame lines; without one it is
+    a runtime that only proves numbers. ``measures`` says what a profiler's milliseconds are, where they are not time on
+    the wall. ``name`` stands in listings, ids and blame lines; without one it is
     ``<target>_from_<source>``, ``run_<runtime>`` or ``profile``.
 
     Not for authors: ``function`` takes the job alone and is the decorated function, or the plugin's implementation of
@@ -85,6 +86,7 @@ class Route:
     available: Probe | None = attrs.field(eq=False, default=None, repr=False)
     isolation: Isolation = "caller"
     spot_check: SpotCheck | None = None
+    measures: str = ""
     name: str = attrs.field(default=attrs.Factory(_usual_name, takes_self=True))
     function: Callable[..., Any] = attrs.field(eq=False, repr=False, default=_nobody)
     owner: str = ""

@@ -21,9 +21,9 @@ from .in_process import (
 )
 from .isolation import (
     FAULTS as FAULTS,
+    PARENT_VARIABLE as PARENT_VARIABLE,
     ChildReport as ChildReport,
     Limits as Limits,
-    PARENT_VARIABLE as PARENT_VARIABLE,
     die_with as die_with,
     enter_child as enter_child,
     read_request as read_request,

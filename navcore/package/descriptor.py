@@ -104,9 +104,10 @@ class PackageDescriptor:
         return self._record.ranking
 
     def __str__(self) -> str:
-        from navcore.package.report import render_table, terminal_width
+        from navcore.package.report import clock_of, render_table, terminal_width
 
-        return render_table(self.results, self.ranking, width=terminal_width())
+        clock = clock_of(self._record.settings.profiler, self._registry)
+        return render_table(self.results, self.ranking, width=terminal_width(), clock=clock)
 
     def __repr__(self) -> str:
         ok = sum(self.get_formats_status().values())
