@@ -9,7 +9,7 @@ import attrs
 
 from navcore.contract import Route
 from navcore.registry import Registry
-from navcore.testing.checks import MODEL_CHECKS, PLUGIN_CHECKS, checks_of
+from navcore.testing.checks import EXTENSION_CHECKS, MODEL_CHECKS, PLUGIN_CHECKS, checks_of
 from navcore.testing.ground import Ground
 from navcore.testing.offers import models_for
 from navcore.testing.verdicts import Finding, NotHere, NotMet, case_id
@@ -58,6 +58,9 @@ def cases_of(name: str, registry: Registry) -> dict[Case, Check]:
     for owner, model in models_for(name, registry):
         for about in MODEL_CHECKS:
             found[_case(about, f"{owner}, {model}")] = _on_model(about, owner, model)
+    for named, names_of in EXTENSION_CHECKS:
+        for one in names_of(plugin):
+            found[_case(named, one)] = _on_name(named, one)
     return found
 
 
@@ -108,6 +111,10 @@ def _case(check: Callable[..., None], label: str = "") -> Case:
 
 def _on_route(check: Any, identity: str) -> Check:
     return lambda ground: check(ground, ground.registry.route(identity))
+
+
+def _on_name(check: Any, name: str) -> Check:
+    return lambda ground: check(ground, name)
 
 
 def _on_model(check: Any, owner: str, model: str) -> Check:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from navcore.contract import Hook, Route
+from navcore.registry import Plugin
 from navcore.testing.checks.declarations import (
     imports_light,
     imports_silently,
@@ -14,6 +15,14 @@ from navcore.testing.checks.declarations import (
     probe_answers,
     routes_are_the_same_in_a_child,
     wrong_options_are_refused,
+)
+from navcore.testing.checks.extensions import (
+    command_answers,
+    commands_of,
+    metric_gives_a_number,
+    metrics_of,
+    strategies_of,
+    strategy_chooses,
 )
 from navcore.testing.checks.isolation import crash_is_contained, failure_names_the_plugin
 from navcore.testing.checks.measuring import window_is_measured
@@ -37,6 +46,7 @@ from navcore.testing.ground import Ground
 PluginCheck = Callable[[Ground], None]
 RouteCheck = Callable[[Ground, Route], None]
 ModelCheck = Callable[[Ground, str, str], None]
+NamedCheck = Callable[[Ground, str], None]
 
 PLUGIN_CHECKS: tuple[PluginCheck, ...] = (
     imports_light,
@@ -47,6 +57,13 @@ PLUGIN_CHECKS: tuple[PluginCheck, ...] = (
 
 MODEL_CHECKS: tuple[ModelCheck, ...] = (further_models_are_right,)
 """Of further models, each with the name of the plugin that offers it and its own."""
+
+EXTENSION_CHECKS: tuple[tuple[NamedCheck, Callable[[Plugin], tuple[str, ...]]], ...] = (
+    (command_answers, commands_of),
+    (strategy_chooses, strategies_of),
+    (metric_gives_a_number, metrics_of),
+)
+"""Of what a plugin brings beside routes, each with the function that finds the names of it."""
 
 _DECLARED: tuple[RouteCheck, ...] = (probe_answers,)
 _OPTIONS: tuple[RouteCheck, ...] = (options_are_frozen, options_survive_the_trip, wrong_options_are_refused)
@@ -76,7 +93,7 @@ CHECK_NAMES = tuple(
         check.__name__
         for checks in (
             *(PLUGIN_CHECKS, _DECLARED, _OPTIONS, _MADE, _RUN, _RUN_STORED, _RUN_ON_DISK),
-            *(_BY_HOOK["profile"], MODEL_CHECKS),
+            *(_BY_HOOK["profile"], MODEL_CHECKS, [check for check, _ in EXTENSION_CHECKS]),
         )
         for check in checks
     )
