@@ -228,7 +228,7 @@ class Ground:
         rows = {row.format.name: row for row in package.results}
         row = rows[format.name]
         bench = workbench_of(package.record, Workspace(package.workspace), offer.source, self.registry)
-        if not row.live:
+        if way:
             _refuse_unusable([rows[route.goal.name] for route in way if route.goal.name in rows], verified, offer)
         return Ready(bench, bench.artifact_of(row), row.route)
 

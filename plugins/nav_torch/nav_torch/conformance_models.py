@@ -47,7 +47,8 @@ def _bounded() -> Offered:
             self.out = torch.nn.Linear(4, 3)
 
         def forward(self, steps: torch.Tensor) -> torch.Tensor:
-            return self.out(torch.relu(steps + self.positions[: steps.shape[1]]))
+            answer: torch.Tensor = self.out(torch.relu(steps + self.positions[: steps.shape[1]]))
+            return answer
 
     return Positions(), [{"steps": torch.randn(2, length, 4)} for length in (3, 5, _POSITIONS, 4, 6)]
 
@@ -64,7 +65,8 @@ def _two_inputs() -> Offered:
 
         def forward(self, image: torch.Tensor, vector: torch.Tensor) -> torch.Tensor:
             seen = torch.relu(self.convolution(image)).mean((2, 3))
-            return self.out(torch.cat([seen, vector], 1))
+            answer: torch.Tensor = self.out(torch.cat([seen, vector], 1))
+            return answer
 
     return Both(), [(torch.randn(2, 3, 8, 8), torch.randn(2, 5)) for _ in range(5)]
 
@@ -80,7 +82,8 @@ def _integers() -> Offered:
             self.out = torch.nn.Linear(8, 5)
 
         def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-            return self.out(self.words(tokens)).argmax(-1)
+            answer: torch.Tensor = self.out(self.words(tokens)).argmax(-1)
+            return answer
 
     return Tagger(), [{"tokens": torch.randint(0, 20, (2, 6))} for _ in range(5)]
 
