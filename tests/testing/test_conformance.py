@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pydoc
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from navcore.errors import InputError
+from navcore.testing import checks
 from navcore.testing.checks import CHECK_NAMES
 from navcore.testing.conformance import cases, conformance, examine
 from navcore.testing.verdicts import Finding
@@ -464,6 +466,12 @@ def test_collecting_the_tests_of_a_plugin_needs_no_framework(install: Install) -
         check=True,
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_help_has_every_check_with_what_to_do() -> None:
+    shown = pydoc.plain(pydoc.render_doc(checks))
+    assert all(f"    {name}(" in shown for name in CHECK_NAMES)
+    assert shown.count("If this fails: ") == len(CHECK_NAMES)
 
 
 def test_the_page_lists_the_checks() -> None:

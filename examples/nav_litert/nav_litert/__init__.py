@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 
 from navcore import ConvertJob, Format, Runner, RunnerJob, converter, runner
@@ -16,6 +17,7 @@ def _why_not() -> str | None:
 
 @converter("tf-savedmodel", LITERT)
 def litert_from_savedmodel(job: ConvertJob[None], half: bool = False) -> None:
+    os.environ.setdefault("KERAS_HOME", os.devnull)  # or TensorFlow leaves a file in the user's home folder
     import tensorflow as tf
 
     lite = tf.lite.TFLiteConverter.from_saved_model(str(job.source.file))

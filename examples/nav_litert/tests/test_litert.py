@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,7 +11,9 @@ pytest.importorskip("ai_edge_litert", reason="ai-edge-litert is not installed")
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
 from navcore.testing.conformance import conformance
-from navcore.testing.fixtures import RunRoute
+
+if TYPE_CHECKING:
+    from navcore.testing.fixtures import RunRoute
 
 pytest_plugins = "navcore.testing.fixtures"
 

@@ -43,6 +43,35 @@ from navcore.testing.checks.runners import (
 )
 from navcore.testing.ground import Ground
 
+__all__ = [
+    "batches_of_one_and_three",
+    "closes",
+    "command_answers",
+    "crash_is_contained",
+    "declared_outputs_are_returned",
+    "failure_names_the_plugin",
+    "further_models_are_right",
+    "imports_light",
+    "imports_silently",
+    "metric_gives_a_number",
+    "names_are_its_own",
+    "nothing_else_is_written",
+    "opens_as_a_source",
+    "options_are_frozen",
+    "options_survive_the_trip",
+    "output_is_made",
+    "probe_answers",
+    "product_agrees_with_the_source",
+    "routes_are_the_same_in_a_child",
+    "runner_agrees_with_the_source",
+    "source_is_left_alone",
+    "strategy_chooses",
+    "used_twice",
+    "window_is_measured",
+    "wrong_options_are_refused",
+]
+"""What ``help(navcore.testing.checks)`` shows."""
+
 PluginCheck = Callable[[Ground], None]
 RouteCheck = Callable[[Ground, Route], None]
 ModelCheck = Callable[[Ground, str, str], None]

@@ -91,7 +91,8 @@ def names_are_its_own(ground: Ground) -> None:
     such a family (``torch-trt-…``), or another plugin's, imported from there. A runtime begins with the plugin's name
     or is one of ``RuntimeProvider``.
 
-    If this fails: put the plugin's name in front: ``openvino-cpu``, not ``cpu``.
+    If this fails: put the plugin's name in front: ``openvino-cpu``, not ``cpu``. ``family=`` does not help: it is what
+    variants share (``family="openvino"`` of ``openvino-int8``), and users may name it in place of them.
     """
     plugin = ground.plugin
     others = [other for other in ground.registry.plugins if other.loaded and other.name != plugin.name]
