@@ -52,6 +52,8 @@ def note_import(route: Route) -> None:
 
 
 def _module_of(route: Route) -> str:
+    if not route.is_answered:
+        return ""
     name = getattr(route.function, "__module__", None) or ""
     top = name.partition(".")[0]
     return name if top == _CORE else top  # what navcore brings for tests and examples is no package of its own

@@ -15,8 +15,7 @@ def _why_not() -> str | None:
     return None if find_spec("ai_edge_litert") else "ai-edge-litert is not installed"
 
 
-@converter("tf-savedmodel", LITERT)
-def litert_from_savedmodel(job: ConvertJob[None], half: bool = False) -> None:
+def _write(job: ConvertJob[None], half: bool) -> None:
     os.environ.setdefault("KERAS_HOME", os.devnull)  # or TensorFlow leaves a file in the user's home folder
     import tensorflow as tf
 
@@ -26,9 +25,14 @@ def litert_from_savedmodel(job: ConvertJob[None], half: bool = False) -> None:
     job.output.write_bytes(lite.convert())
 
 
+@converter("tf-savedmodel", LITERT)
+def litert_from_savedmodel(job: ConvertJob[None]) -> None:
+    _write(job, half=False)
+
+
 @converter("tf-savedmodel", FP16, default=False)
 def litert_fp16_from_savedmodel(job: ConvertJob[None]) -> None:
-    litert_from_savedmodel(job, half=True)
+    _write(job, half=True)
 
 
 @runner(LITERT, FP16, runtime="litert-cpu", available=_why_not)

@@ -30,7 +30,7 @@ def clock(job):
 
 
 @pytest.fixture
-def cputime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def cputime(toy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A profiler of a third party, under the plugin's name ``cputime``."""
     (tmp_path / "a_cputime_plugin.py").write_text(CPU_TIME)
     monkeypatch.syspath_prepend(tmp_path)
