@@ -155,6 +155,7 @@ def runner(
     default: bool = ...,
     available: Probe | None = ...,
     spot_check: SpotCheck | None = ...,
+    threads_per_process: bool = ...,
 ) -> Callable[
     [Callable[[RunnerJob[Options]], Runner | Callable[[Feeds], Mapping[str, np.ndarray]]]],
     Callable[[RunnerJob[Options]], Runner | Callable[[Feeds], Mapping[str, np.ndarray]]],
@@ -168,6 +169,7 @@ def runner(
     default: bool = ...,
     available: Probe | None = ...,
     spot_check: SpotCheck | None = ...,
+    threads_per_process: bool = ...,
 ) -> Callable[
     [Callable[[RunnerJob[None]], Runner | Callable[[Feeds], Mapping[str, np.ndarray]]]],
     Callable[[RunnerJob[None]], Runner | Callable[[Feeds], Mapping[str, np.ndarray]]],
@@ -180,10 +182,12 @@ def runner(
     default: bool = True,
     available: Probe | None = None,
     spot_check: SpotCheck | None = None,
+    threads_per_process: bool = False,
 ) -> Callable[[Any], Any]:
     """Declare a function that loads ``formats`` in ``runtime`` and returns a runner, or a plain callable.
 
     ``spot_check`` limits a slow reference interpreter to proving a few numbers; it is never measured.
+    ``threads_per_process`` says that a process cannot change the runtime's number of threads once it has run anything.
     """
     if not formats:
         raise PluginError(f"A runner for {str(runtime)!r} names no format.", hint="Give the formats that it loads.")
@@ -203,6 +207,7 @@ def runner(
                     options=options,
                     available=available,
                     spot_check=spot_check,
+                    threads_per_process=threads_per_process,
                 ),
             )
         return function

@@ -57,6 +57,9 @@ from .scheduler import (
     Executed as Executed,
     execute as execute,
 )
+from .step_children import (
+    IMPORTED_BY_STEPS as IMPORTED_BY_STEPS,
+)
 from .workbench import (
     Workbench as Workbench,
     opening_in as opening_in,

@@ -51,6 +51,8 @@ def check_stored(
     private = fresh_folder(context.workspace.unfinished(Name("checking"), artifact.format.name, runtime))
     log = context.workspace.log_of(artifact.format.name, runtime)
     counts = thread_counts(context.settings.threads)
+    if planned.route.threads_per_process and context.settings.memory_limit is not None:
+        counts = counts[:1]  # it would be loaded with each of them at once, under one limit
     threads = counts[0] if threads is None or measuring is not None else threads
     call = context.call(planned.route, artifact, threads, folder)
     step = CheckStep(

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from navcore.contract import Name
-from navcore.execution.block_server import BlockLine, Measurable, measurable, measurable_child
+from navcore.execution.block_server import BlockLine, measurable_child
 from navcore.execution.check_settings import profiler_route, verify_settings
 from navcore.execution.contestants import Contestant
+from navcore.execution.measurable import Measurable, measurable
+from navcore.execution.resources import available_memory
 from navcore.execution.run_context import RunContext
 from navcore.execution.step import StepLimits, StepPlace
 from navcore.execution.threads import thread_counts
@@ -80,6 +82,9 @@ def _child(
     form, runtime = one.place
     folder = context.workspace.format_folder(form)
     limits = [limit for limit in (context.settings.memory_limit, memory) if limit is not None]
+    room = min([*limits, *filter(None, [available_memory()])], default=None)
+    if one.route.threads_per_process and room is not None and (one.memory or 0) * len(counts) > room:
+        counts = counts[:1]  # it would be loaded with each of them at once
     return measurable_child(
         context.call(one.route, one.artifact, counts[0], folder),
         context.samples.signature,

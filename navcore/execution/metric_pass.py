@@ -28,6 +28,7 @@ from navcore.workspace import (
     RuntimeResult,
     Stage,
     Status,
+    advancing,
     describe,
     digest,
     fresh_folder,
@@ -70,12 +71,14 @@ def source_metrics(context: RunContext, asked: MetricsAsked) -> dict[str, Metric
     """
     source = _source(context)
     if asked.data is None:
-        scores = _passed(context, asked, None)
+        scores = _passed(context, asked, None, "")
     elif source is None:
         return {}
     else:
+        context.announce(Event(Stage.SCORING, source.name))
         with _calling(context, source) as call:
-            scores = _passed(context, asked, call)
+            scores = _passed(context, asked, call, source.name)
+        context.announce(Event(Stage.SCORING, source.name, _told(scores.results({}, {})), Status.OK))
     if source is not None:
         _write(context, source, scores)
     return {one.metric: one for one in scores.results({}, {})}
@@ -119,6 +122,9 @@ def rows_with_metrics(
     )
 
 
+_PASS = "over the data"
+
+
 @attrs.frozen
 class _Remembered:
     metrics: tuple[MetricResult, ...]
@@ -140,7 +146,7 @@ def _scored(
     context.announce(Event(Stage.SCORING, one.name))
     try:
         with _calling(context, one) as call:
-            scores = _passed(context, asked, call)
+            scores = _passed(context, asked, call, one.name)
         _write(context, one, scores)
     except Exception as error:
         cause = describe(error).cause
@@ -157,12 +163,17 @@ def _told(results: Sequence[MetricResult]) -> str:
     return ", ".join(f"{one.metric} {one.value:.6g}" for one in results)
 
 
-def _passed(context: RunContext, asked: MetricsAsked, call: Call | None) -> Scores:
-    """One pass over the data; without a ``call`` the answers are the source's, from the samples of the workspace."""
+def _passed(context: RunContext, asked: MetricsAsked, call: Call | None, name: str) -> Scores:
+    """One pass over the data by the model of that name, which the observer is told as it goes on.
+
+    Without a ``call`` the answers are the source's, from the samples of the workspace.
+    """
     scoring = Scoring(asked.metrics)
+    told = advancing(context.observer, Stage.SCORING, name)
     signature = context.samples.signature
     if asked.data is None:
-        for number in range(context.store.count("correctness")):
+        for number in range(count := context.store.count("correctness")):
+            told(_PASS, number / count)
             feeds = context.store.inputs(signature, "correctness", number)
             stored = context.store.outputs(signature, "correctness", number) if call is None else call(feeds)
             scoring.add(feeds, stored, feeds)
@@ -170,6 +181,7 @@ def _passed(context: RunContext, asked: MetricsAsked, call: Call | None) -> Scor
     assert call is not None, "only samples of the workspace have the source's answers beside them"
     count = length(asked.data, _DATASET)
     for index, item in numbered(iterate(asked.data, _DATASET), count, called=_DATASET):
+        told(_PASS, index / count)
         feeds = feeds_of(item, index, signature.input_names, context.registry.to_array)
         scoring.add(feeds, call(feeds), item)
     return scoring.scores()

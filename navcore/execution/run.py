@@ -37,6 +37,7 @@ from navcore.workspace import (
     Stage,
     Status,
     Workspace,
+    advancing,
     announce,
     describe_environment,
     describe_git,
@@ -173,6 +174,7 @@ def _sample(
             store=SampleStore(workspace.root),
             twice=calls.twice,
             seeded=calls.seeded,
+            told=advancing(observer, Stage.SAMPLING, source.format.name),
         )
     for note in samples.notes:
         announce(observer, Event(Stage.SAMPLING, source.format.name, note))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -61,26 +61,37 @@ def opening(call: RouteCall, registry: Registry) -> OpenWith:
 
 
 def fastest_count(open_with: OpenWith, feeds: Mapping[str, np.ndarray], counts: tuple[int, ...]) -> int:
+    """The number among ``counts`` with which a call of a model takes the least time; see :func:`fastest`."""
+
+    def tried(count: int) -> list[float]:
+        with open_with(count) as runner:
+            return seconds_of_calls(runner, feeds) if runner.threads == count else []
+
+    return fastest(counts, tried)
+
+
+def fastest(counts: Sequence[int], tried: Callable[[int], list[float]]) -> int:
     """The number among ``counts`` with which a call takes the least time, the smaller where it makes no difference.
 
-    Each is tried twice in turn, for 0.1 s and three calls after the first, a slow model for one. What counts is the
-    mean: threads that wait for each other stall now and then, which a median does not see. A runtime that cannot change
-    its threads in this process any more, and says so by another number, keeps the first.
+    ``tried`` tells how many seconds calls took with so many threads, and nothing of a runtime that cannot change its
+    threads in its process any more, and says so by another number: that keeps the first. Each is tried twice in turn.
+    What counts is the mean: threads that wait for each other stall now and then, which a median does not see.
     """
-    taken: dict[int, list[float]] = {count: [] for count in counts}
-    for count in (*counts, *counts) if len(counts) > 1 else ():
-        with open_with(count) as runner:
-            if runner.threads != count:
-                return counts[0]
-            taken[count] += _seconds_of_calls(runner, feeds)
     if len(counts) == 1:
         return counts[0]
+    taken: dict[int, list[float]] = {count: [] for count in counts}
+    for count in (*counts, *counts):
+        seconds = tried(count)
+        if not seconds:
+            return counts[0]
+        taken[count] += seconds
     means = {count: sum(seconds) / len(seconds) for count, seconds in taken.items()}
     best = min(means.values())
     return min(count for count, seconds in means.items() if _ENOUGH * seconds <= best)
 
 
-def _seconds_of_calls(runner: Runner, feeds: Mapping[str, np.ndarray]) -> list[float]:
+def seconds_of_calls(runner: Runner, feeds: Mapping[str, np.ndarray]) -> list[float]:
+    """How long calls take: 0.1 s of them and three after the first, of a slow model one."""
     first = _seconds(runner, feeds)
     taken: list[float] = []
     while not taken or (first < _SLOW and (len(taken) < _CALLS or sum(taken) < _SECONDS)):

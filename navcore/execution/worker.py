@@ -19,7 +19,7 @@ from navcore.sampling import SampleStore, StoredInputs
 from navcore.workspace import errors_file, to_data, windows_file
 
 if TYPE_CHECKING:
-    from navcore.evaluation import Evaluation
+    from navcore.evaluation import Evaluation, MeasureSettings
 
 
 def main(request_file: str) -> None:
@@ -84,9 +84,7 @@ def check_artifact(step: CheckStep, registry: Registry, folder: Path) -> Evaluat
 
     route, store = registry.route(step.call.route), SampleStore(step.workspace)
     if step.measuring is not None and len(step.thread_counts) > 1:
-        feeds = store.profiling_feeds(step.reference, step.measuring.batch_sizes[0])
-        count = fastest_count(opening(step.call, registry), feeds, step.thread_counts)
-        job = attrs.evolve(job, threads=count)
+        job = attrs.evolve(job, threads=_best_threads(step, step.measuring, registry, store))
     with registry.ask("make_runner", job, route) as runner:
         return evaluate(
             runner,
@@ -102,6 +100,21 @@ def check_artifact(step: CheckStep, registry: Registry, folder: Path) -> Evaluat
             raw=windows_file(step.call.log_dir, Name(route.runtime)),
             errors=errors_file(step.call.log_dir, Name(route.runtime)),
         )
+
+
+def _best_threads(step: CheckStep, measuring: MeasureSettings, registry: Registry, store: SampleStore) -> int:
+    """The best of the step's numbers of threads, tried before the model is loaded in this process."""
+    size = measuring.batch_sizes[0]
+    if not registry.route(step.call.route).threads_per_process:
+        feeds = store.profiling_feeds(step.reference, size)
+        return fastest_count(opening(step.call, registry), feeds, step.thread_counts)
+    from navcore.execution.measurable import measurable
+    from navcore.execution.separate_counts import SeparateCounts
+
+    profiler = registry.route(measuring.profiler)
+    opened = lambda count: measurable(step.call, step.reference, store, registry, profiler, (count,))  # noqa: E731
+    with SeparateCounts(opened, step.thread_counts) as trial:
+        return trial.fastest(size)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,9 @@ from navcore.sampling.settings import SamplingSettings
 
 Array = np.ndarray[Any, Any]
 ToArray = Callable[[Any], Array | None]
+Told = Callable[[str, float], None]
+"""Is told what is being done, and how much of it is done, from 0 to 1."""
+
 Shape = tuple[int, ...]
 
 _LENGTH = "Its len() has to say how many items it gives, on every pass."
@@ -70,8 +73,10 @@ class Observation:
         return {name: item.arrays[derived] for name, derived in zip(self.names, self.derived, strict=True)}
 
 
-def observe(dataloader: Any, settings: SamplingSettings, to_array: ToArray) -> Observation:
-    """Look at every item once, holding one at a time.
+def observe(
+    dataloader: Any, settings: SamplingSettings, to_array: ToArray, told: Told = lambda _text, _share: None
+) -> Observation:
+    """Look at every item once, holding one at a time; ``told`` how far it is.
 
     Raises :class:`DataloaderError` for a dataloader that is a set or a tensor, has no ``len()``, cannot be iterated, is
     empty, ends early, or whose items differ in structure, names, dtypes or ranks; :class:`InputError` when
@@ -89,6 +94,7 @@ def observe(dataloader: Any, settings: SamplingSettings, to_array: ToArray) -> O
             first, names = read, _input_names(read, settings)
         refuse_unlike(first, read, index)
         shapes.append(tuple(read.arrays[name].shape for name in first.arrays))
+        told("reading the dataloader", (index + 1) / count)
     assert first is not None  # a count of at least one gives at least one item, or an error
     derived = tuple(first.arrays)
     return Observation(

@@ -11,7 +11,7 @@ import attrs
 from navcore.contract import Signature
 from navcore.errors import DataloaderError
 from navcore.sampling.batches import batch_of, picked, stacked, stacking_key, with_batch, without_batch
-from navcore.sampling.first_pass import Array, Observation, ToArray, iterate, numbered, read_item, refuse_unlike
+from navcore.sampling.first_pass import Array, Observation, ToArray, Told, iterate, numbered, read_item, refuse_unlike
 from navcore.sampling.probe_store import Probe
 from navcore.sampling.sample_store import SampleStore
 from navcore.sampling.selection import Selection
@@ -52,16 +52,18 @@ def fetch(
     selection: Selection,
     to_array: ToArray,
     store: SampleStore,
+    told: Told = lambda _text, _share: None,
 ) -> Stackable | None:
     """Store the inputs of every chosen item, cut to one sample, some of them whole, and return samples to stack.
 
-    The result is ``None`` for a model that does not batch. Raises :class:`DataloaderError` when an item is not what it
-    was on the first pass.
+    The result is ``None`` for a model that does not batch. ``told`` how far it is. Raises :class:`DataloaderError` when
+    an item is not what it was on the first pass.
     """
     places = selection.places()
     traces: list[_Trace] = []
     spare: dict[str, Array] | None = None
     for index, value in numbered(iterate(dataloader), len(observation), _AGAIN):
+        told("reading the samples", (index + 1) / (max(places) + 1))
         if index not in places:
             continue
         item = read_item(value, index, to_array)

@@ -11,7 +11,7 @@ import numpy as np
 from navcore.contract import Signature
 from navcore.errors import SourceError
 from navcore.evaluation import MEAN_RUNS, is_noisy
-from navcore.sampling.first_pass import Array, native
+from navcore.sampling.first_pass import Array, Told, native
 from navcore.sampling.make_probes import (
     INDEPENDENCE,
     apart_by,
@@ -58,8 +58,11 @@ def run_source(
     settings: SamplingSettings,
     twice: SourceTwice | None = None,
     seeded: SourceCall | None = None,
+    told: Told = lambda _text, _share: None,
 ) -> SourceRun:
     """Run the source on every sample whose inputs are stored, on stacks and on axis probes, and store its outputs.
+
+    ``told`` how many of the samples are done.
 
     Raises :class:`SourceError` when it fails or returns other outputs from run to run, and :class:`InputError` when it
     returns NaN, or nothing finite.
@@ -81,7 +84,7 @@ def run_source(
             more_noise = _noise(store, selection, model, range(NOISE_SAMPLES, len(selection.correctness)))
             noise = {name: max(size, more_noise[name]) for name, size in noise.items()}
         model = attrs.evolve(model, runs=runs_of_each, seeded=seeded)
-        runs, notes = _run_samples(signature, store, selection, model)
+        runs, notes = _run_samples(signature, store, selection, model, told)
         probes, more = _run_items(signature, store, selection, model)
         runs += more
         pair: Mapping[str, Array] = {}
@@ -109,12 +112,14 @@ def run_source(
 
 
 def _run_samples(
-    signature: Signature, store: SampleStore, selection: Selection, model: SourceModel
+    signature: Signature, store: SampleStore, selection: Selection, model: SourceModel, told: Told
 ) -> tuple[list[Run], list[str]]:
     """Run every chosen item once; outputs are stored with the batch axis, which is known only after all runs."""
     runs: list[Run] = []
     infinite: dict[str, str] = {}
-    for item, places in selection.places().items():
+    chosen = selection.places()
+    for done, (item, places) in enumerate(chosen.items()):
+        told("running the source", done / len(chosen))
         kind, number = places[0]
         label = _label(kind, number, item)
         feeds = store.inputs(signature, kind, number)

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from navcore.sampling.first_pass import Observation, ToArray, observe
+from navcore.sampling.first_pass import Observation, ToArray, Told, observe
 from navcore.sampling.fixed_batch import fixed_batch, refuse_other_batches, refuse_other_sizes, taken_whole
 from navcore.sampling.input_axes import infer_inputs
 from navcore.sampling.own_batch import NotBatching
@@ -28,30 +28,32 @@ def take_samples(
     store: SampleStore,
     twice: SourceTwice | None = None,
     seeded: SourceCall | None = None,
+    told: Told = lambda _text, _share: None,
 ) -> Samples:
     """Go through the dataloader twice, store the chosen samples, and record what the source returns for them.
 
     ``to_array`` turns a framework tensor into a host array and returns ``None`` for any other value. One item is held
     at a time. ``twice`` runs the source twice in a row, by which a source that remembers is found. ``seeded`` runs it
-    while random numbers are held, by which an export that draws the same ones can be told from a wrong one. Taking
-    samples again into the same store overwrites them, with the same digest for the same data.
+    while random numbers are held, by which an export that draws the same ones can be told from a wrong one. ``told``
+    hears what is being done and how much of it is. Taking samples again into the same store overwrites them, with the
+    same digest for the same data.
 
     Raises :class:`DataloaderError`, :class:`SourceError`, :class:`OptionError` or :class:`InputError`, each for what
     its docstring says.
     """
-    observation = observe(dataloader, settings, to_array)
+    observation = observe(dataloader, settings, to_array, told)
     whole = attrs.evolve(settings, batch_dim=None, batch_sizes=None)
     if (fixed := fixed_batch(observation, settings)) is not None:
         refuse_other_batches(fixed, observation, settings)
-        samples = _take(dataloader, observation, whole, to_array, source, store, twice, seeded)
+        samples = _take(dataloader, observation, whole, to_array, source, store, twice, seeded, told)
         return attrs.evolve(samples, notes=(fixed.note, *samples.notes))
     try:
-        return _take(dataloader, observation, settings, to_array, source, store, twice, seeded)
+        return _take(dataloader, observation, settings, to_array, source, store, twice, seeded, told)
     except NotBatching as error:
         if not settings.stored:
             raise
         refuse_other_sizes(error.takes, error.what, settings)
-        samples = _take(dataloader, observation, whole, to_array, source, store, twice, seeded)
+        samples = _take(dataloader, observation, whole, to_array, source, store, twice, seeded, told)
         note = f"{taken_whole(error.takes)} When navcore tried another: {error.what}"
         return attrs.evolve(samples, notes=(note, *samples.notes))
 
@@ -65,13 +67,14 @@ def _take(
     store: SampleStore,
     twice: SourceTwice | None,
     seeded: SourceCall | None,
+    told: Told,
 ) -> Samples:
     inputs = infer_inputs(observation, settings)
     selection = select(observation, inputs.signature, settings)
     store.begin()
-    stackable = fetch(dataloader, observation, inputs.signature, selection, to_array, store)
+    stackable = fetch(dataloader, observation, inputs.signature, selection, to_array, store, told)
     source_run = run_source(
-        inputs.signature, store, selection, stackable, inputs.batch_size, source, settings, twice, seeded
+        inputs.signature, store, selection, stackable, inputs.batch_size, source, settings, twice, seeded, told
     )
     counts = {
         "conversion": len(selection.conversion),

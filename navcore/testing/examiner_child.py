@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from navcore.execution import enter_child, warm_children
+from navcore.execution import IMPORTED_BY_STEPS, enter_child, warm_children
 from navcore.registry import candidates
 from navcore.testing.busy import Doing, busy
 from navcore.testing.cases import Case, cases_of, examined
@@ -46,7 +46,7 @@ def main(descriptor: int) -> None:
         )
         cases = cases_of(request["plugin"], ground.registry)
         connection.send(("cases", to_data(tuple(cases))))
-        with warm_children(ground.folder):
+        with warm_children(ground.folder, IMPORTED_BY_STEPS):
             while True:
                 case = from_data(connection.recv(), Case)
                 connection.send(("finding", _answer(case, cases, ground)))

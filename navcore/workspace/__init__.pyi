@@ -134,6 +134,7 @@ from .progress import (
     Event as Event,
     Observer as Observer,
     Stage as Stage,
+    advancing as advancing,
     announce as announce,
     forgiving as forgiving,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from enum import StrEnum
 
@@ -33,7 +34,8 @@ class Event:
 
     ``text`` is a sentence for people, ``seconds`` the time it took, or will take where it begins and that is known.
     ``reused`` marks what an earlier run had finished. ``steps`` is how many makings and checks the plan has, in the one
-    event that tells it.
+    event that tells it. ``share`` is how much of ``text`` is done, from 0 to 1, in events of what takes longer than a
+    second that tell nothing else.
     """
 
     stage: Stage
@@ -43,7 +45,10 @@ class Event:
     seconds: float | None = None
     reused: bool = False
     steps: int | None = None
+    share: float | None = None
 
+
+_FIRST_SHARE, _SHARE_EVERY = 1.0, 0.5  # seconds
 
 Observer = Callable[[Event], None]
 """What ``progress=`` takes: anything that can be called with each event of a run as it happens."""
@@ -55,6 +60,20 @@ def announce(observer: Observer | None, event: Event) -> None:
     log.info("%s %s%s%s", event.stage, event.subject, word, f": {event.text}" if event.text else "")
     if observer is not None:
         observer(event)
+
+
+def advancing(observer: Observer | None, stage: Stage, subject: str) -> Callable[[str, float], None]:
+    """Told what is being done and how much of it is, tells the observer: from the first second on, twice a second."""
+    last = time.monotonic() + _FIRST_SHARE - _SHARE_EVERY
+
+    def told(text: str, share: float) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if observer is not None and now - last >= _SHARE_EVERY:
+            last = now
+            observer(Event(stage, subject, text, share=share))
+
+    return told
 
 
 def forgiving(observer: Observer | None) -> Observer | None:

@@ -61,7 +61,7 @@ def test_a_sound_one_passes_with_what_it_needs_and_with_everything_that_its_hook
     validate_route(Route(hook=hook, **SOUND[hook]))
     every: dict[str, Any] = {
         "options": Options, "cost": 2, "default": False, "available": lambda: None, "isolation": "fork",
-        "spot_check": SpotCheck(), "measures": "CPU time", **SOUND[hook],
+        "spot_check": SpotCheck(), "threads_per_process": True, "measures": "CPU time", **SOUND[hook],
     }  # fmt: skip
     validate_route(Route(hook=hook, **{name: every[name] for name in FIELDS_OF_HOOK[hook]}))
 
@@ -111,6 +111,7 @@ def test_a_cost_has_to_be_comparable(cost: Any) -> None:
             {"target": X},
             "run_x_cpu declares target, which the hook make_runner has no use for.",
         ),
+        ("make_runner", {"threads_per_process": 1}, "has threads_per_process=1. Give True or False."),
         ("make_runner", {"spot_check": 3}, "The route run_x_cpu has spot_check=3. Give a navcore.SpotCheck."),
         ("profile", {"source": X}, "The route profile declares source, which the hook profile has no use for."),
         ("profile", {"cost": 2.0}, "The route profile declares cost, which the hook profile has no use for."),

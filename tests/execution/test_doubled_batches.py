@@ -15,9 +15,9 @@ import navcore as nav
 from navcore.contract import Signature, TensorSpec
 from navcore.errors import StepError
 from navcore.evaluation import Doubling, Window
-from navcore.execution.block_server import Begun
 from navcore.execution.check_settings import incomparable
 from navcore.execution.doubled_batches import Reached, _Doubled, sizes_to_rank
+from navcore.execution.measurable import Begun
 from navcore.package import results_data
 
 Run = Callable[..., Any]

@@ -40,10 +40,16 @@ def store(tmp_path: Path) -> SampleStore:
 
 @pytest.fixture
 def take(store: SampleStore) -> Take:
-    """Take samples of ``model`` from ``dataloader`` into ``store``; keywords are those of the request."""
+    """Take samples of ``model`` from ``dataloader`` into ``store``; keywords are those of the request, or of it."""
 
-    def taken(dataloader: Any, model: Callable[..., Any], **asked: Any) -> Samples:
+    def taken(
+        dataloader: Any,
+        model: Callable[..., Any],
+        *,
+        told: Callable[[str, float], None] = lambda _text, _share: None,
+        **asked: Any,
+    ) -> Samples:
         request = SamplingSettings(**asked)
-        return take_samples(dataloader, request, to_array=to_array, source=source_of(model), store=store)
+        return take_samples(dataloader, request, to_array=to_array, source=source_of(model), store=store, told=told)
 
     return taken

@@ -69,6 +69,16 @@ def test_a_text_model_from_end_to_end(take: Take, store: SampleStore) -> None:
     ]
 
 
+def test_it_tells_how_far_it_is(take: Take) -> None:
+    heard: list[tuple[str, float]] = []
+    take(texts(), encoder, sample_count=2, told=lambda text, share: heard.append((text, share)))
+    parts = {text: [share for each, share in heard if each == text] for text in dict(heard)}
+    assert list(parts) == ["reading the dataloader", "reading the samples", "running the source"]
+    assert parts["reading the dataloader"] == [1 / 3, 2 / 3, 1.0]
+    assert all(0 <= one < 1 for one in parts["running the source"])
+    assert all(shares == sorted(shares) for shares in parts.values())
+
+
 def test_what_is_expected_is_what_the_source_returns_for_the_feeds(take: Take, store: SampleStore) -> None:
     samples = take(texts(), encoder)
     for comparison in store.comparisons(samples.signature):

@@ -34,6 +34,7 @@ class Bars:
         self._progress: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
         self._began: dict[str, float] = {}
+        self._words: dict[str, str] = {}
         self._spans: dict[str, tuple[float, float]] = {}
         self._steps, self._steps_done, self._steps_began = 0, 0, 0.0
         self._total, self._done, self._told = 0.0, 0.0, ""
@@ -72,6 +73,16 @@ class Bars:
                 if _TOTAL not in self._tasks:
                     self._tasks[_TOTAL] = self._progress.add_task(self._told, total=self._total)
 
+    def advance(self, name: str, words: str, share: float) -> None:
+        """Show ``words`` in the bar of that name, of which that share is done; other words begin anew."""
+        with self._lock:
+            if (task := self._tasks.get(name)) is None or self._progress is None:
+                return
+            if self._words.get(name) != words:
+                self._words[name] = words
+                self._progress.reset(task, total=1.0, description=words)
+            self._progress.update(task, completed=share)
+
     def is_under_way(self, name: str) -> bool:
         """Whether a bar of that name is shown."""
         return name in self._tasks
@@ -87,6 +98,7 @@ class Bars:
         """Take the bar of that name away; without any left the terminal is as it was."""
         with self._lock:
             self._spans.pop(name, None)
+            self._words.pop(name, None)
             self._done += time.monotonic() - self._began.pop(name, time.monotonic())
             task = self._tasks.pop(name, None)
             if task is None or self._progress is None:

@@ -50,7 +50,11 @@ class Console:
             self._bars.close()
 
     def __call__(self, event: Event) -> None:
-        """Print the event, or show that something began."""
+        """Print the event, or show that something began or went on."""
+        if event.share is not None:
+            if self._bars is not None:
+                self._bars.advance(_name(event), _words(event), event.share)
+            return
         now = self._clock()
         if self._began is None:
             self._began = now
@@ -66,7 +70,7 @@ class Console:
     def _draw(self, bars: Bars, event: Event, front: str, verdict: str, rest: str) -> None:
         from rich.text import Text
 
-        name, line = f"{event.stage}/{event.subject}", Text(front)
+        name, line = _name(event), Text(front)
         seconds = event.seconds or 0.0
         is_step = event.stage in (Stage.MAKING, Stage.CHECKING)
         if event.steps is not None:
@@ -74,9 +78,8 @@ class Console:
         elif event.stage is Stage.ESTIMATE:
             bars.expect(seconds, f"measuring, at least {seconds:.0f} s")
         elif event.status is None and not bars.is_under_way(name):
-            told = f"{_BEGINS[event.stage]} {printable(event.subject)}{f' {rest}' if rest else ''}"
             timed = event.stage is Stage.CHECKING
-            bars.begin(name, told, timed=timed, is_step=is_step, seconds=seconds)
+            bars.begin(name, _words(event), timed=timed, is_step=is_step, seconds=seconds)
             return
         if event.status is None:
             line.append(f"  {rest}" if rest else "", style="" if event.stage is Stage.ESTIMATE else "dim")
@@ -88,6 +91,15 @@ class Console:
             if is_step and event.status is not Status.UNAVAILABLE:
                 bars.step_done()
             bars.end(name)
+
+
+def _name(event: Event) -> str:
+    return f"{event.stage}/{event.subject}"
+
+
+def _words(event: Event) -> str:
+    rest = printable(event.text)
+    return f"{_BEGINS[event.stage]} {printable(event.subject)}{f' {rest}' if rest else ''}"
 
 
 def _verdict(event: Event) -> str:

@@ -11,7 +11,7 @@ from nav_tf.calls import call_model, input_names, is_keras, refuse_unusable
 from nav_tf.formats import TENSORFLOW
 from nav_tf.installed import why_no_tensorflow
 from nav_tf.live import from_array, parts, to_array, variables
-from nav_tf.placing import place_of, placed
+from nav_tf.placing import place_of, placed, threads_of_process
 from nav_tf.random_states import RandomStates, random_states
 from nav_tf.restoring import untouched
 from navcore import Feeds, NavcoreError, Runner, RunnerJob, RuntimeProvider, SourceError, runner
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 _SHORT = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16", "float64": "fp64"}
 
 
-@runner(TENSORFLOW, runtime=RuntimeProvider.TF, available=why_no_tensorflow)
+@runner(TENSORFLOW, runtime=RuntimeProvider.TF, available=why_no_tensorflow, threads_per_process=True)
 def run_tensorflow(job: RunnerJob[None]) -> Runner:
     """Call the model in inference mode, as its dataloader's items say; its state comes back on closing.
 
-    The number of threads belongs to the whole process and is left alone.
+    The number of threads is that of the caller's process, and is left alone.
     """
     return open_model(job)
 
@@ -60,6 +60,7 @@ def open_model(job: RunnerJob[None]) -> Runner:
             close=opening.pop_all().close,
             provider=_provider(held, job.device),
             precision=computed_precision(model, held),
+            threads=threads_of_process(None, None),
         )
 
 

@@ -12,7 +12,7 @@ from nav_tf.blame import cause_line
 from nav_tf.eager import open_model
 from nav_tf.formats import KERAS, KERAS_H5, TF_SAVEDMODEL
 from nav_tf.installed import why_no_tensorflow
-from nav_tf.placing import placed
+from nav_tf.placing import placed, threads_of_process
 from nav_tf.quiet import hushed, import_quietly
 from nav_tf.savedmodel import save_function
 from nav_tf.tracing import traced
@@ -83,9 +83,10 @@ def _holds_code(path: Path) -> InputError:
     )
 
 
-@runner(KERAS, KERAS_H5, runtime=RuntimeProvider.TF, available=why_no_tensorflow)
+@runner(KERAS, KERAS_H5, runtime=RuntimeProvider.TF, available=why_no_tensorflow, threads_per_process=True)
 def run_keras(job: RunnerJob[None]) -> Runner:
     """Load the file and call the model in inference mode."""
+    threads_of_process(job.device, job.threads)
     model = load_keras(job.artifact.file)
     return open_model(attrs.evolve(job, artifact=attrs.evolve(job.artifact, model=model)))
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any
 
+from nav_tf.quiet import import_quietly
 from navcore import OptionError
-
-
-def is_fresh() -> bool:
-    """Whether this process has not imported TensorFlow yet, so that settings of the whole process are ours to make."""
-    return "tensorflow" not in sys.modules
 
 
 def tensorflow_device(device: str) -> str:
@@ -38,15 +35,26 @@ def placed(device: str | None) -> Iterator[None]:
         yield
 
 
-def prepare_process(device: str | None, threads: int | None) -> int | None:
-    """Settings of a process that has just imported TensorFlow and run nothing: threads, and how a GPU is used.
+def threads_of_process(device: str | None, asked: int | None) -> int:
+    """Import TensorFlow, and settle how this process uses it; the number of threads that an operation may use.
 
-    Memory of a GPU is taken as it is needed: the process that holds the source may sit on the same one. Returns the
-    number of threads that is in force, ``None`` when it could not be set.
+    They can be set to what was ``asked`` until the process runs anything. Of a GPU the memory is taken as it is
+    needed: the process that holds the source may sit on the same one. In a process that had imported TensorFlow before,
+    and was asked for nothing, both are left as they are.
     """
+    fresh = "tensorflow" not in sys.modules
+    import_quietly()
+    if fresh or asked is not None:
+        _prepare(device, asked)
     import tensorflow as tf
 
-    try:
+    return tf.config.threading.get_intra_op_parallelism_threads() or len(os.sched_getaffinity(0))
+
+
+def _prepare(device: str | None, threads: int | None) -> None:
+    import tensorflow as tf
+
+    with contextlib.suppress(RuntimeError):  # something has run already
         gpus = tf.config.list_physical_devices("GPU")
         if device is not None and tensorflow_device(device).startswith("/CPU"):
             tf.config.set_visible_devices([], "GPU")
@@ -56,9 +64,6 @@ def prepare_process(device: str | None, threads: int | None) -> int | None:
         if threads is not None:
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(threads)
-    except RuntimeError:  # something has run already
-        return None
-    return threads
 
 
 def place_of(tensor: Any) -> str:

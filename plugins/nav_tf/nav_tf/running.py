@@ -9,8 +9,8 @@ from nav_tf.blame import cause_line
 from nav_tf.eager import numeric_type
 from nav_tf.formats import TF_SAVEDMODEL, TF_TRT_FP16, TF_TRT_FP32
 from nav_tf.installed import why_no_tensorflow, why_no_tensorrt
-from nav_tf.placing import is_fresh, place_of, placed, prepare_process
-from nav_tf.quiet import hushed, import_quietly
+from nav_tf.placing import place_of, placed, threads_of_process
+from nav_tf.quiet import hushed
 from nav_tf.random_states import RandomStates
 from nav_tf.serving import Serving, ServingOptions, keys_of, open_serving
 from navcore import Feeds, InputError, Runner, RunnerJob, RuntimeProvider, StepError, runner
@@ -19,23 +19,26 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-@runner(TF_SAVEDMODEL, runtime=RuntimeProvider.TF, options=ServingOptions, available=why_no_tensorflow)
+@runner(
+    TF_SAVEDMODEL,
+    runtime=RuntimeProvider.TF,
+    options=ServingOptions,
+    available=why_no_tensorflow,
+    threads_per_process=True,
+)
 def run_savedmodel(job: RunnerJob[ServingOptions]) -> Runner:
     """Load the folder and call its signature by name."""
     return _open(job, job.options.signature)
 
 
-@runner(TF_TRT_FP32, TF_TRT_FP16, runtime=RuntimeProvider.TF, available=why_no_tensorrt)
+@runner(TF_TRT_FP32, TF_TRT_FP16, runtime=RuntimeProvider.TF, available=why_no_tensorrt, threads_per_process=True)
 def run_tf_trt(job: RunnerJob[None]) -> Runner:
     """Load the folder and call its signature by name; the engines in it need the TensorRT that they were made with."""
     return _open(job)
 
 
 def _open(job: RunnerJob[Any], signature: str | None = None) -> Runner:
-    fresh = is_fresh()
-    import_quietly()
-    # In the user's own process the threads are the user's.
-    threads = prepare_process(job.device, job.threads) if fresh else None
+    threads = threads_of_process(job.device, job.threads)
     with hushed(), placed(job.device):
         serving = open_serving(job.artifact.file, signature)
     held = list(serving.function.variables)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +56,21 @@ def test_a_model_that_keras_exported_runs_under_its_own_names(of_keras: Path) ->
         assert runner.inputs == ("x",)
         assert (runner.provider, runner.precision) == ("cpu", "fp32")
         np.testing.assert_array_equal(runner({"x": np.ones((4, 3), np.float32)})["y"], np.full((4, 2), 3))
+
+
+def test_a_process_of_its_own_has_the_threads_that_were_asked_for(of_keras: Path) -> None:
+    """TensorFlow takes the number once in a process: this one, where it has run, keeps all."""
+    with opened(of_keras, "x", threads=1) as runner:
+        assert runner.threads == len(os.sched_getaffinity(0))
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as executor:
+        assert executor.submit(_threads_of, of_keras).result() == 1
+
+
+def _threads_of(path: Path) -> int | None:
+    with opened(path, "x", threads=1) as runner:
+        runner({"x": np.ones((1, 3), np.float32)})
+        return runner.threads
 
 
 class Trained(tf.Module):

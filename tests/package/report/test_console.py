@@ -54,6 +54,10 @@ def test_what_an_earlier_run_had_finished_is_reused() -> None:
     assert told(Event(Stage.MAKING, "onnx", "", Status.OK, 12.0, reused=True))[0].endswith("onnx  ok, reused")
 
 
+def test_how_far_it_is_is_no_line() -> None:
+    assert told(Event(Stage.SAMPLING, "torch", "reading the dataloader", share=0.5)) == []
+
+
 def test_the_estimate_is_shown_before_the_time_is_spent() -> None:
     [line] = told(Event(Stage.ESTIMATE, "profiling", "measuring 2 runtimes takes 30 to 100 s", seconds=30.0))
     assert line.endswith("estimate  profiling  measuring 2 runtimes takes 30 to 100 s")
@@ -125,6 +129,19 @@ class TestBars:
             console(Event(Stage.RANKING, "doubling the batch", "3 models", Status.OK, seconds=45.0))
             console(Event(Stage.RANKING, "in turn", "every ratio is known to 3 %", Status.OK, seconds=21.0))
         assert "rank      in turn\x1b[32m  ok in 21.0 s\x1b[0m: every ratio is known to 3 %" in terminal.getvalue()
+
+    def test_what_tells_how_far_it_is_has_a_bar_with_the_time_that_is_left(self, terminal: Terminal) -> None:
+        with Console(terminal, clock=lambda: 0.0) as console:
+            console(Event(Stage.SAMPLING, "torch", "reading the dataloader and running the source"))
+            assert left_of(console, terminal) == {"samples torch": False}, "nothing is known"
+            for text in ("reading the dataloader", "running the source"):
+                for share in (0.1, 0.2, 0.3):
+                    console(Event(Stage.SAMPLING, "torch", text, share=share))
+                assert left_of(console, terminal) == {"samples torch": True}
+                assert f"samples torch {text} ━" in re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue())
+            console(Event(Stage.SAMPLING, "torch", "samples: 100 correctness", Status.OK))
+            console(Event(Stage.SAMPLING, "torch", "running the source", share=0.9))
+        assert "\n" not in terminal.getvalue().replace("samples: 100 correctness\n", "", 1), "the rest was bars"
 
     def test_several_callers_have_a_bar_with_the_time_that_is_left(self, terminal: Terminal) -> None:
         with Console(terminal, clock=lambda: 0.0) as console:
