@@ -27,6 +27,8 @@ PLUGINS_WITH_RUNTIMES = (
 DEMO_PLUGINS = PLUGINS_WITH_RUNTIMES[:2]
 # As a third party would write it. It traces whatever runs beside it, so it has an environment of its own.
 OBSERVER = "examples/nav_trace"
+# A lesson with a runtime of its own, which nothing else needs.
+LESSON = "examples/nav_litert"
 CLUSTER = "tests/end_to_end/test_cluster.py"
 WITHOUT_RUNTIME = ("navcore", "nav-torch", "nav-trt")  # the install line of the tutorial for GPU machines
 PROJECTS = {"core": CORE, **{Path(project).name: project for project in (*PLUGINS, OBSERVER)}}
@@ -139,6 +141,13 @@ def examples(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", f"{OBSERVER}/tests", CLUSTER, *session.posargs)
 
 
+@nox.session(default=False)
+def lesson(session: nox.Session) -> None:
+    """The lesson for authors of plugins: LiteRT, from TensorFlow's SavedModels, by the conformance kit."""
+    install(session, *TEST_TOOLS, editable=(f"{CORE}[testing]", "plugins/nav_tf[cpu]", LESSON))
+    session.run("python", "-m", "pytest", f"{LESSON}/tests", *session.posargs)
+
+
 @nox.session(default=False, reuse_venv=True)
 def everything(session: nox.Session) -> None:
     """The environment that types, tests and bench share: frameworks are large, one copy is enough."""
@@ -151,7 +160,7 @@ def everything(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["everything"])
 def types(session: nox.Session) -> None:
     """mypy, strict, on the core, the plugins and what their tests share; after the first time, on what changed."""
-    modules = [f"{project}/{Path(project).name}" for project in (*PLUGINS, OBSERVER)]
+    modules = [f"{project}/{Path(project).name}" for project in (*PLUGINS, OBSERVER, LESSON)]
     mypy = str(EVERYTHING / "mypy")
     session.run(mypy, "conftest.py", "navcore", *modules, *shared_by_tests(CORE), external=True)
     for project in PLUGINS:  # each has a package called tests, so one at a time
