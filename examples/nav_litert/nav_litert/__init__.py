@@ -7,6 +7,8 @@ from importlib.util import find_spec
 
 from navcore import ConvertJob, Format, Runner, RunnerJob, converter, runner
 
+__version__ = "0.1.0"
+
 LITERT = Format("litert", filename="model.tflite", data_only=True, summary="LiteRT")
 FP16 = Format("litert-fp16", family="litert", filename="model.tflite", precision="fp16", data_only=True)
 
