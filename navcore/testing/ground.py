@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,11 @@ from navcore.registry import EXTRA, OFFER, Plugin, load_registry
 from navcore.testing import crashing
 from navcore.testing.busy import Doing, Tell, busy
 from navcore.testing.offers import Offer, Offers
+from navcore.testing.telling import agrees, made, ran, source_runner, telling
 from navcore.testing.trial import Trial, try_live, try_stored
 from navcore.testing.verdicts import NotHere, NotMet, Reported
 from navcore.testing.watching import watched
-from navcore.workspace import Event, FormatResult, Outcome, Stage, Status, Workspace, digest_of_file, digest_of_state
+from navcore.workspace import FormatResult, Outcome, Status, Workspace, digest_of_file, digest_of_state
 
 _SAMPLES = 6
 
@@ -237,7 +238,7 @@ class Ground:
 
         Each offer has one workspace, so that what was made of it once is not made again.
         """
-        source, runner = offer.source, self._source_runner(offer.source.format.name)
+        source, runner = offer.source, source_runner(self.registry, offer.source.format.name)
         if runner is not None:
             self.reported.refuse(ran(runner))
         try:
@@ -252,34 +253,11 @@ class Ground:
                     run_profiling=False,
                     timeout=self.timeout,
                     git_info=False,
-                    progress=self._telling(runner),
+                    progress=telling(self.registry, runner, self._tell, self.timeout),
                     **arguments,
                 )
         except NavcoreError as error:
             raise _unprepared(source.format, offer, first_line(error), about=(f"ran {offer.id}",)) from error
-
-    def _source_runner(self, name: str) -> Route | None:
-        """What runs a source of that format where nobody asks for another: the cheapest, default ones first."""
-        found = [route for route in self.registry.routes if route.hook == "make_runner" and route.source == name]
-        found.sort(key=lambda route: (not route.default, route.cost, route.id))
-        return next((route for route in found if not self.registry.unavailable(route)), None)
-
-    def _telling(self, runner: Route | None) -> Callable[[Event], None]:
-        """Tells who is called in this process next, as far as a run's events say it."""
-        exporters: dict[str, Route] = {
-            route.goal.name: route for route in self.registry.routes if route.hook == "export_model"
-        }
-
-        def observe(event: Event) -> None:
-            if event.status is None and event.stage == Stage.SAMPLING and runner is not None:
-                self._tell(Doing(runner.who, (ran(runner),), self.timeout, moves=True))
-            elif event.status is None and event.stage == Stage.MAKING and event.subject in exporters:
-                route = exporters[event.subject]
-                self._tell(Doing(route.who, (made(route),), self.timeout, moves=True))
-            else:
-                self._tell(Doing(f"{event.stage} {event.subject}", (), 2 * self.timeout + 10, moves=True))
-
-        return observe
 
     def _make(self, route: Route) -> Product:
         ready = self.ready(route.source, verified=True)
@@ -291,21 +269,6 @@ class Ground:
         with around, watched(place, workspace.root, except_for=written) as strays:
             outcome, artifact = ready.bench.make(route, ready.artifact, kept)
         return Product(ready, outcome, artifact, tuple(strays), _state(ready.artifact) != before, kept)
-
-
-def made(route: Route) -> str:
-    """What a failure of the route to make anything is about."""
-    return f"made {route.id}"
-
-
-def ran(route: Route) -> str:
-    """What a failure of the route to run anything is about."""
-    return f"ran {route.id}"
-
-
-def agrees(maker: str, runner: Route) -> str:
-    """What a wrong answer of a runner is about, on what the route of the id ``maker`` made."""
-    return f"{maker} agrees in {runner.id}"
 
 
 def _went_well(trial: Trial, about: tuple[str, ...]) -> Trial:

@@ -9,7 +9,8 @@ import attrs
 
 from navcore.contract import Artifact, Route
 from navcore.testing.checks.products import runners_of
-from navcore.testing.ground import Ground, Ready, ran
+from navcore.testing.ground import Ground, Ready
+from navcore.testing.telling import ran
 from navcore.testing.verdicts import NotHere, NotMet
 from navcore.workspace import Failure, Status
 

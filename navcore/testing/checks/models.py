@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from navcore.contract import Name
 from navcore.planning import cheapest_paths
-from navcore.testing.ground import Ground, agrees
+from navcore.testing.ground import Ground
+from navcore.testing.telling import agrees
 from navcore.testing.verdicts import NotHere, NotMet
 from navcore.workspace import FormatResult, Status
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from navcore.contract import Route
-from navcore.testing.ground import Ground, agrees, ran
+from navcore.testing.ground import Ground
+from navcore.testing.telling import agrees, ran
 from navcore.testing.trial import SMALL
 from navcore.testing.verdicts import NotHere, NotMet
 from navcore.workspace import Status
