@@ -94,6 +94,7 @@ def plan(model: str | None, as_json: bool, **asked: Any) -> None:
                 for check in found.checks
             ],
             "later": [{"target": one.target.name, "from": one.source.name, "reason": one.needs} for one in found.later],
+            "seconds": None if found.estimate is None else round(found.estimate.seconds, 1),
             "missing": [{"target": missing.target.name, "reason": missing.reason} for missing in found.missing],
         }
     )

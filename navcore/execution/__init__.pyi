@@ -41,6 +41,9 @@ from .metric_pass import (
     rows_with_metrics as rows_with_metrics,
     source_metrics as source_metrics,
 )
+from .metric_verdict import (
+    judged_rows as judged_rows,
+)
 from .resources import (
     available_memory as available_memory,
     processors as processors,

@@ -262,8 +262,11 @@ class PackageDescriptor:
         """The best row by ``strategy``, by default :class:`MinLatency`, among those verified ok and measured here.
 
         Never one that failed, is unverified, fixes an axis that moves in the data, or was recorded elsewhere; never the
-        source itself. ``None`` when there is no such row. A strategy is any value with a method
-        ``choose(candidates)``; raises :class:`InputError` for another object.
+        source itself. One that promises less precision than the source has (int8, bf16) is chosen only where that was
+        asked for: its format among the ``targets``, its runtime in ``runtimes``, the user's own tolerances, metric or
+        word, or a strategy that says how far off a row may be: ``MinLatency(max_error=0.05)``. ``None`` when there is
+        no such row. A strategy is any value with a method ``choose(candidates)``; raises :class:`InputError` for
+        another object.
         """
         strategy = MinLatency() if strategy is None else strategy
         if isinstance(strategy, type) or not callable(getattr(strategy, "choose", None)):
@@ -271,7 +274,7 @@ class PackageDescriptor:
                 f"strategy={strategy!r} cannot choose.",
                 hint="Give navcore.MinLatency(), for example.",
             )
-        return strategy.choose(candidates_of(self.results, self.ranking))
+        return strategy.choose(candidates_of(self.results, self.ranking, self._record.settings))
 
     def evaluate(
         self,

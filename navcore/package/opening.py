@@ -86,7 +86,13 @@ class Models:
         here = self.obeyed(Measuring(), Limits())
         device = here.settings.device
         job: RunnerJob[Any] = RunnerJob(
-            artifact, route.runtime, here.options[route.id], device, threads, self.workspace.root
+            artifact,
+            route.runtime,
+            here.options[route.id],
+            device,
+            threads,
+            self.workspace.root,
+            self.workspace.cache,
         )
         runner: Runner = self.registry.ask("make_runner", job, route)
         return runner

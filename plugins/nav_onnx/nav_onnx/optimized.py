@@ -54,7 +54,7 @@ class OptimizeRules:
                 raise OptionError(f"{name} is {getattr(self, name)}.", hint="Give a size, or 0 to have it found.")
 
 
-@converter(ONNX, ONNX_OPTIMIZED, options=OptimizeRules, default=False, available=why_no_cpu)
+@converter(ONNX, ONNX_OPTIMIZED, options=OptimizeRules, effort="normal", available=why_no_cpu)
 def onnx_optimized_from_onnx(job: ConvertJob[OptimizeRules]) -> Made:
     """Fuse what ONNX Runtime's transformer optimiser knows, then save the graph as ONNX Runtime optimises it.
 
