@@ -126,8 +126,8 @@ class ConvertJob(Generic[Options]):
         log_dir: a folder for logs that are worth keeping.
         samples: the user's own inputs, under the names of the run's source: its correctness and conversion samples,
             each as a batch of one. They are read one at a time, and anew whenever they are gone over.
-        cache_dir: a folder, not there yet, in which a compiler may keep what it can make again: the steps of this run and
-            of later ones share it, and it gets into no package. ``None`` where there is none.
+        cache_dir: a folder, not there yet, in which a compiler may keep what it can make again: the steps of this run
+            and of later ones share it, and it gets into no package. ``None`` where there is none.
     """
 
     source: Artifact
@@ -161,8 +161,8 @@ class RunnerJob(Generic[Options]):
         device: the device that the user asked for, ``None`` for none in particular.
         threads: the number of compute threads to use; ``None`` leaves it to the runtime.
         log_dir: a folder for logs that are worth keeping.
-        cache_dir: a folder, not there yet, in which a compiler may keep what it can make again: the steps of this run and
-            of later ones share it, and it gets into no package. ``None`` where there is none.
+        cache_dir: a folder, not there yet, in which a compiler may keep what it can make again: the steps of this run
+            and of later ones share it, and it gets into no package. ``None`` where there is none.
     """
 
     artifact: Artifact
