@@ -178,6 +178,8 @@ def save(
     keep_workdir: bool = True,
     override: bool = False,
     save_data: bool = True,
+    *,
+    compact: bool = False,
 ) -> None:
     """Pack the results into one ``.nav`` file at ``path``, whole or not at all.
 
@@ -187,12 +189,16 @@ def save(
         keep_workdir: ``False`` deletes the workspace afterwards (only this one, and only because navcore made it).
         override: replace an existing file; it stays intact until the new one is complete.
         save_data: ``False`` leaves the samples out; the correctness test cannot be repeated from such a package.
+        compact: hold weights once that several formats have byte for byte, where the formats say where their tensors
+            lie. Such a package is smaller, and only navcore can unpack it; what comes out is the same to the byte.
 
     Raises:
         PackageExists: the file exists and ``override`` was not given.
         PackageIncomplete: no format is ok, or the workspace is gone.
     """
-    _own(package_descriptor).save(path, keep_workdir=keep_workdir, override=override, save_data=save_data)
+    _own(package_descriptor).save(
+        path, keep_workdir=keep_workdir, override=override, save_data=save_data, compact=compact
+    )
 
 
 def load(

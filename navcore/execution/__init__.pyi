@@ -14,6 +14,9 @@ from .build_format import (
 from .check_format import (
     measure_runtime as measure_runtime,
 )
+from .function_child import (
+    ChildCalls as ChildCalls,
+)
 from .in_process import (
     Tried as Tried,
     first_that_works as first_that_works,
@@ -59,6 +62,9 @@ from .run_context import (
 from .scheduler import (
     Executed as Executed,
     execute as execute,
+)
+from .step import (
+    StepLimits as StepLimits,
 )
 from .step_children import (
     IMPORTED_BY_STEPS as IMPORTED_BY_STEPS,

@@ -27,6 +27,7 @@ _OWN: Mapping[str, Settle] = MappingProxyType(
         "keep_workdir": switch,
         "override": switch,
         "save_data": switch,
+        "compact": switch,
         "retest_conversions": switch,
         "run_profiling": or_none(switch),
         "effort": or_none(word_of(Effort)),

@@ -21,7 +21,10 @@ _LARGEST_JOURNAL = 64 << 20  # bytes
 
 
 def remember_times(journal: Journal, rows: Sequence[FormatResult], ranking: Ranking | None) -> None:
-    """Keep what the steps of a run took, those that came to a result: seconds by the id of their route."""
+    """Keep what the steps of a run took, those that came to a result: seconds by the id of their route.
+
+    A live source, which is what is right, is not verified: that takes next to nothing, and another while each time.
+    """
     attempts = (attempt for row in rows for attempt in row.attempts)
     took = {attempt.route: attempt.outcome.seconds for attempt in attempts if _ended(attempt.outcome)}
     took |= {
@@ -29,6 +32,7 @@ def remember_times(journal: Journal, rows: Sequence[FormatResult], ranking: Rank
         for row in rows
         for one in row.runtimes
         if not one.elsewhere and one.outcome is not None and _ended(one.outcome)
+        if not row.live or one.verification is not None
     }
     if ranking is not None:
         took[RANKING] = ranking.seconds

@@ -292,6 +292,7 @@ MISTAKES = {
     "is not FORMAT=RUNTIME": (("plan", "toy-live", "--runtime", "toy-runtime"), 2),
     "is not a size such as": (("plan", "toy-live", "--memory-limit", "much"), 2),
     "the file exists. Add --override": (("run", "mymodel:model", "--data", "mymodel:data", "--save", "mymodel.py"), 2),
+    "nothing is to be saved. Add --save FILE": (("run", "mymodel:model", "--data", "mymodel:data", "--compact"), 2),
     "No such command 'nix'": (("nix",), 2),
     "is not a workspace of navcore": (("report", "."), 1),
     "mymodel.py": (("inspect", "mymodel.py"), 1),
@@ -489,7 +490,7 @@ def test_verify_fails_where_the_runtime_computes_something_else(
 
 def test_load_goes_on_with_a_package_and_packs_what_came_of_it(packed: Shell) -> None:
     words = ("load", "model.nav", "--workdir", "served", "--no-profiling", "--target", "toy-beta")
-    done = packed.navcore(*words, "--option", "toy-beta.scale=1.0", "--save", "optimised.nav")
+    done = packed.navcore(*words, "--option", "toy-beta.scale=1.0", "--save", "optimised.nav", "--compact")
     assert done.stdout.startswith("format ")
     assert "Package: optimised.nav" in done.stderr
     assert packed.data("report", "optimised.nav")[0]["format"] == "toy-live"

@@ -13,7 +13,8 @@ import attrs
 
 from nav_onnx.availability import why_no_cpu
 from nav_onnx.external_data import tensors_and_nodes
-from nav_onnx.model_file import ONNX, load_model, model_files, read_proto
+from nav_onnx.model_file import ONNX, load_model, model_files
+from nav_onnx.proto import read_proto
 from nav_onnx.scratch import quiet, scratch_folder
 from navcore import ConvertJob, Made, OptionError, StepError, Unavailable, converter
 from navcore.errors import first_line

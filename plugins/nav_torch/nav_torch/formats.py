@@ -13,6 +13,7 @@ from typing import Any
 from nav_torch.live import device, from_array, state, to_array
 from nav_torch.operators import called_in_error, called_in_program, loaded
 from nav_torch.own_data import own_data
+from nav_torch.tensor_places import member_regions
 from navcore import Format, InputError, JitType, Live, StepError
 
 
@@ -96,6 +97,7 @@ TORCHSCRIPT_SCRIPT = Format(
     suffixes=(".pt", ".ts", ".jit"),
     load=load_torchscript,
     copy=copy_torchscript,
+    regions=member_regions,
 )
 TORCHSCRIPT_TRACE = Format(
     "torchscript-trace",
@@ -104,6 +106,7 @@ TORCHSCRIPT_TRACE = Format(
     jit_type=JitType.TRACE,
     summary="TorchScript, recorded from one call",
     load=load_torchscript,
+    regions=member_regions,
 )
 TORCH_EXPORTED = Format(
     "torch-exportedprogram",
@@ -111,4 +114,5 @@ TORCH_EXPORTED = Format(
     suffixes=(".pt2",),
     summary="ExportedProgram, the graph that torch.export captures",
     load=load_exported,
+    regions=member_regions,
 )
