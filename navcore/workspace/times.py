@@ -23,8 +23,9 @@ _LARGEST_JOURNAL = 64 << 20  # bytes
 def remember_times(journal: Journal, rows: Sequence[FormatResult], ranking: Ranking | None) -> None:
     """Keep what the steps of a run took, those that came to a result: seconds by the id of their route.
 
-    A live source, which is what is right, is not verified: that takes next to nothing, and another while each time.
+    A live source, which is what is right and is not verified, is looked at in every run: the first time stays.
     """
+    known = journal.find(_EVENT, _KEY) or {}
     attempts = (attempt for row in rows for attempt in row.attempts)
     took = {attempt.route: attempt.outcome.seconds for attempt in attempts if _ended(attempt.outcome)}
     took |= {
@@ -32,12 +33,17 @@ def remember_times(journal: Journal, rows: Sequence[FormatResult], ranking: Rank
         for row in rows
         for one in row.runtimes
         if not one.elsewhere and one.outcome is not None and _ended(one.outcome)
-        if not row.live or one.verification is not None
+        if one.route not in known or not row.live or one.verification is not None
     }
     if ranking is not None:
         took[RANKING] = ranking.seconds
-    if took and journal.find(_EVENT, _KEY) != took:
+    took = {**{route: known[route] for route in known if route in _routes(rows)}, **took}
+    if took and known != took:
         journal.append(_EVENT, _KEY, took)
+
+
+def _routes(rows: Sequence[FormatResult]) -> set[str]:
+    return {one.route for row in rows for one in row.runtimes}
 
 
 def _ended(outcome: Outcome) -> bool:

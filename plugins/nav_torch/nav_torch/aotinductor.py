@@ -77,19 +77,19 @@ TORCH_AOTINDUCTOR_BF16 = attrs.evolve(
 )
 
 
-@converter(TORCH_EXPORTED, TORCH_AOTINDUCTOR, cost=4.0, default=False, available=why_no_compiler)
+@converter(TORCH_EXPORTED, TORCH_AOTINDUCTOR, cost=4.0, effort="thorough", available=why_no_compiler)
 def torch_aotinductor_from_exportedprogram(job: ConvertJob[None]) -> Made:
     """Compile the exported program; axes move as they do in it."""
     return _made(job)
 
 
-@converter(TORCH_EXPORTED, TORCH_AOTINDUCTOR_CHANNELS_LAST, cost=4.0, default=False, available=why_no_compiler)
+@converter(TORCH_EXPORTED, TORCH_AOTINDUCTOR_CHANNELS_LAST, cost=4.0, effort="thorough", available=why_no_compiler)
 def torch_aotinductor_channels_last_from_exportedprogram(job: ConvertJob[None]) -> Made:
     """The same with pictures and the weights of convolutions channels-last."""
     return _made(job, pictures=True)
 
 
-@converter(TORCH_EXPORTED, TORCH_AOTINDUCTOR_BF16, cost=4.0, default=False, available=why_no_compiler)
+@converter(TORCH_EXPORTED, TORCH_AOTINDUCTOR_BF16, cost=4.0, effort="thorough", available=why_no_compiler)
 def torch_aotinductor_bf16_from_exportedprogram(job: ConvertJob[None]) -> Made:
     """The same with matrix products and convolutions in bfloat16, by PyTorch's own rules (autocast)."""
     return _made(job, low=True)

@@ -33,19 +33,19 @@ _MOST_SHAPES = 16
 
 
 # The costs keep these from being the one that says what is right.
-@runner(TORCH, runtime="torch-compile", cost=3.0, default=False, available=why_no_torch_compile)
+@runner(TORCH, runtime="torch-compile", cost=3.0, effort="thorough", available=why_no_torch_compile)
 def run_torch_compile(job: RunnerJob[None]) -> Runner:
     """The module compiled by inductor, its weights taken as constants."""
     return _opened(job)
 
 
-@runner(TORCH, runtime="torch-compile-channels-last", cost=4.0, default=False, available=why_no_torch_compile)
+@runner(TORCH, runtime="torch-compile-channels-last", cost=4.0, effort="thorough", available=why_no_torch_compile)
 def run_torch_compile_channels_last(job: RunnerJob[None]) -> Runner:
     """The same with pictures and the weights of convolutions channels-last."""
     return _opened(job, pictures=True)
 
 
-@runner(TORCH, runtime="torch-compile-bf16", cost=5.0, default=False, available=why_no_torch_compile)
+@runner(TORCH, runtime="torch-compile-bf16", cost=5.0, effort="thorough", available=why_no_torch_compile)
 def run_torch_compile_bf16(job: RunnerJob[None]) -> Runner:
     """The same with matrix products and convolutions in bfloat16, by PyTorch's own rules (autocast)."""
     return _opened(job, low=True)
