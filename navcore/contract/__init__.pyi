@@ -24,6 +24,9 @@ from .formats import (
     matching as matching,
     the_one as the_one,
 )
+from .given_call import (
+    read_call as read_call,
+)
 from .harmless_options import (
     harmless as harmless,
     is_harmless as is_harmless,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from nav_triton.backends import Backend
+from nav_triton.loops import Measured, closed_loop, open_loop
+from nav_triton.measuring import ServingCost, measure
 from nav_triton.repository import ServedModel, save_repository
 from nav_triton.tensors import Served
 
@@ -10,7 +12,12 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Backend",
+    "Measured",
     "Served",
     "ServedModel",
+    "ServingCost",
+    "closed_loop",
+    "measure",
+    "open_loop",
     "save_repository",
 ]

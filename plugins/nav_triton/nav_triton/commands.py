@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -149,3 +151,71 @@ def layout_arguments(asked: Mapping[str, Any]) -> dict[str, Any]:
         "queue_delay_us": asked["queue_delay"],
         "instances": asked["instances"],
     }
+
+
+@triton.command("serve", cls=_Told)
+@_package
+@_with(*_CHOICE, *_LAYOUT)
+@click.option("--http-port", type=int, default=8000, show_default=True, help="0 takes one that is free.")
+@click.option("--grpc-port", type=int, default=8001, show_default=True, help="0 takes one that is free.")
+def serve(package: Path, http_port: int, grpc_port: int, **asked: Any) -> None:
+    """Serve the best model of the package FILE on 127.0.0.1 for a first try, until Ctrl-C.
+
+    By the package's own runner in Triton's Python back end, with the server of the wheel nvidia-pytriton, or the
+    tritonserver of the search path. Prints the lines of curl and Python that ask it.
+    """
+    from nav_triton.asking import lines_for
+    from nav_triton.client import Address
+    from nav_triton.repository import save_repository
+    from nav_triton.server import HOST, installation, running
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing is left behind
+    installation()  # before the package is tested, which takes a while
+    with tempfile.TemporaryDirectory(prefix="nav-triton-") as folder:
+        place = Path(folder)
+        opened = loaded(package, folder, asked)
+        model = save_repository(opened, place / "repository", backend="python", **layout_arguments(asked))
+        feeds = next(opened.comparisons()).feeds
+        (place / "sample").mkdir()
+        with running(place / "repository", http_port=http_port, grpc_port=grpc_port) as server:
+            lines = lines_for(model, Address(HOST, server.http_port, model.name), feeds, place / "sample")
+            click.echo(f"{model.name}: {model.format} in {model.runtime}, {_batches(model.max_batch_size)}.")
+            click.echo(f"HTTP {HOST}:{server.http_port}, gRPC {HOST}:{server.grpc_port}. Ctrl-C ends it.\n")
+            if lines.curl:
+                click.echo(f"{lines.curl}\n")
+            click.echo(f"# Python, with tritonclient[http]:\n{lines.python}")
+            _until_interrupted()
+
+
+def _until_interrupted() -> None:
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            signal.pause()
+
+
+@triton.command("measure", cls=_Told)
+@_package
+@_with(*_CHOICE, *_LAYOUT)
+@click.option("--seconds", type=float, default=5.0, show_default=True, help="How long each part takes.")
+@click.option(
+    "--callers", type=int, multiple=True, default=(2, 8), show_default=True, help="Of the closed loop; may be repeated."
+)
+@click.option(
+    "--load", "loads", type=float, multiple=True, default=(0.5, 0.8), show_default=True,
+    help="Of the open loop, as a share of the best throughput of the closed one; may be repeated.",
+)  # fmt: skip
+def measure(package: Path, seconds: float, callers: tuple[int, ...], loads: tuple[float, ...], **asked: Any) -> None:
+    """Measure what serving the package FILE costs: over HTTP on this machine, beside the same runner in process.
+
+    In a closed loop, where every caller asks again as soon as it has its answer, and in an open one, where requests
+    arrive by chance and the latency counts from when each was due.
+    """
+    from nav_triton.measuring import measure as measured
+    from nav_triton.server import installation
+
+    installation()
+    with tempfile.TemporaryDirectory(prefix="nav-triton-") as folder:
+        opened = loaded(package, folder, asked)
+        found = measured(opened, seconds=seconds, callers=callers, loads=loads, **layout_arguments(asked))
+    click.echo(f"{found.model.name}: {found.model.format} in {found.model.runtime}")
+    click.echo(str(found))
