@@ -51,6 +51,9 @@ from .names import (
     name_or_none as name_or_none,
     path_or_none as path_or_none,
 )
+from .plain_result import (
+    plain_result as plain_result,
+)
 from .precision import (
     BOUNDS as BOUNDS,
     Precision as Precision,
