@@ -5,21 +5,21 @@ from __future__ import annotations
 import contextlib
 import signal
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
-    from navcore import PackageDescriptor, SignedBy
+    from navcore import PackageDescriptor, SignedBy, Strategy
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _existing = click.Path(path_type=Path, exists=True, dir_okay=False)
 _package = click.argument("package", metavar="FILE", type=_existing)
 _STRATEGIES = ("latency", "throughput", "smallest")
 
-_CHOICE = (
+CHOICE: Sequence[Callable[[Any], Any]] = (
     click.option("--format", metavar="FORMAT", help="Serve this format or family. Default: chosen by --strategy."),
     click.option("--runtime", metavar="RUNTIME", help="Serve it in this runtime."),
     click.option(
@@ -52,7 +52,9 @@ _LAYOUT = (
 )  # fmt: skip
 
 
-def _with(*options: Callable[[Any], Any]) -> Callable[[Function], Function]:
+def with_options(*options: Callable[[Any], Any]) -> Callable[[Function], Function]:
+    """Decorate a command with these options."""
+
     def decorate(function: Function) -> Function:
         for option in reversed(options):
             function = option(function)
@@ -61,7 +63,7 @@ def _with(*options: Callable[[Any], Any]) -> Callable[[Function], Function]:
     return decorate
 
 
-class _Told(click.Command):
+class Told(click.Command):
     """A command that tells errors of navcore in one sentence."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -78,10 +80,10 @@ def triton() -> None:
     """Take a package to Triton Inference Server."""
 
 
-@triton.command("repository", cls=_Told)
+@triton.command("repository", cls=Told)
 @_package
 @click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path, file_okay=False))
-@_with(*_CHOICE, *_LAYOUT)
+@with_options(*CHOICE, *_LAYOUT)
 @click.option("--version", type=int, metavar="N", help="The number of the version. Default: the next that is free.")
 @click.option("--backend", metavar="NAME", help="One of Triton's back ends; python is the package's own runner.")
 @click.option("--no-warm-up", is_flag=True, help="Do not let Triton run a sample before the model is ready.")
@@ -135,13 +137,22 @@ def loaded(package: Path, workdir: str, asked: Mapping[str, Any]) -> PackageDesc
     )  # fmt: skip
 
 
-def layout_arguments(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """What :func:`nav_triton.save_repository` takes for the options of the choice and of the layout."""
+def strategy_named(name: str) -> Strategy:
+    """The strategy that an option names."""
     import navcore as nav
 
-    strategies = {"latency": nav.MinLatency, "throughput": nav.MaxThroughput, "smallest": nav.Smallest}
+    strategies: dict[str, Callable[[], Strategy]] = {
+        "latency": nav.MinLatency,
+        "throughput": nav.MaxThroughput,
+        "smallest": nav.Smallest,
+    }
+    return strategies[name]()
+
+
+def layout_arguments(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What :func:`nav_triton.save_repository` takes for the options of the choice and of the layout."""
     return {
-        "strategy": strategies[asked["strategy"]](),
+        "strategy": strategy_named(asked["strategy"]),
         "format": asked["format"],
         "runtime": asked["runtime"],
         "verified_only": asked["verified_only"],
@@ -153,9 +164,9 @@ def layout_arguments(asked: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-@triton.command("serve", cls=_Told)
+@triton.command("serve", cls=Told)
 @_package
-@_with(*_CHOICE, *_LAYOUT)
+@with_options(*CHOICE, *_LAYOUT)
 @click.option("--http-port", type=int, default=8000, show_default=True, help="0 takes one that is free.")
 @click.option("--grpc-port", type=int, default=8001, show_default=True, help="0 takes one that is free.")
 def serve(package: Path, http_port: int, grpc_port: int, **asked: Any) -> None:
@@ -193,9 +204,9 @@ def _until_interrupted() -> None:
             signal.pause()
 
 
-@triton.command("measure", cls=_Told)
+@triton.command("measure", cls=Told)
 @_package
-@_with(*_CHOICE, *_LAYOUT)
+@with_options(*CHOICE, *_LAYOUT)
 @click.option("--seconds", type=float, default=5.0, show_default=True, help="How long each part takes.")
 @click.option(
     "--callers", type=int, multiple=True, default=(2, 8), show_default=True, help="Of the closed loop; may be repeated."

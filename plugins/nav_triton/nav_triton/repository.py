@@ -302,10 +302,10 @@ def _write_version(layout: _Layout, folder: Path) -> None:
     job, backend = layout.job, layout.config.backend
     folder.mkdir(parents=True)
     if not backend.opens_runner:
-        _copy_model(job.artifact.format, job.artifact.file, folder / backend.filename)
+        copy_model(job.artifact.format, job.artifact.file, folder / backend.filename)
         return
     (folder / MODEL_FOLDER).mkdir()
-    _copy_model(job.artifact.format, job.artifact.file, folder / MODEL_FOLDER / job.artifact.file.name)
+    copy_model(job.artifact.format, job.artifact.file, folder / MODEL_FOLDER / job.artifact.file.name)
     for name, path in job.artifact.assets.items():
         target = folder / MODEL_FOLDER / ASSETS_FOLDER / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -314,7 +314,7 @@ def _write_version(layout: _Layout, folder: Path) -> None:
     (folder / backend.filename).write_text((files("nav_triton") / "model.py.template").read_text())
 
 
-def _copy_model(format: Format, source: Path, target: Path) -> None:
+def copy_model(format: Format, source: Path, target: Path) -> None:
     """The model with all files that belong to it, as its plugin copies it."""
     if format.copy is not None:
         format.copy(source, target)
