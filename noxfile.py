@@ -184,12 +184,12 @@ def tests(session: nox.Session) -> None:
     session.run(python, *PYTEST, END_TO_END, *PLUGIN_TESTS, *others, *session.posargs, env=ONE_THREAD, external=True)
 
 
-@nox.session(reuse_venv=True)
+@nox.session(reuse_venv=True, requires=["everything"])
 def triton(session: nox.Session) -> None:
     """The real Triton Inference Server and its real clients, on what nav-triton writes.
 
     In an environment of its own: the server of the wheel exchanges arrays with numpy 1 only, and its clients want an
-    older protobuf than TensorFlow's neighbours do.
+    older protobuf than TensorFlow's neighbours do. The tutorial exports in that of the session everything.
     """
     own = [Requirement(line) for line in Path(TRITON, "tests/server.txt").read_text().splitlines() if line[:1] != "#"]
     names = {_normal(one.name) for one in own}
@@ -199,7 +199,8 @@ def triton(session: nox.Session) -> None:
     constraints.write_text("\n".join([*kept, *(f"{one.name}{one.specifier}" for one in own)]))
     projects = (CORE, DEMO_PLUGINS[1], TRITON)
     install(session, *TEST_TOOLS, *map(str, own), "setuptools", editable=projects, constraints=constraints)
-    session.run("python", "-m", "pytest", "-m", "triton", f"{TRITON}/tests", *session.posargs, env=COMPILE_ONCE)
+    environment = {**COMPILE_ONCE, "NAVCORE_TRAINING_PYTHON": str(EVERYTHING / "python")}
+    session.run("python", "-m", "pytest", "-m", "triton", f"{TRITON}/tests", *session.posargs, env=environment)
 
 
 def _normal(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -28,7 +29,8 @@ class ServingCost:
     ``in_process`` is the package's own runner called here, ``served`` the same model asked over HTTP by one caller, in
     blocks in turn; ``ratio`` is how many times longer the latter takes, the median over the pairs of blocks, and
     ``ratios`` are those of the pairs. ``closed`` has the throughput by number of callers, ``open`` the latencies by
-    arrivals per second. All of it on one machine, so that callers and server share its processors.
+    arrivals per second. All of it on one machine, so that callers and server share its processors. ``load`` is how many
+    processes wanted one of its ``processors`` in the minute before.
     """
 
     model: ServedModel
@@ -37,6 +39,8 @@ class ServingCost:
     ratios: tuple[float, ...]
     closed: Mapping[int, Measured]
     open: Mapping[float, Measured]
+    load: float = 0.0
+    processors: int = 1
 
     @property
     def ratio(self) -> float:
@@ -61,6 +65,11 @@ class ServingCost:
             f"A served call takes {self.ratio:.2f} times as long as one in this process ({low:.2f} to {high:.2f} in "
             f"{len(self.ratios)} pairs of blocks): {more:+.3f} ms."
         )
+        if self.load > self.processors:
+            lines.append(
+                f"The machine was busy before (load {self.load:.1f} on {self.processors} processors): the numbers are "
+                "also those of its neighbours."
+            )
         return "\n".join(lines)
 
 
@@ -87,6 +96,7 @@ def measure(
     """
     if not seconds > 0 or any(not load > 0 for load in loads) or any(number < 1 for number in callers):
         raise OptionError("seconds, callers and loads have to be above 0.")
+    load, processors = os.getloadavg()[0], len(os.sched_getaffinity(0))
     feeds = [one.feeds for one in package.comparisons()]
     if not feeds:
         raise PackageIncomplete("The package holds no samples to ask the server with.")
@@ -119,8 +129,8 @@ def measure(
             best * load: open_loop(connect, feeds, rate=best * load, seconds=seconds, seed=seed) for load in loads
         }
     ratios = tuple(served.p50 / own.p50 for own, served in pairs)
-    return ServingCost(model, _pooled([own for own, _ in pairs]), _pooled([served for _, served in pairs]), ratios,
-                       closed, opened)  # fmt: skip
+    own, served = (_pooled([pair[side] for pair in pairs]) for side in (0, 1))
+    return ServingCost(model, own, served, ratios, closed, opened, load, processors)
 
 
 def _warm(connect: Any, here: Any, feeds: Sequence[Feeds]) -> None:

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 CONFIG = "config.pbtxt"
 _WARM_UP = "warmup"
+_LARGEST = 1 << 31
+"""The configuration holds its numbers in 32 bits."""
+_MOST_WARM_UP = 1 << 28
+"""Bytes of inputs: a batch may be as large as whoever made the package says, and Triton makes it up before it starts."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,127}")
 
 
@@ -154,7 +158,7 @@ def _model_name(name: str) -> str:
 def _refuse_small(told: str, number: int | None, least: int) -> None:
     """Raise :class:`OptionError` for what is no number that the configuration can hold."""
     if number is not None and (
-        isinstance(number, bool) or not isinstance(number, int) or not least <= number < 1 << 31
+        isinstance(number, bool) or not isinstance(number, int) or not least <= number < _LARGEST
     ):
         raise OptionError(f"{told}={number!r} has to be a whole number of at least {least} that fits into 32 bits.")
 
@@ -199,7 +203,7 @@ def _batching(
         dynamic = samples is None or samples.rows_independent is not False
         if not dynamic:
             notes.append("Triton does not stack requests: the samples of a batch depend on each other.")
-    return Batching(maximum or max(largest, 1), dynamic, delay), notes
+    return Batching(maximum or min(max(largest, 1), _LARGEST - 1), dynamic, delay), notes
 
 
 def _layout(
@@ -239,7 +243,8 @@ def _warm_up(
         for number, one in enumerate(inputs)
     ]
     sizes = sorted({1, batching.maximum}) if batched else [1]
-    return [WarmUp(size, told) for size in sizes], arrays
+    sizes = [size for size in sizes if size * sum(array.nbytes for array in arrays.values()) <= _MOST_WARM_UP]
+    return [WarmUp(size, told) for size in sizes], arrays if sizes else {}
 
 
 def _placed(layout: _Layout, model: Path, version: int | None, private: Path, override: bool) -> int:

@@ -186,6 +186,16 @@ def test_samples_that_depend_on_each_other_are_not_stacked(package: nav.PackageD
     assert save_repository(dependent, tmp_path / "r", dynamic_batching=True).notes == ()
 
 
+def test_a_batch_that_a_package_claims_is_not_made_up_before_the_server_starts(
+    package: nav.PackageDescriptor, tmp_path: Path
+) -> None:
+    written = save_repository(package, tmp_path, max_batch_size=(1 << 31) - 1)
+    text = (written.folder / CONFIG).read_text()
+    assert "max_batch_size: 2147483647" in text
+    assert text.count("model_warmup") == 1
+    assert "batch_size: 1\n" in text
+
+
 def test_another_one_s_back_end(package: nav.PackageDescriptor, tmp_path: Path) -> None:
     mine = Backend("mine", "weights.bin", parameters={'key "': "value\n"})
     written = save_repository(package, tmp_path, backend=mine)
