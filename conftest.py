@@ -1,8 +1,8 @@
 """Keeps each worker of a test run to one processor, and decides which tests can be run here, never in silence.
 
-A test says by a marker what it needs from the machine: ``gpu``, ``chromium``, ``triton``. Where that is missing the
-test is skipped with the reason, unless ``NAVCORE_CI_REQUIRES`` lists the marker (names with commas between them):
-whoever sets it has installed these things, so that a missing one is a failure.
+A test says by a marker what it needs from the machine: ``gpu``, ``chromium``, ``triton``, ``compiler``. Where that is
+missing the test is skipped with the reason, unless ``NAVCORE_CI_REQUIRES`` lists the marker (names with commas between
+them): whoever sets it has installed these things, so that a missing one is a failure.
 """
 
 from __future__ import annotations
@@ -60,10 +60,17 @@ def _why_no_triton() -> str:
     return "there is no Triton Inference Server here; `nox --session triton` has one, in an environment of its own"
 
 
+def _why_no_compiler() -> str:
+    """Why inductor cannot compile here, or ``""``."""
+    found = shutil.which(os.environ.get("CXX", "g++"))
+    return "" if found else "there is no C++ compiler on this machine (Debian: apt install g++)"
+
+
 NEEDS: dict[str, Callable[[], str]] = {
     "gpu": functools.cache(_why_no_cuda),
     "chromium": functools.cache(_why_no_chromium),
     "triton": functools.cache(_why_no_triton),
+    "compiler": functools.cache(_why_no_compiler),
 }
 """By marker: why a test that carries it cannot be run here, or ``""``."""
 

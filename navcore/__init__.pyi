@@ -14,6 +14,7 @@ from .contract import (
     Axis as Axis,
     Calling as Calling,
     ConvertJob as ConvertJob,
+    Effort as Effort,
     ExportJob as ExportJob,
     Feeds as Feeds,
     Format as Format,

@@ -17,6 +17,7 @@ from navcore.planning import (
     Plan,
     PlanSettings,
     Source,
+    estimate,
     for_package,
     identify,
     is_package,
@@ -28,7 +29,18 @@ from navcore.planning import (
     unknown_here,
 )
 from navcore.registry import Registry, load_registry, resolve_options
-from navcore.workspace import Settings, forgiving, refuse_bounds_without_metric, shown
+from navcore.workspace import (
+    Event,
+    Settings,
+    Stage,
+    Surroundings,
+    announce,
+    forgiving,
+    refuse_bounds_without_metric,
+    seen,
+    shown,
+    workspace_path,
+)
 
 if TYPE_CHECKING:
     from navcore.execution import MetricsAsked
@@ -69,8 +81,9 @@ def run(model: Any, dataloader: Any = None, **arguments: Unpack[RunArguments]) -
         return load(model, **for_package(arguments))
     registry = load_registry()
     source = identify(model, registry)
-    _validated_plan(settings, source, registry)
+    planned = _estimated(_validated_plan(settings, source, registry), settings, around)
     with own_data(source, dataloader, settings) as (source, dataloader, settings), _observed_by(around.progress):
+        _announce_time(planned, forgiving(around.progress))
         record, workspace = run_model(
             source, dataloader, settings, registry,
             workdir=around.workdir, override=around.override_workdir, executor=around.executor,
@@ -107,14 +120,30 @@ def plan(model: Any, dataloader: Any = None, **arguments: Unpack[RunArguments]) 
     Raises what :func:`run` raises for its arguments.
     """
     del dataloader  # the same call with another verb has to work
-    settings, _ = settled("plan", arguments)
+    settings, around = settled("plan", arguments)
     if is_package(model):
         raise OptionError(
             f"{model} is a package, and what is made of it is planned from its content.",
             hint="navcore.load(path) goes on with it, and navcore.run(path) does the same.",
         )
     registry = load_registry()
-    return _validated_plan(settings, _planned_source(model, registry), registry)
+    return _estimated(_validated_plan(settings, _planned_source(model, registry), registry), settings, around)
+
+
+def _estimated(planned: Plan, settings: Settings, around: Surroundings) -> Plan:
+    """The plan with how long it will take, by what is remembered in the workdir."""
+    import attrs
+
+    from navcore.execution import processors
+
+    times = seen(workspace_path(around.workdir, settings.model_name))
+    return attrs.evolve(planned, estimate=estimate(planned, settings, times, processors=processors()))
+
+
+def _announce_time(planned: Plan, observer: Observer | None) -> None:
+    found = planned.estimate
+    assert found is not None, "a plan of a run has its time"
+    announce(observer, Event(Stage.ESTIMATE, "run", f"{found} {planned.announced()}", seconds=found.seconds))
 
 
 def _planned_source(model: Any, registry: Registry) -> Source:
@@ -136,7 +165,7 @@ def _validated_plan(settings: Settings, source: Source, registry: Registry) -> P
         )
     if why_not := reasons.get(profilers[settings.profiler].id):
         raise Unavailable(f"The profiler {settings.profiler!r} cannot be used here: {why_not}")
-    request = PlanSettings(settings.targets, settings.prefer, settings.runtimes)
+    request = PlanSettings(settings.targets, settings.prefer, settings.runtimes, settings.effort)
     for target in settings.targets or ():
         if not (matching(target, registry.formats) or matching(target, REFERENCE_FORMATS)):
             raise unknown_here(target, registry)
@@ -149,6 +178,8 @@ def save(
     keep_workdir: bool = True,
     override: bool = False,
     save_data: bool = True,
+    *,
+    compact: bool = False,
 ) -> None:
     """Pack the results into one ``.nav`` file at ``path``, whole or not at all.
 
@@ -158,12 +189,16 @@ def save(
         keep_workdir: ``False`` deletes the workspace afterwards (only this one, and only because navcore made it).
         override: replace an existing file; it stays intact until the new one is complete.
         save_data: ``False`` leaves the samples out; the correctness test cannot be repeated from such a package.
+        compact: hold weights once that several formats have byte for byte, where the formats say where their tensors
+            lie. Such a package is smaller, and only navcore can unpack it; what comes out is the same to the byte.
 
     Raises:
         PackageExists: the file exists and ``override`` was not given.
         PackageIncomplete: no format is ok, or the workspace is gone.
     """
-    _own(package_descriptor).save(path, keep_workdir=keep_workdir, override=override, save_data=save_data)
+    _own(package_descriptor).save(
+        path, keep_workdir=keep_workdir, override=override, save_data=save_data, compact=compact
+    )
 
 
 def load(
@@ -176,6 +211,7 @@ def load(
     *,
     trust: bool | SignedBy = False,
     targets: Names = None,
+    effort: str | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     runtimes: Mapping[str, Names] | None = None,
     device: str | Device | None = None,
@@ -213,6 +249,8 @@ def load(
             row; of options only numbers that a route declares harmless are used. :class:`SignedBy` trusts the holder
             of a key.
         targets: formats or families to make here beyond those that were asked for where the package comes from.
+        effort: how much time to take for what was not asked for by name, as for :func:`run`; by default as recorded,
+            and without trust at most ``"normal"``.
         options: options of routes, as for :func:`run`; each stands in place of the recorded one. Those of a format
             whose file comes from the package and is not made again here are not used, and its row says so.
         runtimes: limits a format to the named runtimes, as for :func:`run`, in place of what was recorded of it.
@@ -244,7 +282,7 @@ def load(
 
     given = settled_for_package(
         path=path, workdir=workdir, override_workdir=override_workdir, retest_conversions=retest_conversions,
-        run_profiling=run_profiling, profiler_config=profiler_config, targets=targets, options=options,
+        run_profiling=run_profiling, profiler_config=profiler_config, targets=targets, effort=effort, options=options,
         runtimes=runtimes, device=device, batch_sizes=batch_sizes, ranking=ranking, budget=budget, callers=callers,
         timeout=timeout, memory_limit=memory_limit, executor=executor, metrics=metrics, metrics_data=metrics_data,
         verified_when=verified_when, progress=progress,
@@ -259,7 +297,7 @@ def load(
     if making and not retest:
         raise OptionError(f"options[{making[0]!r}] needs retest_conversions=True: without it nothing is made.")
     asked = Asked(
-        given["targets"] or (), given["options"], given["runtimes"], given["device"],
+        given["targets"] or (), given["options"], given["runtimes"], given["device"], given["effort"],
         Measuring(profiler_config, given["batch_sizes"], given["ranking"], given["budget"], given["callers"]),
         Limits(given["timeout"], given["memory_limit"]),
     )  # fmt: skip

@@ -11,8 +11,12 @@ import pytest
 
 pytestmark = pytest.mark.processes
 ROOT = Path(__file__).parent.parent
-THINGS = ("chromium", "triton")
-REASONS = {"chromium": "there is no Chromium on this machine", "triton": "there is no Triton Inference Server"}
+THINGS = ("chromium", "triton", "compiler")
+REASONS = {
+    "chromium": "there is no Chromium on this machine",
+    "triton": "there is no Triton Inference Server",
+    "compiler": "there is no C++ compiler on this machine",
+}
 
 
 def outcome(folder: Path, marker: str, *arguments: str, required: str = "", path: str = "") -> str:
@@ -43,7 +47,9 @@ def test_what_is_missing_though_it_was_promised_is_a_failure(thing: str, tmp_pat
     assert "NAVCORE_CI_REQUIRES says that it has to be here" in told
 
 
-@pytest.mark.parametrize(("thing", "program"), [("chromium", "chromium"), ("triton", "tritonserver")])
+@pytest.mark.parametrize(
+    ("thing", "program"), [("chromium", "chromium"), ("triton", "tritonserver"), ("compiler", "g++")]
+)
 def test_where_it_is_there_the_test_runs(thing: str, program: str, tmp_path: Path) -> None:
     programs = tmp_path / "bin"
     programs.mkdir()

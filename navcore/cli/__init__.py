@@ -92,6 +92,17 @@ class LazyCommands(click.Group):
                 formatter.write_dl(brought)
 
 
+def model_from(text: str) -> Any:
+    """The model that a word of a command means: a file's path as it is, or what ``module:callable`` returns.
+
+    For commands of plugins. Raises :class:`navcore.OptionError` for what cannot be imported, and
+    :class:`navcore.SourceError` for what the callable raises.
+    """
+    from navcore.cli.inputs import model_from as found
+
+    return found(text)
+
+
 def _print_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if wanted:
         from navcore import __version__

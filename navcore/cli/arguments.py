@@ -210,7 +210,17 @@ def workspace_options(function: Function) -> Function:
 
 def load_options(function: Function) -> Function:
     """Decorate a command with the options of ``load``: what is asked for here beside what a package recorded."""
-    names = ("targets", "options", "runtimes", "device", "run_profiling", *MEASURING, "timeout", "memory_limit")
+    names = (
+        "targets",
+        "effort",
+        "options",
+        "runtimes",
+        "device",
+        "run_profiling",
+        *MEASURING,
+        "timeout",
+        "memory_limit",
+    )
     chosen = [option for name in names for option in _RUN[name]]
     return _decorated(function, (*chosen, *_WORKSPACE))
 

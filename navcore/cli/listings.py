@@ -136,7 +136,7 @@ def _formats_data(registry: Registry) -> list[dict[str, Any]]:
 
     def way(route: Route) -> dict[str, Any]:
         told = {"distribution": route.distribution, "version": route.version, "default": route.default}
-        return {**told, "unavailable": reasons[route.id] or None}
+        return {**told, "effort": str(route.effort), "unavailable": reasons[route.id] or None}
 
     return [
         {

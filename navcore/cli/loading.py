@@ -11,7 +11,7 @@ from navcore.cli import COMMANDS
 from navcore.cli.answers import NOT_OK, Command, json_option, print_json, print_results, tell
 from navcore.cli.arguments import given_arguments, load_options
 from navcore.cli.running import is_ok
-from navcore.cli.saving import refuse_existing, save_options, saved
+from navcore.cli.saving import refuse_unsaved, save_options, saved
 from navcore.cli.trusting import trust_options, trusted
 
 
@@ -29,6 +29,7 @@ def load(
     signature: Path | None,
     save: Path | None,
     override: bool,
+    compact: bool,
     as_json: bool,
     **asked: Any,
 ) -> None:
@@ -40,13 +41,13 @@ def load(
     from navcore import api
     from navcore.package import Console
 
-    refuse_existing(save, override)
+    refuse_unsaved(save, override, compact)
     given = given_arguments(asked)
     found = api.load(package, trust=trusted(trust, key, certificate, signature), progress=Console(), **given)
     if not as_json:
         print_results(found.results, found.ranking)
     tell(f"Workspace: {found.workspace}")
-    written = saved(found, save, override)
+    written = saved(found, save, override, compact)
     if as_json:
         from navcore.package import results_data
 

@@ -16,7 +16,7 @@ from navcore.cli.arguments import limit_options, measuring_arguments, measuring_
 from navcore.cli.trusting import trust_option, trust_options, trusted
 
 if TYPE_CHECKING:
-    from navcore.package import FileEntry, PackageDescriptor
+    from navcore.package import FileEntry
     from navcore.workspace import FormatResult, Ranking, Record
 
 _where = click.argument("where", metavar="PACKAGE", type=click.Path(path_type=Path, exists=True))
@@ -68,7 +68,7 @@ def _count_files(files: Sequence[FileEntry]) -> None:
     by_kind: dict[str, list[FileEntry]] = {}
     for one in files:
         by_kind.setdefault(str(one.kind), []).append(one)
-    sizes = {kind: size_text(sum(one.size for one in found if not one.same_as)) for kind, found in by_kind.items()}
+    sizes = {kind: size_text(sum(one.own_size for one in found)) for kind, found in by_kind.items()}
     rows = [(kind, str(len(found)), sizes[kind]) for kind, found in by_kind.items()]
     print_columns(rows, heads=("kind", "files", "size"), numbers=("files", "size"))
 
@@ -79,8 +79,15 @@ def _list_files(files: Sequence[FileEntry]) -> None:
 
     click.echo(f"{'kind':<11}  {'size':>7}  {'sha256':<12}  file")
     for one in files:
-        same = f" (same as {one.same_as})" if one.same_as else ""
+        same = f" (same as {one.same_as})" if one.same_as else _stored(one)
         click.echo(shown(f"{one.kind:<11}  {size_text(one.size):>7}  {one.sha256[:12]}  {one.name}{same}"))
+
+
+def _stored(one: FileEntry) -> str:
+    """How much room a file takes in a compact package, where that is less than its size."""
+    from navcore.package import size_text
+
+    return f" ({size_text(one.own_size)} stored)" if one.parts else ""
 
 
 @click.command("report", cls=Command, short_help=COMMANDS["report"][1])
@@ -108,11 +115,11 @@ def report(where: Path, page: Path | None, override: bool, as_json: bool) -> Non
 
 
 def _write_page(where: Path, page: Path, override: bool) -> None:
-    from navcore.package import reader_of_package, reader_of_workspace, write_page
+    from navcore.package import reader_of_package, reader_of_workspace, workspace_at, write_page
     from navcore.workspace import Workspace, read_status
 
     if where.is_dir():
-        workspace = Workspace(_workspace_at(where))
+        workspace = Workspace(workspace_at(where))
         record, reader = read_status(workspace.status_file), reader_of_workspace(workspace)
     else:
         from navcore.package import read_record
@@ -236,11 +243,11 @@ def profile(
     --trust, and so does what was recorded of options, device and profiler.
     """
     from navcore.api import load
-    from navcore.package import Console
+    from navcore.package import Console, package_at
     from navcore.workspace import Event, Stage, Status
 
     if where.is_dir():
-        package = _package_at(where, trust)
+        package = package_at(where, where, trust=trust)
     else:
         package = load(where, workdir, override_workdir, retest_conversions=False, trust=trust)
     measuring = measuring_arguments(asked)
@@ -257,32 +264,13 @@ def profile(
 
 def _opened(where: Path) -> tuple[Record, tuple[FileEntry, ...]]:
     """The record of a package or workspace, and the files that a package lists."""
+    from navcore.package import read_record, workspace_at
     from navcore.workspace import read_status
 
     if where.is_dir():
-        return read_status(_workspace_at(where) / "status.yaml"), ()
-    from navcore.package import read_record
-
+        return read_status(workspace_at(where) / "status.yaml"), ()
     record, manifest = read_record(where)
     return record, manifest.files
-
-
-def _workspace_at(where: Path) -> Path:
-    from navcore.errors import WorkspaceNotOurs
-    from navcore.workspace import is_ours
-
-    if not is_ours(where):
-        raise WorkspaceNotOurs(f"{where} is not a workspace of navcore.", hint="Give the folder <name>.nav.workspace.")
-    return where.absolute()
-
-
-def _package_at(where: Path, trust: bool) -> PackageDescriptor:
-    from navcore.package import PackageDescriptor
-    from navcore.registry import load_registry
-    from navcore.workspace import Workspace, read_status
-
-    workspace = Workspace(_workspace_at(where))
-    return PackageDescriptor(workspace, read_status(workspace.status_file), load_registry(), None, trust=trust)
 
 
 def _identity(where: Path, record: Record) -> dict[str, Any]:
@@ -305,7 +293,14 @@ def _identity(where: Path, record: Record) -> dict[str, Any]:
 
 def _files_data(files: Sequence[FileEntry]) -> list[dict[str, Any]]:
     return [
-        {"name": one.name, "kind": one.kind, "size": one.size, "sha256": one.sha256, "same_as": one.same_as}
+        {
+            "name": one.name,
+            "kind": one.kind,
+            "size": one.size,
+            "stored": one.own_size,
+            "sha256": one.sha256,
+            "same_as": one.same_as,
+        }
         for one in files
     ]
 

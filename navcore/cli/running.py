@@ -13,7 +13,7 @@ import click
 from navcore.cli import COMMANDS
 from navcore.cli.answers import NOT_OK, WORDS, Command, json_option, print_columns, print_json, print_results, tell
 from navcore.cli.arguments import asked_options, given_arguments
-from navcore.cli.saving import refuse_existing, save_options, saved
+from navcore.cli.saving import refuse_unsaved, save_options, saved
 from navcore.errors import OptionError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @asked_options
 @save_options
 @json_option
-def run(model: str | None, save: Path | None, override: bool, as_json: bool, **asked: Any) -> None:
+def run(model: str | None, save: Path | None, override: bool, compact: bool, as_json: bool, **asked: Any) -> None:
     """Export MODEL to every format, verify each, measure each, keep it all.
 
     MODEL is a model file, such as model.onnx, or module:callable; the callable takes nothing and returns the model, and
@@ -37,7 +37,7 @@ def run(model: str | None, save: Path | None, override: bool, as_json: bool, **a
     from navcore import api
     from navcore.package import Console
 
-    refuse_existing(save, override)
+    refuse_unsaved(save, override, compact)
     if _needs_a_process(model, asked):
         _run_in_a_process(model, asked)
     with _standard_output_kept():
@@ -48,7 +48,7 @@ def run(model: str | None, save: Path | None, override: bool, as_json: bool, **a
         print_results(package.results, package.ranking)
     tell(f"Workspace: {package.workspace}")
     ok = is_ok(package.results, arguments.get("targets"))
-    save = saved(package, save, override)
+    save = saved(package, save, override, compact)
     if as_json:
         from navcore.package import results_data
 
@@ -94,6 +94,7 @@ def plan(model: str | None, as_json: bool, **asked: Any) -> None:
                 for check in found.checks
             ],
             "later": [{"target": one.target.name, "from": one.source.name, "reason": one.needs} for one in found.later],
+            "seconds": None if found.estimate is None else round(found.estimate.seconds, 1),
             "missing": [{"target": missing.target.name, "reason": missing.reason} for missing in found.missing],
         }
     )

@@ -121,10 +121,13 @@ def _run(name: str, workdir: Path, width: int | None) -> dict[str, Any]:
     assert plugin is not None, "it was there a moment ago"
     assert plugin.offer is not None
     model, data = plugin.offer()
+    targets = {str(route.goal.name) for route in registry.routes if route.target is not None}
+    source = registry.live_format(model)
     package = run(
         model,
         data,
-        targets=sorted({route.goal.name for route in registry.routes if route.target is not None}),
+        targets=sorted(targets if source is None else {*targets, str(source.name)}),
+        effort="thorough",
         model_name="self_check",
         workdir=workdir,
         profiler_config=ProfilerConfig(measurement_interval=200, max_trials=5),

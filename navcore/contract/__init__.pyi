@@ -13,6 +13,9 @@ from .decorators import (
     profiler as profiler,
     runner as runner,
 )
+from .effort import (
+    Effort as Effort,
+)
 from .formats import (
     REFERENCE_FORMATS as REFERENCE_FORMATS,
     Format as Format,
@@ -58,6 +61,7 @@ from .precision import (
     BOUNDS as BOUNDS,
     Precision as Precision,
     bound_of as bound_of,
+    is_quantised as is_quantised,
     known_precision as known_precision,
     precision_of as precision_of,
 )

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from navcore.contract.effort import Effort
 from navcore.contract.formats import Format
 from navcore.contract.route_validation import validate_route
 from navcore.contract.routes import Isolation, Probe, Route, SpotCheck
@@ -46,6 +47,8 @@ def exporter(
     options: type[Options],
     cost: float = ...,
     default: bool = ...,
+    effort: str = ...,
+    seconds: float | None = ...,
     available: Probe | None = ...,
     isolation: Isolation = ...,
 ) -> Callable[[Callable[[ExportJob[Options]], Made | None]], Callable[[ExportJob[Options]], Made | None]]: ...
@@ -57,6 +60,8 @@ def exporter(
     options: None = None,
     cost: float = ...,
     default: bool = ...,
+    effort: str = ...,
+    seconds: float | None = ...,
     available: Probe | None = ...,
     isolation: Isolation = ...,
 ) -> Callable[[Callable[[ExportJob[None]], Made | None]], Callable[[ExportJob[None]], Made | None]]: ...
@@ -67,6 +72,8 @@ def exporter(
     options: type | None = None,
     cost: float = 1.0,
     default: bool = True,
+    effort: str = Effort.QUICK,
+    seconds: float | None = None,
     available: Probe | None = None,
     isolation: Isolation = "caller",
 ) -> Callable[[Any], Any]:
@@ -87,6 +94,8 @@ def exporter(
                 target=target,
                 cost=cost,
                 default=default,
+                effort=effort,
+                seconds=seconds,
                 options=options,
                 available=available,
                 isolation=isolation,
@@ -104,6 +113,8 @@ def converter(
     options: type[Options],
     cost: float = ...,
     default: bool = ...,
+    effort: str = ...,
+    seconds: float | None = ...,
     available: Probe | None = ...,
 ) -> Callable[[Callable[[ConvertJob[Options]], Made | None]], Callable[[ConvertJob[Options]], Made | None]]: ...
 @overload
@@ -114,6 +125,8 @@ def converter(
     options: None = None,
     cost: float = ...,
     default: bool = ...,
+    effort: str = ...,
+    seconds: float | None = ...,
     available: Probe | None = ...,
 ) -> Callable[[Callable[[ConvertJob[None]], Made | None]], Callable[[ConvertJob[None]], Made | None]]: ...
 def converter(
@@ -123,6 +136,8 @@ def converter(
     options: type | None = None,
     cost: float = 1.0,
     default: bool = True,
+    effort: str = Effort.QUICK,
+    seconds: float | None = None,
     available: Probe | None = None,
 ) -> Callable[[Any], Any]:
     """Declare a function that converts the stored format ``source`` to ``target``; it runs in a child process."""
@@ -138,6 +153,8 @@ def converter(
                 target=target,
                 cost=cost,
                 default=default,
+                effort=effort,
+                seconds=seconds,
                 options=options,
                 available=available,
             ),
@@ -153,6 +170,8 @@ def runner(
     options: type[Options],
     cost: float = ...,
     default: bool = ...,
+    effort: str = ...,
+    seconds: float | None = ...,
     available: Probe | None = ...,
     spot_check: SpotCheck | None = ...,
     threads_per_process: bool = ...,
@@ -167,6 +186,8 @@ def runner(
     options: None = None,
     cost: float = ...,
     default: bool = ...,
+    effort: str = ...,
+    seconds: float | None = ...,
     available: Probe | None = ...,
     spot_check: SpotCheck | None = ...,
     threads_per_process: bool = ...,
@@ -180,6 +201,8 @@ def runner(
     options: type | None = None,
     cost: float = 1.0,
     default: bool = True,
+    effort: str = Effort.QUICK,
+    seconds: float | None = None,
     available: Probe | None = None,
     spot_check: SpotCheck | None = None,
     threads_per_process: bool = False,
@@ -204,6 +227,8 @@ def runner(
                     runtime=runtime,
                     cost=cost,
                     default=default,
+                    effort=effort,
+                    seconds=seconds,
                     options=options,
                     available=available,
                     spot_check=spot_check,

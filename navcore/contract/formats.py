@@ -121,6 +121,9 @@ class Format(metaclass=_KnownFormats):
     ``recognises`` looks at a file or folder whose name says nothing (a SavedModel may have any).
     ``files`` lists a model file together with the files that it refers to, and ``copy`` copies them all; without them
     the file stands alone.
+    ``regions`` says where the tensors of a model lie: for each of its files the (offset, length) in bytes of whatever
+    other formats may hold byte for byte as well. It reads the file's own directory and neither the tensors nor anything
+    that could run; a compact package stores equal regions once. What it says wrongly costs room, never correctness.
     A format equals its name, and hashes like it: ``package.get_formats_status()["onnx"]``. Iterating over the class
     goes over the six families of the reference page; others exist beside them.
     ``data_only`` says that loading such a file cannot execute code; without the promise a loaded package needs
@@ -140,6 +143,7 @@ class Format(metaclass=_KnownFormats):
     recognises: Callable[[Path], bool] | None = attrs.field(default=None)
     files: Callable[[Path], Sequence[Path]] | None = attrs.field(default=None)
     copy: Callable[[Path, Path], None] | None = attrs.field(default=None)
+    regions: Callable[[Path], Mapping[Path, Sequence[tuple[int, int]]]] | None = attrs.field(default=None)
 
     ONNX: ClassVar[Format]
     TORCHSCRIPT: ClassVar[Format]
@@ -167,7 +171,7 @@ class Format(metaclass=_KnownFormats):
 
     def description(self) -> dict[str, object]:
         """Everything that two plugins must agree on to share the format's name."""
-        skipped = {"summary", "live", "load", "recognises", "files", "copy"}
+        skipped = {"summary", "live", "load", "recognises", "files", "copy", "regions"}
         return {field.name: getattr(self, field.name) for field in attrs.fields(Format) if field.name not in skipped}
 
 

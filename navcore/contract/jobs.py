@@ -107,6 +107,8 @@ class ConvertJob(Generic[Options]):
 
     ``samples`` are the user's own inputs, under the names of the run's source: its correctness and conversion samples,
     each as a batch of one. They are read one at a time, and anew whenever they are gone over.
+    ``cache_dir`` is a folder, not there yet, in which a compiler may keep what it can make again: the steps of this
+    run and of later ones share it, and it gets into no package. ``None`` where there is none.
     """
 
     source: Artifact
@@ -119,6 +121,7 @@ class ConvertJob(Generic[Options]):
     threads: int = 1
     log_dir: Path = Path()
     samples: Iterable[Feeds] = attrs.field(factory=tuple, eq=False, repr=False)
+    cache_dir: Path | None = None
 
     def asset(self, name: str) -> Path:
         """Where to write the further file ``name``, which ``Made(assets=(name,))`` declares; its folder is there.
@@ -132,7 +135,8 @@ class ConvertJob(Generic[Options]):
 class RunnerJob(Generic[Options]):
     """Load ``artifact`` in ``runtime`` and make it callable.
 
-    ``threads`` is the number of compute threads to use; ``None`` leaves it to the runtime.
+    ``threads`` is the number of compute threads to use; ``None`` leaves it to the runtime. ``cache_dir`` is that of
+    :class:`ConvertJob`.
     """
 
     artifact: Artifact
@@ -141,6 +145,7 @@ class RunnerJob(Generic[Options]):
     device: str | None = None
     threads: int | None = None
     log_dir: Path = Path()
+    cache_dir: Path | None = None
 
     @property
     def signature(self) -> Signature:
@@ -168,10 +173,12 @@ class Runner:
     ``provider`` and ``precision`` are what the runtime really uses, read back from it, not what was asked for;
     ``notes`` are sentences for the user; ``inputs`` are the names that the stored model itself gives its inputs, where
     it knows them, and ``shapes`` the sizes that it fixes, by these names: ``None`` for an axis that may move. An input
-    of which it says nothing is left out. Returned arrays are the caller's to keep.
+    of which it says nothing is left out. ``preparation`` is how many seconds were spent, before the runner was there,
+    on what is otherwise a matter of the first call, such as compiling: it counts as part of the cold start.
+    Returned arrays are the caller's to keep.
     """
 
-    __slots__ = ("_call", "_close", "inputs", "notes", "precision", "provider", "shapes", "threads")
+    __slots__ = ("_call", "_close", "inputs", "notes", "precision", "preparation", "provider", "shapes", "threads")
 
     def __init__(
         self,
@@ -184,6 +191,7 @@ class Runner:
         notes: tuple[str, ...] = (),
         inputs: tuple[str, ...] = (),
         shapes: Mapping[str, tuple[int | None, ...]] | None = None,
+        preparation: float = 0.0,
     ) -> None:
         self._call = call
         self._close = close
@@ -193,6 +201,7 @@ class Runner:
         self.notes = notes
         self.inputs = inputs
         self.shapes = dict(shapes or {})
+        self.preparation = preparation
 
     def __call__(self, feeds: Feeds) -> Mapping[str, np.ndarray]:
         """Call the model once: arrays by input name in, arrays by output name out."""

@@ -16,7 +16,8 @@ tf32       5e-3          5e-3       u = 4.9e-4: products of numbers of 10 bits, 
 fp16       1e-2          1e-2       u = 4.9e-4: as tf32, and every intermediate result is rounded too.
 bf16       5e-2          5e-2       u = 3.9e-3: 7 bits. Measured on networks of usual depth: 0.4 to 2.8 %.
 int8       1e-1          1e-1       256 levels per tensor or channel. A coarser result is a matter of accuracy on the
-                                    task, which the user has to judge: ``atol``/``rtol`` accept it.
+                                    task, which the user has to judge: a metric with a bound decides where there is one
+                                    (``verified_when``), ``atol``/``rtol`` accept it elsewhere.
 fp8        1e-1          1e-1       u = 6 % (e4m3) or 12 % (e5m2) per number; errors average out in sums.
 =========  ============  =========  =============================================================================
 
@@ -41,40 +42,49 @@ class Precision(Name):
     ``relative_l2`` bounds the relative L2 difference of floating-point outputs, ``differing`` the share of elements
     that are not equal in integer and boolean ones; both are between 0 and 1. It is a name in every other respect, so
     a format with ``precision=Precision("int4", relative_l2=0.2, differing=0.2)`` is found by ``"int4"``.
+    ``quantised`` says that it computes with integers that stand for steps of a scale, so that a metric of the user's,
+    where one has a bound, judges such a row in place of the numbers.
     The names of navcore's own table (``fp32``, ``fp16`` …) need no value of this kind. Raises :class:`InputError` for
     what cannot be a name, or a bound that is out of range.
     """
 
-    __slots__ = ("differing", "relative_l2")
+    __slots__ = ("differing", "quantised", "relative_l2")
 
     relative_l2: float
     differing: float
+    quantised: bool
 
-    def __new__(cls, name: str, relative_l2: float, differing: float) -> Precision:
+    def __new__(cls, name: str, relative_l2: float, differing: float, quantised: bool = False) -> Precision:
         """A name with its bounds."""
         if not all(_is_share(bound) for bound in (relative_l2, differing)):
             raise InputError(
                 f"Precision({str(name)!r}, {relative_l2!r}, {differing!r}) is none.",
                 hint="It needs a name, and two bounds between 0 and 1.",
             )
+        if not isinstance(quantised, bool):
+            raise InputError(
+                f"Precision({str(name)!r}, …, quantised={quantised!r}) is none.", hint="Give True or False."
+            )
         self = super().__new__(cls, str(name) if isinstance(name, str) else name)
         object.__setattr__(self, "relative_l2", float(relative_l2))
         object.__setattr__(self, "differing", float(differing))
+        object.__setattr__(self, "quantised", quantised)
         return self
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """Both bounds, by which two precisions of one name are told apart: as names they are equal."""
+        """Both bounds."""
         return self.relative_l2, self.differing
 
-    def __reduce__(self) -> tuple[type[Precision], tuple[str, float, float]]:
-        return Precision, (str(self), self.relative_l2, self.differing)
+    def __reduce__(self) -> tuple[type[Precision], tuple[str, float, float, bool]]:
+        return Precision, (str(self), self.relative_l2, self.differing, self.quantised)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("A Precision cannot be changed.")
 
     def __repr__(self) -> str:
-        return f"Precision({str(self)!r}, relative_l2={self.relative_l2:g}, differing={self.differing:g})"
+        quantised = ", quantised=True" if self.quantised else ""
+        return f"Precision({str(self)!r}, relative_l2={self.relative_l2:g}, differing={self.differing:g}{quantised})"
 
 
 def _is_share(bound: object) -> bool:
@@ -88,7 +98,7 @@ BOUNDS: Mapping[str, Precision] = MappingProxyType(
         "tf32": Precision("tf32", 5e-3, 5e-3),
         "fp16": Precision("fp16", 1e-2, 1e-2),
         "bf16": Precision("bf16", 5e-2, 5e-2),
-        "int8": Precision("int8", 1e-1, 1e-1),
+        "int8": Precision("int8", 1e-1, 1e-1, quantised=True),
         "fp8": Precision("fp8", 1e-1, 1e-1),
     }
 )
@@ -109,6 +119,12 @@ _BY_DTYPE = MappingProxyType(
 def bound_of(name: str) -> Precision:
     """The bounds of a precision: its own where a plugin declared them, else the table's."""
     return name if isinstance(name, Precision) else BOUNDS[name]
+
+
+def is_quantised(name: str | None) -> bool:
+    """Whether a precision is one of integers, which a metric of the user's may judge."""
+    known = known_precision(name)
+    return known is not None and bound_of(known).quantised
 
 
 def known_precision(name: str | None) -> str | None:

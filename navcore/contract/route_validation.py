@@ -11,12 +11,13 @@ from typing import get_args
 import attrs
 
 from navcore.contract.assets import ASSETS
+from navcore.contract.effort import Effort
 from navcore.contract.formats import Format
 from navcore.contract.precision import BOUNDS, Precision, known_precision
 from navcore.contract.routes import Hook, Isolation, Route, SpotCheck
 from navcore.errors import PluginError, first_line
 
-_USUAL = ("options", "cost", "default", "available")
+_USUAL = ("options", "cost", "default", "effort", "seconds", "available")
 FIELDS_OF_HOOK: Mapping[Hook, tuple[str, ...]] = MappingProxyType(
     {
         "export_model": ("source", "target", *_USUAL, "isolation"),
@@ -45,6 +46,7 @@ def validate_route(route: Route) -> None:
         _validate_precisions(route)
         _validate_fields(route)
         _validate_cost(route)
+        _validate_effort(route)
         _validate_words(route)
         _validate_options(route.options, route.name)
     except PluginError as error:
@@ -134,6 +136,23 @@ def _validate_cost(route: Route) -> None:
     cost: object = route.cost
     if not (isinstance(cost, int | float) and math.isfinite(cost) and cost >= 0):
         raise PluginError(f"The cost of {route.name} is {cost}.", hint="Give a finite number, 0 or more.")
+
+
+def _validate_effort(route: Route) -> None:
+    """From which effort on, and how long it takes."""
+    effort: object = route.effort
+    if effort not in list(Effort):
+        words = " or ".join(repr(str(word)) for word in Effort)
+        raise PluginError(f"The route {route.name} has effort={effort!r}.", hint=f"Give {words}.")
+    if not route.default and route.effort != Effort.QUICK:
+        raise PluginError(
+            f"The route {route.name} has effort={str(route.effort)!r} and default=False, which keeps it out of "
+            f"every run that does not ask for it.",
+            hint="Leave out one of them.",
+        )
+    seconds: object = route.seconds
+    if seconds is not None and not (isinstance(seconds, int | float) and math.isfinite(seconds) and seconds >= 0):
+        raise PluginError(f"The route {route.name} has seconds={seconds!r}.", hint="Give a finite number, 0 or more.")
 
 
 def _validate_words(route: Route) -> None:

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import attrs
 
+from navcore.contract.effort import Effort
 from navcore.contract.formats import Format
 from navcore.errors import PluginError
 
@@ -63,13 +64,17 @@ class Route:
 
     ``hook`` says which. ``source`` is the format it starts from or runs, a :class:`Format` or the plain name of another
     plugin's; it is read as a name. ``target`` is the format it makes, ``runtime`` where a runner runs.
-    ``cost`` orders alternatives, the cheapest first. ``default=False`` keeps its target out of plans that did not ask
-    for it, unless another target is made from it. ``options`` is an attrs class of which every field has a default.
-    ``available`` is a cheap probe: ``None``, or the reason why this machine cannot use the route. ``isolation`` says
-    where a live model may be exported: in a fork of the caller, or only in the caller itself. ``spot_check`` is set for
-    a runtime that only proves numbers. ``threads_per_process`` is for a runtime whose number of threads is that of its
-    whole process from its first call on: numbers are then tried in a process each. ``name`` stands in listings, ids and
-    blame lines; without one it is ``<target>_from_<source>``, ``run_<runtime>`` or ``profile``.
+    ``cost`` orders alternatives, the cheapest first. ``effort`` (an :class:`Effort` or its word) says from which effort
+    on a run that does not ask for the target, or the runtime, by name has it all the same; ``default=False`` keeps it
+    out of every such run. The target is still made on the way to another one that has no other way. ``seconds`` is
+    about how long it takes for a model of some tens of megabytes, which a plan's estimate goes by until it has seen
+    one; ``None`` leaves that to what its hook usually takes. ``options`` is an attrs class of which every field has a
+    default. ``available`` is a cheap probe: ``None``, or the reason why this machine cannot use the route.
+    ``isolation`` says where a live model may be exported: in a fork of the caller, or only in the caller itself.
+    ``spot_check`` is set for a runtime that only proves numbers. ``threads_per_process`` is for a runtime whose number
+    of threads is that of its whole process from its first call on: numbers are then tried in a process each. ``name``
+    stands in listings, ids and blame lines; without one it is ``<target>_from_<source>``, ``run_<runtime>`` or
+    ``profile``.
 
     Not for authors: ``function`` takes the job alone and is the decorated function, or the plugin's implementation of
     the hook for this route; ``owner`` (the plugin's name), ``distribution`` and ``version`` are the plugin's. The
@@ -82,6 +87,8 @@ class Route:
     runtime: str = attrs.field(default="", converter=str)
     cost: float = 1.0
     default: bool = True
+    effort: str = Effort.QUICK
+    seconds: float | None = None
     options: type | None = None
     available: Probe | None = attrs.field(eq=False, default=None, repr=False)
     isolation: Isolation = "caller"
@@ -97,6 +104,10 @@ class Route:
     def source(self) -> str:
         """The name of the format that it starts from or runs; ``""`` for a profiler."""
         return _name_of(self._source)
+
+    def is_within(self, effort: Effort) -> bool:
+        """Whether a run of that effort has it without being asked."""
+        return self.default and effort.covers(self.effort)
 
     @property
     def formats(self) -> tuple[Format, ...]:
@@ -127,7 +138,9 @@ class Route:
         return blame_line(self.distribution or self.owner, self.version, self.name)
 
 
-def usual_variants(family: tuple[Format, ...], routes: Sequence[Route]) -> tuple[Format, ...]:
-    """The variants of a family that are made by default; all of them where none is."""
-    by_default = {route.target.name for route in routes if route.default and route.target is not None}
-    return tuple(format for format in family if format.name in by_default) or family
+def usual_variants(
+    family: tuple[Format, ...], routes: Sequence[Route], effort: Effort = Effort.QUICK
+) -> tuple[Format, ...]:
+    """The variants of a family that a run of that effort makes unasked; all of them where it makes none."""
+    made = {route.target.name for route in routes if route.target is not None and route.is_within(effort)}
+    return tuple(format for format in family if format.name in made) or family

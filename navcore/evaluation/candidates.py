@@ -8,7 +8,8 @@ import attrs
 
 from navcore.contract import Format
 from navcore.errors import InputError, Unavailable
-from navcore.workspace import FormatResult, PairedRatio, Ranking, RuntimeResult, Status
+from navcore.evaluation.promises import is_coarser, own_promise, promised
+from navcore.workspace import FormatResult, PairedRatio, Ranking, RuntimeResult, Settings, Status
 
 
 @attrs.frozen
@@ -22,7 +23,8 @@ class Choice:
     L2 difference of any output from the source's, of an output of integers the share of elements that differ.
     ``metrics`` are the user's own that were computed, by name.
     ``callers`` threads called at once, on so many ``sessions`` of the model; ``latency`` is then the median of a call
-    among them.
+    among them. ``coarser`` says that the row promises less precision than the source has, and nobody asked for that:
+    navcore's own strategies pass over it unless they are told how far off a row may be.
     """
 
     format: Format
@@ -38,18 +40,22 @@ class Choice:
     metrics: Mapping[str, float] = attrs.field(factory=dict)
     callers: int = 1
     sessions: int = 1
+    coarser: bool = False
 
 
-def candidates_of(results: Sequence[FormatResult], ranking: Ranking | None = None) -> tuple[Choice, ...]:
+def candidates_of(
+    results: Sequence[FormatResult], ranking: Ranking | None = None, settings: Settings | None = None
+) -> tuple[Choice, ...]:
     """What may be best: every row that verified ok here and was measured, at each of its batch sizes.
 
     Where several callers at once were measured, each way of that is a candidate as well.
 
     Never one that failed, is unverified, fixes an axis that moves in the data or was recorded elsewhere; never the
-    source itself.
+    source itself. By the ``settings`` of the run it is known what the user asked for (:attr:`Choice.coarser`).
     """
+    source = own_promise(results)
     return tuple(
-        choice
+        attrs.evolve(choice, coarser=is_coarser(row, one, source, settings))
         for row in results
         for one in row.runtimes
         if not row.live and is_measured(one) and not one.elsewhere and not _fixes_an_axis(one)
@@ -103,11 +109,14 @@ def median_latency(row: RuntimeResult) -> float:
 
 
 def fastest_runtime(row: FormatResult, offered: Collection[str]) -> str:
-    """The ok runtime of lowest latency among those installed, else any ok one.
+    """The ok runtime of lowest latency among those installed that promise most, else any ok one of these.
 
+    The promise is that of precision: a runtime that computes in less than others of the format has to be named.
     Raises :class:`Unavailable` when nothing installed runs the format, :class:`InputError` when no runtime is ok.
     """
     ok = [one for one in row.runtimes if one.status == Status.OK and one.runtime in offered]
+    finest = min((promised(row, one) for one in ok), default=0.0)
+    ok = [one for one in ok if promised(row, one) <= finest]
     measured = [one for one in ok if one.performance]
     if measured:
         return min(measured, key=median_latency).runtime

@@ -29,6 +29,7 @@ def measure(
     config: ProfilerConfig,
     batch_size: int,
     clock: Callable[[], float] = perf_counter,
+    prepared: float = 0.0,
 ) -> Measured:
     """Warm up with ``call``, then measure windows until three in a row agree or ``max_trials`` are done.
 
@@ -44,11 +45,12 @@ def measure(
     reason. ``windows`` counts all that were measured.
 
     ``batch_size`` is −1 for a model that does not batch. ``cpu_share`` and ``switches`` are of the whole process, from
-    ``getrusage``. ``clock`` is monotonic, in seconds.
+    ``getrusage``. ``clock`` is monotonic, in seconds. ``prepared`` are seconds that the runner spent before on what is
+    part of the cold start.
 
     What ``window`` and ``call`` raise passes through. :class:`PluginError` when ``window`` returns no latencies.
     """
-    cold_start = warm_up(call, config, clock)
+    cold_start = warm_up(call, config, clock) + 1000 * prepared
     windows: list[Window] = []
     kept: list[_Kept] = []
     again = False

@@ -53,7 +53,9 @@ class Limited:
 
     ``max_error`` leaves out what is further from the source (:attr:`Choice.error`), ``metric`` and ``max_metric`` what
     comes to less, or to more, in a metric of the user's: ``metric=("accuracy", 0.78)``, ``max_metric=("wer", 0.12)``.
-    A row without the metric is left out too. Raises :class:`OptionError` for what cannot be meant.
+    A row without the metric is left out too. Where none of these says how far off a row may be, one that promises less
+    precision than the source has is left out unless the user asked for it (:attr:`Choice.coarser`). Raises
+    :class:`OptionError` for what cannot be meant.
     """
 
     max_error: float | None = attrs.field(default=None, validator=_refuse_not_positive)
@@ -62,7 +64,10 @@ class Limited:
 
     def allowed(self, candidates: Sequence[Choice]) -> list[Choice]:
         """Those that may be chosen."""
-        return [one for one in candidates if self._is_exact(one) and self._is_good(one)]
+        return [one for one in candidates if self._is_meant(one) and self._is_exact(one) and self._is_good(one)]
+
+    def _is_meant(self, one: Choice) -> bool:
+        return not one.coarser or any(bound is not None for bound in (self.max_error, self.metric, self.max_metric))
 
     def _is_exact(self, one: Choice) -> bool:
         return self.max_error is None or (one.error is not None and one.error <= self.max_error)
@@ -115,7 +120,7 @@ class MaxThroughputUnder(Limited):
     def choose(self, candidates: Sequence[Choice]) -> Choice | None:
         """See :class:`Strategy`."""
         quick = [choice for choice in self.allowed(candidates) if choice.latency <= self.latency_ms]
-        return MaxThroughput().choose(quick)
+        return max(quick, key=lambda choice: choice.throughput, default=None)
 
 
 @attrs.frozen

@@ -95,7 +95,7 @@ def verify(
     }
     silent = [output for output, found in readings.items() if has_no_signal(found, tolerances[output])]
     heard = {output: found for output, found in readings.items() if output not in silent}
-    failure, frozen, notes = _judge(trials, heard, tolerances, signature, _wrong_order(signature, inputs))
+    failure, frozen, notes, only_numbers = _judge(trials, heard, tolerances, signature, _wrong_order(signature, inputs))
     status = Status.OK if failure is None else Status.FAILED
     if failure is None and not readings:
         status, failure = Status.UNVERIFIED, nothing_compared(bool(trials))
@@ -124,6 +124,7 @@ def verify(
         frozen_axes=frozen,
         notes=tuple(notes),
         failure=failure,
+        only_numbers=status == Status.FAILED and only_numbers,
     )
 
 
@@ -157,7 +158,7 @@ def _judge(
     tolerances: Mapping[str, Tolerance],
     signature: Signature,
     wrong_order: str,
-) -> tuple[Failure | None, tuple[str, ...], list[str]]:
+) -> tuple[Failure | None, tuple[str, ...], list[str], bool]:
     """The failure, if any; the axes that froze; and notes, among them every fault after the first."""
     batch = frozen_batch(trials, signature)
     stuck = [f"in {trial.place}: {trial.problem}" for trial in trials if trial.symbol is None and trial.problem]
@@ -184,10 +185,12 @@ def _judge(
         faults += wrong_here
         wrong += wrong_here
     if not faults:
-        return None, tuple(frozen), notes
+        return None, tuple(frozen), notes, False
     hint = _acceptable_hint(tolerances) if faults[0] in wrong and not _is_order_one(readings, tolerances) else ""
     further = [f"Also: {fault.rstrip('.')}." for fault in _folded(faults[1:])]
-    return failed(faults[0], hint), tuple(frozen), [*further, *notes]
+    stray = any(reading.gap.strays for found in readings.values() for reading in found)
+    only_numbers = not stray and not frozen and all(fault in wrong for fault in faults)
+    return failed(faults[0], hint), tuple(frozen), [*further, *notes], only_numbers
 
 
 _SHOWN = 2

@@ -115,7 +115,8 @@ def evaluate(
             feeds = store.profiling_feeds(reference, batch_size)
             if same is not None and (cause := same.refusal(runner, feeds, batch_size)):
                 raise StepError(cause)
-            measured = _measure(runner, feeds, batch_size, measuring, registry, log_dir)
+            prepared = 0.0 if windows else runner.preparation
+            measured = _measure(runner, feeds, batch_size, measuring, registry, log_dir, prepared)
         except Exception as error:
             told = describe(error)
             if result.doubles:
@@ -241,6 +242,7 @@ def _measure(
     request: MeasureSettings,
     registry: Registry,
     log_dir: Path,
+    prepared: float,
 ) -> Measured:
     config = request.config
     route = registry.route(request.profiler)
@@ -249,4 +251,4 @@ def _measure(
     def window() -> Any:
         return registry.ask("profile", job, route)
 
-    return measure(window, call=lambda: runner(feeds), config=config, batch_size=batch_size)
+    return measure(window, call=lambda: runner(feeds), config=config, batch_size=batch_size, prepared=prepared)

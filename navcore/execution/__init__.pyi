@@ -14,6 +14,9 @@ from .build_format import (
 from .check_format import (
     measure_runtime as measure_runtime,
 )
+from .function_child import (
+    ChildCalls as ChildCalls,
+)
 from .in_process import (
     Tried as Tried,
     first_that_works as first_that_works,
@@ -39,6 +42,9 @@ from .metric_pass import (
     rows_with_metrics as rows_with_metrics,
     source_metrics as source_metrics,
 )
+from .metric_verdict import (
+    judged_rows as judged_rows,
+)
 from .resources import (
     available_memory as available_memory,
     processors as processors,
@@ -54,6 +60,9 @@ from .run_context import (
 from .scheduler import (
     Executed as Executed,
     execute as execute,
+)
+from .step import (
+    StepLimits as StepLimits,
 )
 from .workbench import (
     Workbench as Workbench,

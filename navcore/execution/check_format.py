@@ -8,7 +8,7 @@ from functools import cache, partial
 import attrs
 
 from navcore.contract import Artifact
-from navcore.execution.check_row import ON_ANOTHER, check_stored, measure_live, unavailable_row
+from navcore.execution.check_row import ON_ANOTHER, check_live, check_stored, unavailable_row
 from navcore.execution.check_settings import (
     hardware_of,
     measure_settings,
@@ -17,6 +17,7 @@ from navcore.execution.check_settings import (
     verify_settings,
 )
 from navcore.execution.run_context import RunContext
+from navcore.execution.source_call import source_route
 from navcore.execution.step import StepLimits
 from navcore.execution.step_children import RunStep, run_step
 from navcore.planning import Check
@@ -63,16 +64,18 @@ def check_runtime(
     )
     verdict = verified_key(context, artifact_key, planned, verifying)
     measurement = None if measuring is None else partial(measured_key, context, artifact_key, planned, measuring)
-    if artifact.model is not None:
-        live = partial(measure_live, context, artifact, planned, measuring)
+    if artifact.model is not None and is_reference(context, planned):
+        live = partial(check_live, context, artifact, planned, None, measuring)
         return CheckResult(live()) if measurement is None else measure_once(context, measurement, hardware_key, live)
-    here = cache(lambda: hardware_of(context))
+    here = hardware_key if artifact.model is not None else cache(lambda: hardware_of(context))
 
     @cache
     def child() -> RuntimeResult:
         is_verified = recall(context, "verified", verdict) is not None
         is_measured = measurement is None or recall(context, "measured", measurement(here())) is not None
         missing = (None if is_verified else verifying, None if is_measured else measuring)
+        if artifact.model is not None:
+            return check_live(context, artifact, planned, *missing)
         return check_stored(context, artifact, planned, *missing, run, threads)
 
     verified = verify_once(context, verdict, child)
@@ -80,6 +83,11 @@ def check_runtime(
         return verified
     measured = measure_once(context, measurement, here, lambda: _joined(verified.row, _measured_alone(child())))
     return CheckResult(_joined(verified.row, measured.row), verified.reused and measured.reused)
+
+
+def is_reference(context: RunContext, planned: Check) -> bool:
+    """Whether the source is right by definition in that runtime; in any other it is held against that one."""
+    return planned.route.id == source_route(context.source.format, context.settings, context.registry).id
 
 
 def verify_once(context: RunContext, key: str, check: Callable[[], RuntimeResult]) -> CheckResult:
@@ -115,7 +123,7 @@ def measure_runtime(context: RunContext, artifact: Artifact, planned: Check) -> 
     """Measure alone, without verifying and without looking into the journal."""
     measuring = measure_settings(context, artifact, planned)
     if artifact.model is not None:
-        return _measured_alone(measure_live(context, artifact, planned, measuring))
+        return _measured_alone(check_live(context, artifact, planned, None, measuring))
     return _measured_alone(check_stored(context, artifact, planned, None, measuring, run_step))
 
 

@@ -13,6 +13,7 @@ from navcore.evaluation import Evaluation, MeasureSettings, VerifySettings, doub
 from navcore.execution.check_settings import check_limits
 from navcore.execution.memory_watch import MemoryWatch, room_for_one
 from navcore.execution.run_context import RunContext
+from navcore.execution.same_numbers import same_numbers
 from navcore.execution.step import CheckStep, StepPlace, runner_job
 from navcore.execution.step_children import RunStep, StepAnswer
 from navcore.execution.threads import fastest_count, opening, thread_counts
@@ -24,6 +25,7 @@ from navcore.workspace import (
     Status,
     bounded_notes,
     describe,
+    errors_file,
     fresh_folder,
     hardware_key,
     remove,
@@ -70,15 +72,23 @@ def check_stored(
     return _placed(answer, _spotted(planned, _row(context, planned, answer)))
 
 
-def measure_live(
-    context: RunContext, artifact: Artifact, planned: Check, measuring: MeasureSettings | None
+def check_live(
+    context: RunContext,
+    artifact: Artifact,
+    planned: Check,
+    verifying: VerifySettings | None,
+    measuring: MeasureSettings | None,
 ) -> RuntimeResult:
-    """Measure the live source where it lives; it is what is right, so there is nothing to verify."""
+    """Verify and measure the live source where it lives; ``None`` leaves one out.
+
+    In the runtime that says what is right there is nothing to verify.
+    """
     started = time.monotonic()
     # A live model has no folder of its own.
     counts = thread_counts(context.settings.threads)
     call = context.call(planned.route, artifact, counts[0], context.workspace.root)
     job = runner_job(call, context.registry)
+    folder = context.workspace.format_folder(artifact.format.name)
     try:
         if measuring is not None and len(counts) > 1:
             feeds = context.store.profiling_feeds(artifact.signature, measuring.batch_sizes[0])
@@ -94,15 +104,19 @@ def measure_live(
                 artifact.signature,
                 context.store,
                 context.registry,
-                verifying=None,
+                verifying=verifying,
                 measuring=measuring,
                 log_dir=job.log_dir,
-                raw=windows_file(context.workspace.format_folder(artifact.format.name), Name(planned.runtime)),
+                held=same_numbers(artifact.format.live),
+                raw=windows_file(folder, Name(planned.runtime)),
                 no_room=watch.no_room,
+                errors=errors_file(folder, Name(planned.runtime)),
             )
     except Exception as error:
-        outcome = Outcome(Status.FAILED, time.monotonic() - started, None, "", describe(error), contained=False)
-        return RuntimeResult(planned.runtime, Status.FAILED, planned.route.id, outcome=outcome)
+        failure = describe(error)
+        status = Status.UNAVAILABLE if failure.category == "unavailable" else Status.FAILED
+        outcome = Outcome(status, time.monotonic() - started, None, "", failure, contained=False)
+        return RuntimeResult(planned.runtime, status, planned.route.id, outcome=outcome)
     outcome = Outcome(Status.OK, time.monotonic() - started, contained=False)
     return row_of(planned, result, outcome)
 

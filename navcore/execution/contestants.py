@@ -11,6 +11,7 @@ from navcore.errors import PackageIncomplete
 from navcore.evaluation import DOUBLED
 from navcore.execution.artifacts import artifact_of
 from navcore.execution.run_context import RunContext
+from navcore.execution.source_call import source_route
 from navcore.workspace import BatchPerformance, Failure, FormatResult, Outcome, RuntimeResult, Status
 
 Place = tuple[Name, Name]
@@ -61,7 +62,7 @@ def contestants_of(
     routes = {route.id: route for route in context.registry.routes}
     found = []
     for row in rows:
-        is_source = row.format.name == context.source.format.name and not row.route
+        from_source = row.format.name == context.source.format.name and not row.route
         if (row.live and context.source.model is None) or row.elsewhere:
             continue
         try:
@@ -70,11 +71,14 @@ def contestants_of(
             )
         except PackageIncomplete:
             continue
+        # A live source is what it is in the runtime that says what is right; in others it is a candidate.
+        right = source_route(context.source.format, context.settings, context.registry) if row.live else None
         for runtime in row.runtimes:
             route = routes.get(runtime.route)
             if route is not None and takes_part(runtime) and _is_usable(context, runtime, route):
                 memory = runtime.outcome.peak_memory if runtime.outcome is not None else None
                 measured = () if context.settings.windows is None else runtime.performance
+                is_source = from_source and right in (None, route)
                 found.append(Contestant(artifact, route, is_source, memory, measured))
     return tuple(found)
 

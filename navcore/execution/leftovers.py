@@ -8,6 +8,7 @@ from pathlib import Path
 
 from navcore.execution.build_format import forget_crash
 from navcore.execution.isolation import reap_orphans, runs_in, warm_children
+from navcore.execution.step_children import IMPORTED_BY_STEPS
 from navcore.workspace import Workspace, remove
 
 
@@ -22,7 +23,7 @@ def tidied(workspace: Workspace) -> Iterator[None]:
     forget_crash(workspace)
     _clear(workspace.work)
     try:
-        with warm_children(workspace.root):
+        with warm_children(workspace.root, IMPORTED_BY_STEPS):
             yield
     finally:
         _clear(workspace.work)

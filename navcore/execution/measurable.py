@@ -74,6 +74,7 @@ class Measurable:
         self._compare = compare
         self._prove = prove
         self._feeds: Mapping[str, np.ndarray] = {}
+        self._preparation = 0.0
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Measurable:
@@ -87,6 +88,7 @@ class Measurable:
         self._stack.close()
         self._runner = self._stack.enter_context(self._open_with(threads))
         self._sessions = [self._runner]
+        self._preparation = self._runner.preparation
         self.loaded = Loaded(self._runner.provider, self._runner.precision, self._runner.threads, self._runner.notes)
 
     def begin(self, batch_size: int, interval: float = WARM_UP) -> Begun:
@@ -102,6 +104,7 @@ class Measurable:
             self._counts = (fastest_count(self._open_with, self._feeds, self._counts),)
             self._open(self._counts[0])
         cold_start = warm_up(lambda: self._runner(self._feeds), ProfilerConfig(measurement_interval=interval))
+        cold_start, self._preparation = cold_start + 1000 * self._preparation, 0.0
         return Begun(cold_start, self.loaded.threads)
 
     def answer(self, question: str, *values: Any) -> Any:

@@ -19,6 +19,7 @@ from navcore.execution.batch_memory import refuse_batch_beyond_memory
 from navcore.execution.build_format import discard_product
 from navcore.execution.leftovers import tidied
 from navcore.execution.metric_pass import MetricsAsked, rows_with_metrics, source_metrics
+from navcore.execution.metric_verdict import judged_rows
 from navcore.execution.resources import available_memory
 from navcore.execution.run_context import RunContext, new_context, source_point
 from navcore.execution.scheduler import execute
@@ -48,6 +49,7 @@ from navcore.workspace import (
     opened,
     publish,
     read_status,
+    remember_times,
     told_when_full,
     workspace_path,
 )
@@ -100,11 +102,12 @@ def run_model(
         record = new_record(context)
         source_came_to = source_metrics(context, metrics) if metrics is not None else {}
         done = execute(context, [source_point(context)], publisher(context, record))
-        results, ranking = measured_rows(context, done.rows, done.keys)
-        results = rows_with_metrics(context, results, done.keys, metrics, source_came_to)
+        results = rows_with_metrics(context, done.rows, done.keys, metrics, source_came_to)
+        results, ranking = measured_rows(context, judged_rows(results, registry), done.keys)
         for row in results:
             if row.path is None and not row.live:
                 discard_product(context, row.format)
+        remember_times(context.journal, results, ranking)
         record = attrs.evolve(record, results=keep_verified(record, results, context.journal), ranking=ranking)
         log_reasons(record.results)
         publish(workspace, record)

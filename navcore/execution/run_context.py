@@ -82,7 +82,8 @@ class RunContext:
         """The route with that model, under the options and on the device of this run."""
         live = framework_of(route, self.registry)
         framework = "" if live is None else live.types[0].partition(".")[0]
-        return RouteCall(route.id, artifact, self.options.get(route.id), self.device, threads, log_dir, framework)
+        options, cache = self.options.get(route.id), self.workspace.cache
+        return RouteCall(route.id, artifact, options, self.device, threads, log_dir, framework, cache)
 
 
 def new_context(

@@ -72,10 +72,14 @@ class ScheduleState:
 
 @attrs.frozen
 class PointChecked:
-    """What there is to start from has been checked."""
+    """What there is to start from has been checked.
+
+    ``candidates`` are runtimes in which a live source was held against itself: they say nothing about it.
+    """
 
     point: StartingPoint
     runtimes: tuple[RuntimeResult, ...]
+    candidates: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -154,9 +158,10 @@ def status_of(runtimes: Sequence[RuntimeResult]) -> Status:
 def _after_point(state: ScheduleState, event: PointChecked) -> ScheduleState:
     """A format that was there: one that fails is not built on."""
     point, status = event.point, status_of(event.runtimes)
-    if status != Status.FAILED:
+    if status_of([row for row in event.runtimes if row.runtime not in event.candidates]) != Status.FAILED:
         state = _built_on(state, point.artifact, point.key)
-    failure = next((row.failure for row in event.runtimes if row.status == Status.FAILED), None)
+    failed = (row.failure for row in event.runtimes if row.status == Status.FAILED)
+    failure = next(failed, None) if status == Status.FAILED else None
     return _put(state, attrs.evolve(point.row, status=status, runtimes=event.runtimes, failure=failure))
 
 

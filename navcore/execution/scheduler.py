@@ -13,7 +13,7 @@ import attrs
 from navcore.contract import Artifact, estimate_seconds, resolve_batch_sizes
 from navcore.evaluation import FRUITLESS
 from navcore.execution.build_format import BuildResult, build_key, built_artifact, recall
-from navcore.execution.check_format import is_refused
+from navcore.execution.check_format import is_reference, is_refused
 from navcore.execution.run_context import RunContext, StartingPoint
 from navcore.execution.schedule import (
     PlanBasis,
@@ -35,7 +35,7 @@ Publish = Callable[[tuple[FormatResult, ...]], None]
 
 @attrs.frozen
 class Executed:
-    """The rows of a run, and by name the recipes of the formats that are there."""
+    """The rows of a run, and by name the recipes of the formats that are there, also of those that were refused."""
 
     rows: tuple[FormatResult, ...] = ()
     keys: Mapping[str, str] = attrs.field(factory=dict)
@@ -66,13 +66,23 @@ def execute(context: RunContext, kept: Sequence[StartingPoint], publish: Publish
         _announce_estimate(context, state.plan)
         pool.begin_checks([(one.artifact, one.key, state.plan.checks_of(one.artifact.format)) for one in kept])
         for point in kept:
-            state = told(state, PointChecked(point, _checked(context, pool, state, point.artifact, point.key)))
+            runtimes = _checked(context, pool, state, point.artifact, point.key)
+            state = told(state, PointChecked(point, runtimes, _candidates(context, state, point)))
         while steps := ready(state):
             for step, built in _made(context, pool, state, steps):
                 state = told(state, _ended(context, pool, state, step, built))
             pool.end_wave()
         rows = tuple(published(state, finish(state)).rows.values())
-        return Executed(rows, {name: one.key for name, one in state.foundations.items()})
+        refused = {name: one.event.built.key for name, one in state.furthest.items()}
+        return Executed(rows, {**refused, **{name: one.key for name, one in state.foundations.items()}})
+
+
+def _candidates(context: RunContext, state: ScheduleState, point: StartingPoint) -> tuple[str, ...]:
+    """The runtimes of a live source other than the one that says what is right."""
+    if point.artifact.model is None:
+        return ()
+    checks = state.plan.checks_of(point.artifact.format)
+    return tuple(one.runtime for one in checks if not is_reference(context, one))
 
 
 def _basis(context: RunContext, kept: Sequence[StartingPoint]) -> PlanBasis:
@@ -83,7 +93,7 @@ def _basis(context: RunContext, kept: Sequence[StartingPoint]) -> PlanBasis:
         routes=tuple(route for route in registry.routes if exports or route.hook != "export_model"),
         formats=registry.formats,
         source=source.format,
-        settings=PlanSettings(settings.targets, settings.prefer, settings.runtimes),
+        settings=PlanSettings(settings.targets, settings.prefer, settings.runtimes, settings.effort),
         reasons={route.id: reason for route in registry.routes if (reason := registry.unavailable(route))},
         kept=tuple(one.artifact.format for one in kept if one.artifact.format != source.format),
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from navcore.contract import Artifact, Format, Name, Route, Runner, RunnerJob, Signature
+from navcore.contract import Artifact, Effort, Format, Name, Route, Runner, RunnerJob, Signature
 from navcore.errors import OptionError, StepError
 from navcore.evaluation import distance, is_floating
 from navcore.execution.artifacts import live_artifact
@@ -161,17 +161,22 @@ def _copy_source(source: Source, workspace: Workspace, journal: Journal) -> Path
 
 
 def source_route(format: Format, settings: Settings, registry: Registry) -> Route:
-    """The runner that says what is right: the cheapest available one of the source's format, default ones first.
+    """The runner that says what is right: the cheapest available one of the source's format, quick ones first.
+
+    Runtimes that were asked for come before others. One that is not in every quick run says what is right only where
+    there is no other: it may compute in less than the source does.
 
     Raises :class:`StepError` when none is available, and :class:`OptionError` when the one wanted is not there.
     """
     routes = [route for route in registry.routes if route.hook == "make_runner" and route.source == format.name]
-    routes.sort(key=lambda route: (not route.default, route.cost, route.id))
+    routes.sort(key=lambda route: (not route.is_within(Effort.QUICK), route.cost, route.id))
     wanted = settings.runtimes.get(format.name)
     if wanted:
-        routes = [route for route in routes if route.runtime in wanted]
-        if not routes:
+        asked = [route for route in routes if route.runtime in wanted]
+        if not asked:
             raise OptionError(f"No installed plugin runs {format.name} in {', '.join(wanted)}.")
+        usual = [route for route in routes if route.is_within(Effort.QUICK)]
+        routes = list(dict.fromkeys((*(one for one in asked if one in usual), *usual))) if usual else asked
     reasons = []
     for route in routes:
         reason = registry.unavailable(route)

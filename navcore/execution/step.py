@@ -19,7 +19,8 @@ class RouteCall:
     """A route, by its id, with the model that it takes and what every route is told beside that.
 
     ``options`` is the value of the route's own options. ``threads`` are compute threads.
-    ``framework`` is the module that the route's own framework is imported by, ``""`` where it has none.
+    ``framework`` is the module that the route's own framework is imported by, ``""`` where it has none. ``cache_dir``
+    is where compilers keep what they can make again.
     """
 
     route: str
@@ -29,6 +30,7 @@ class RouteCall:
     threads: int
     log_dir: Path
     framework: str = ""
+    cache_dir: Path | None = None
 
 
 @attrs.frozen
@@ -109,4 +111,4 @@ class StepPlace:
 def runner_job(call: RouteCall, registry: Registry) -> RunnerJob[Any]:
     """The job by which the call's artifact is loaded."""
     runtime = registry.route(call.route).runtime
-    return RunnerJob(call.artifact, runtime, call.options, call.device, call.threads, call.log_dir)
+    return RunnerJob(call.artifact, runtime, call.options, call.device, call.threads, call.log_dir, call.cache_dir)

@@ -18,6 +18,15 @@ from navcore.registry import candidates
 from navcore.workspace import Failure, Outcome, Status, died, from_data, hardware_key, to_data, without_room
 
 WORKER = "navcore.execution.worker"
+IMPORTED_BY_STEPS = (
+    WORKER,
+    "navcore.evaluation.verify_and_measure",
+    "navcore.evaluation.closed_loop",
+    "cattrs",
+    "ml_dtypes",
+    "numpy.random",
+)
+"""What every step imports sooner or later: that it runs at all, checks, measures, reads its request."""
 
 
 @attrs.frozen

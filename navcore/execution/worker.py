@@ -68,6 +68,7 @@ def convert(step: ConvertStep, registry: Registry) -> Made:
         threads=call.threads,
         log_dir=call.log_dir,
         samples=StoredInputs(store, step.reference),
+        cache_dir=call.cache_dir,
     )
     made: Made = registry.ask("convert", job, route)
     return made

@@ -3,6 +3,10 @@ from .archive import (
     read_manifest as read_manifest,
     read_member as read_member,
 )
+from .at_place import (
+    package_at as package_at,
+    workspace_at as workspace_at,
+)
 from .descriptor import (
     PackageDescriptor as PackageDescriptor,
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from navcore.contract import Format, ProfilerConfig, Runner, RunnerJob
+from navcore.contract import Format, Name, ProfilerConfig, Runner, RunnerJob
 from navcore.errors import InputError, OptionError, PackageIncomplete, Unavailable, UnknownFormat
 from navcore.evaluation import Choice, Comparison, MinLatency, Strategy, candidates_of, is_measured, median_latency
 from navcore.execution import assets_of
@@ -31,6 +31,7 @@ from navcore.workspace import (
 if TYPE_CHECKING:
     from polygraphy.backend.base import BaseRunner
 
+    from navcore.execution import ChildCalls
     from navcore.package.metrics import MetricValue
     from navcore.workspace import Metric
 
@@ -289,8 +290,11 @@ class PackageDescriptor:
         """The best row by ``strategy``, by default :class:`MinLatency`, among those verified ok and measured here.
 
         Never one that failed, is unverified, fixes an axis that moves in the data, or was recorded elsewhere; never the
-        source itself. ``None`` when there is no such row. A strategy is any value with a method
-        ``choose(candidates)``; raises :class:`InputError` for another object.
+        source itself. One that promises less precision than the source has (int8, bf16) is chosen only where that was
+        asked for: its format among the ``targets``, its runtime in ``runtimes``, the user's own tolerances, metric or
+        word, or a strategy that says how far off a row may be: ``MinLatency(max_error=0.05)``. ``None`` when there is
+        no such row. A strategy is any value with a method ``choose(candidates)``; raises :class:`InputError` for
+        another object.
         """
         strategy = MinLatency() if strategy is None else strategy
         if isinstance(strategy, type) or not callable(getattr(strategy, "choose", None)):
@@ -298,7 +302,7 @@ class PackageDescriptor:
                 f"strategy={strategy!r} cannot choose.",
                 hint="Give navcore.MinLatency(), for example.",
             )
-        return strategy.choose(candidates_of(self.results, self.ranking))
+        return strategy.choose(candidates_of(self.results, self.ranking, self._record.settings))
 
     def evaluate(
         self,
@@ -351,11 +355,52 @@ class PackageDescriptor:
             raise PackageIncomplete("The package does not say how its models are called.")
         return feeds_of(item, index, self._record.samples.signature.input_names, self._registry.to_array)
 
-    def save(self, path: Path | str, keep_workdir: bool = True, override: bool = False, save_data: bool = True) -> None:
+    def samples(self) -> Iterable[Mapping[str, Any]]:
+        """The inputs of the correctness and the conversion samples: ``{name: array}``, each a batch of one.
+
+        They are read anew whenever the result is iterated. Raises :class:`PackageIncomplete` where there are none.
+        """
+        from navcore.sampling import SampleStore, StoredInputs
+
+        known = self._record.samples
+        if known is None or not SampleStore(self._workspace.root).exists():
+            raise PackageIncomplete("The package holds no samples.", hint="Save it with its data, or run again.")
+        return StoredInputs(SampleStore(self._workspace.root), known.signature)
+
+    @contextlib.contextmanager
+    def child_calls(self, timeout: float | None = None, memory_limit: int | None = None) -> Iterator[ChildCalls]:
+        """For plugins: a function that calls ``module:function`` of theirs with JSON data, in a process of its own.
+
+        The process has the limits of a step: those given here, else those recorded in a package that is trusted, else
+        those for strangers. The workspace is held for the time of the block. Calls raise :class:`StepError` with what
+        the function raised, and :class:`StepCrashed`. The ``folder`` of what is yielded is private to the block.
+        """
+        from navcore.execution import ChildCalls, StepLimits, tidied
+        from navcore.workspace import fresh_folder
+
+        given = settled_for_package(timeout=timeout, memory_limit=memory_limit)
+        self._current()
+        root = self._workspace.root
+        with told_when_full(root), opened(root), tidied(self._workspace):
+            here = self._models.obeyed(Measuring(), Limits(given["timeout"], given["memory_limit"]))
+            limits = StepLimits(here.settings.timeout, here.settings.memory_limit)
+            yield ChildCalls(fresh_folder(self._workspace.unfinished(Name("calls"))), limits)
+
+    def save(
+        self,
+        path: Path | str,
+        keep_workdir: bool = True,
+        override: bool = False,
+        save_data: bool = True,
+        *,
+        compact: bool = False,
+    ) -> None:
         """See :func:`navcore.save`."""
         from navcore.package.save import pack
 
-        given = settled_for_package(path=path, keep_workdir=keep_workdir, override=override, save_data=save_data)
+        given = settled_for_package(
+            path=path, keep_workdir=keep_workdir, override=override, save_data=save_data, compact=compact
+        )
         pack(
             self._workspace,
             self._current(),
@@ -363,6 +408,7 @@ class PackageDescriptor:
             keep=given["keep_workdir"],
             override=given["override"],
             samples=given["save_data"],
+            compact_by=self._registry if given["compact"] else None,
         )
 
     def report(self, path: Path | str, override: bool = False) -> None:

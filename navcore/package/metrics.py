@@ -13,6 +13,7 @@ from navcore.execution import (
     OTHER_DATA,
     MetricsAsked,
     RunContext,
+    judged_rows,
     new_context,
     rows_with_metrics,
     source_metrics,
@@ -68,7 +69,7 @@ def evaluated(
     if found and not any(one.metrics for one in found.values()):
         causes = [note for one in found.values() for note in one.notes if note.startswith(NO_METRICS)]
         raise InputError(causes[0] if causes else f"{NO_METRICS} nothing here can run the models.")
-    results = tuple(_with_metrics(row, found) for row in record.results)
+    results = judged_rows([_with_metrics(row, found) for row in record.results], registry)
     values = tuple(
         MetricValue(each.metric, row.format, one.runtime, each.value, each.items, each.difference)
         for row in rows

@@ -96,8 +96,15 @@ class Models:
 
     def _job(self, artifact: Artifact, route: Route, threads: int | None) -> RunnerJob[Any]:
         here = self.obeyed(Measuring(), Limits())
-        options = here.options[route.id]
-        return RunnerJob(artifact, route.runtime, options, here.settings.device, threads, self.workspace.root)
+        return RunnerJob(
+            artifact,
+            route.runtime,
+            here.options[route.id],
+            here.settings.device,
+            threads,
+            self.workspace.root,
+            self.workspace.cache,
+        )
 
     def obeyed(self, measurement: Measuring, limits: Limits) -> Obeyed:
         """What of the record may be acted upon: all of it for a run's own package and for one that is trusted."""

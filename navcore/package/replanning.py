@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from navcore.contract import Format, Route, matching, usual_variants
+from navcore.contract import Effort, Format, Route, matching, usual_variants
 from navcore.package.reading import NOT_HERE
 from navcore.planning import cheapest_paths, named_formats
 from navcore.registry import Registry
@@ -42,17 +42,20 @@ class _Ground:
     reached: frozenset[str]
 
 
-def replanned(record: Record, registry: Registry, *, trust: bool, asked: Sequence[str] = ()) -> Replanned:
+def replanned(
+    record: Record, registry: Registry, *, trust: bool, asked: Sequence[str] = (), effort: Effort = Effort.NORMAL
+) -> Replanned:
     """Plan every row of the package again, and every target, from the files that may be used here.
 
-    Recorded targets that nobody here knows are passed over; ``asked`` are the caller's own, which are known. A file
+    Recorded targets that nobody here knows are passed over; ``asked`` are the caller's own, which are known. Where none
+    were recorded, what is within ``effort`` is meant. A file
     that was converted is made again where this machine can do that; where it cannot, it is tested as it is.
     """
     known = [row for row in record.results if not row.live and row.format in registry.formats]
     ground = _ground(known, record, registry, trust)
-    own = [format for target in asked for format in named_formats(target, registry)]
+    own = [format for target in asked for format in named_formats(target, registry, effort)]
     wanted = [row.format.name for row in known]
-    wanted += [format.name for format in _recorded_targets(record.settings.targets, registry, ground)]
+    wanted += [format.name for format in _recorded_targets(record.settings.targets, effort, registry, ground)]
     wanted += [format.name for format in own]
     reached = tuple(name for name in dict.fromkeys(wanted) if name in ground.reached and name not in ground.kept)
     reasons: dict[str, str] = {
@@ -95,16 +98,18 @@ def is_converted(row: FormatResult, record: Record) -> bool:
     return bool(row.made_from) and not (record.live and row.made_from == record.source.name)
 
 
-def _recorded_targets(targets: Sequence[str] | None, registry: Registry, ground: _Ground) -> list[Format]:
+def _recorded_targets(
+    targets: Sequence[str] | None, effort: Effort, registry: Registry, ground: _Ground
+) -> list[Format]:
     """What was asked for at home, in the formats of the plugins that are installed here."""
     if targets is None:
-        by_default = {route.goal.name for route in _conversions(registry) if route.default}
-        return [format for format in registry.formats if format.name in by_default & ground.reached]
+        unasked = {route.goal.name for route in _conversions(registry) if route.is_within(effort)}
+        return [format for format in registry.formats if format.name in unasked & ground.reached]
     found: list[Format] = []
     for target in targets:
         meant = matching(target, registry.formats)
         exact = any(format.name == target for format in meant)
-        found += meant if exact else usual_variants(meant, registry.routes)
+        found += meant if exact else usual_variants(meant, registry.routes, effort)
     return found
 
 

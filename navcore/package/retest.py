@@ -15,6 +15,7 @@ from navcore.execution import (
     StartingPoint,
     artifact_of,
     execute,
+    judged_rows,
     measured_rows,
     new_context,
     rows_with_metrics,
@@ -22,12 +23,23 @@ from navcore.execution import (
 from navcore.package.metrics import metrics_kept, metrics_of_the_source
 from navcore.package.reading import Told
 from navcore.package.replanning import missing_row, replanned, superseded
-from navcore.planning import NOT_USED, Asked, Obeyed, Source, bounded_batch, named_formats, obeyed, without_unused
+from navcore.planning import (
+    NOT_USED,
+    Asked,
+    Obeyed,
+    Source,
+    bounded_batch,
+    effort_here,
+    named_formats,
+    obeyed,
+    without_unused,
+)
 from navcore.registry import Registry
 from navcore.workspace import (
     FormatResult,
     Observer,
     Record,
+    RuntimeResult,
     Samples,
     Status,
     Workspace,
@@ -42,6 +54,7 @@ MEASURING = ("profiler_config", "batch_sizes", "ranking", "budget", "callers")
 _UNUSED = "its file is the package's own and not made again here, so these options were not used:"
 _NO_SAMPLES_TO_TEST = "the package holds no samples, so nothing was tested again here"
 _NO_SAMPLES_TO_MAKE = "the package holds no samples to test it with, so it was not made here"
+_JUDGED = "Recorded as"
 _NOT_INSTALLED = "its runtime is not installed"
 
 
@@ -63,7 +76,8 @@ def retest(
     """
     if record.samples is None or not told.holds_samples:
         return _without_samples(record, registry, asked), asked
-    plan = replanned(record, registry, trust=trust, asked=asked.targets)
+    effort = effort_here(record.settings, trust=trust, asked=asked)
+    plan = replanned(record, registry, trust=trust, asked=asked.targets, effort=effort)
     asked, unused = without_unused(asked, [row.format.name for row in plan.kept], plan.wanted, registry)
     here = obeyed(record.settings, registry, trust=trust, weights=told.weights, asked=asked)
     context = new_context(
@@ -80,10 +94,12 @@ def retest(
     kept = [_kept(context, row, unused.get(row.format.name, ())) for row in plan.kept]
     source = metrics_of_the_source(context, record, metrics, trust=trust)
     done = execute(context, kept, lambda _rows: None) if kept else Executed()
-    rows, ranking = measured_rows(context, done.rows, done.keys)
-    rows = rows_with_metrics(context, rows, done.keys, metrics, source)
+    kept_metrics = as_they_lay if trust and metrics is None else ()
+    rows = rows_with_metrics(context, done.rows, done.keys, metrics, source)
+    rows = judged_rows(metrics_kept(rows, record.results, source, kept_metrics), registry)
+    rows, ranking = measured_rows(context, rows, done.keys)
     fresh = {str(row.format): row for row in rows}
-    own = {format.name for target in asked.targets for format in named_formats(target, registry)}
+    own = {format.name for target in asked.targets for format in named_formats(target, registry, effort)}
     results = [
         told_of(
             merged(
@@ -97,7 +113,6 @@ def retest(
     known = {row.format.name for row in record.results}
     results += [told_of(row, here) for name, row in fresh.items() if name not in known]
     results += plan.missing
-    kept_metrics = as_they_lay if trust and metrics is None else ()
     results = list(metrics_kept(results, record.results, source, kept_metrics))
     record = attrs.evolve(
         record,
@@ -164,6 +179,17 @@ def _installed(format: Format, registry: Registry) -> set[str]:
     return {one.runtime for one in routes if one.hook == "make_runner" and one.source == format.name}
 
 
+def _told_of_metric(recorded: RuntimeResult, fresh: RuntimeResult) -> RuntimeResult:
+    """The fresh row; where the user's metric had judged it before, and did not here, it says so."""
+    if not recorded.judged_by or fresh.judged_by or recorded.status == fresh.status:
+        return fresh
+    note = (
+        f"{_JUDGED} {recorded.status} by the user's metric {', '.join(recorded.judged_by)}; "
+        "here its numbers decided, and metrics= with verified_when= lets the metric decide again."
+    )
+    return attrs.evolve(fresh, notes=(*without(fresh.notes, _JUDGED), note))
+
+
 def merged(
     recorded: FormatResult,
     fresh: FormatResult | None,
@@ -189,7 +215,7 @@ def merged(
             note = f"{_ELSEWHERE} here {why}"
             rows.append(attrs.evolve(old, elsewhere=True, notes=(*without(old.notes, _ELSEWHERE), note)))
         else:
-            rows.append(new)
+            rows.append(_told_of_metric(old, new))
     runtimes = (*rows, *here.values())
     status = fresh.status
     if status == Status.UNVERIFIED and any(row.status == Status.OK for row in runtimes):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from navcore.errors import OptionError, PackageExists, PackageIncomplete
+import attrs
+
+from navcore import __version__
+from navcore.contract import Name
+from navcore.errors import OptionError, PackageExists, PackageIncomplete, first_line
 from navcore.execution import assets_of
 from navcore.package.archive import Member, write_archive
+from navcore.registry import Registry
 from navcore.workspace import (
     INPUTS,
     OUTPUTS,
@@ -28,8 +33,20 @@ from navcore.workspace import (
 log = logging.getLogger("navcore")
 
 
-def pack(workspace: Workspace, record: Record, path: Path, *, keep: bool, override: bool, samples: bool) -> None:
-    """See :func:`navcore.save`. Packed are the folders of the record's rows, whatever else lies in the workspace."""
+def pack(
+    workspace: Workspace,
+    record: Record,
+    path: Path,
+    *,
+    keep: bool,
+    override: bool,
+    samples: bool,
+    compact_by: Registry | None = None,
+) -> None:
+    """See :func:`navcore.save`. Packed are the folders of the record's rows, whatever else lies in the workspace.
+
+    ``compact_by`` knows the formats that say where their tensors lie; without it every file is packed as it is.
+    """
     if not is_ours(workspace.root):
         raise PackageIncomplete(f"The workspace {workspace.root} is gone.", hint="Run again, or load the package.")
     if path.resolve().is_relative_to(workspace.root.resolve()):
@@ -41,7 +58,15 @@ def pack(workspace: Workspace, record: Record, path: Path, *, keep: bool, overri
     _warn_of_unverified(record)
     with opened(workspace.root):
         members = sorted(_members(workspace, record, samples), key=lambda member: member.name)
-        meta = {"model_name": record.settings.model_name, "uuid": record.uuid, "made_by": record.navcore_version}
+        if compact_by is not None:
+            regions = _regions(workspace, record, compact_by)
+            members = [attrs.evolve(one, regions=regions.get(one.source, ())) for one in members]
+        meta = {
+            "model_name": record.settings.model_name,
+            "uuid": record.uuid,
+            "made_by": record.navcore_version,
+            "written_by": __version__,
+        }
         write_archive(path, members, meta=meta, override=override)
         if not keep:
             delete(workspace)
@@ -67,6 +92,22 @@ def _members(workspace: Workspace, record: Record, samples: bool) -> Iterator[Me
     if samples:
         for folder in (INPUTS, OUTPUTS, PROBES):
             yield from _tree(workspace, workspace.root / folder)
+
+
+def _regions(workspace: Workspace, record: Record, registry: Registry) -> Mapping[Path, tuple[tuple[int, int], ...]]:
+    """Where the tensors of all stored models lie, as far as their formats say. One that fails is packed as it is."""
+    formats = {format.name: format for format in registry.formats}
+    found: dict[Path, tuple[tuple[int, int], ...]] = {}
+    for row in record.results:
+        known = formats.get(Name(row.format.name))
+        if row.path is None or known is None or known.regions is None:
+            continue
+        try:
+            told = known.regions(workspace.file(row.path))
+            found.update({Path(path): tuple((int(at), int(size)) for at, size in each) for path, each in told.items()})
+        except Exception as error:  # a plugin's code, on a file that may be a stranger's
+            log.warning("%s is packed whole: its tensors cannot be found (%s).", row.format.name, first_line(error))
+    return found
 
 
 def _files(workspace: Workspace, folder: Path, row: FormatResult) -> Iterator[Member]:

@@ -14,6 +14,9 @@ from .asked import (
     with_asked as with_asked,
     without_unused as without_unused,
 )
+from .duration import (
+    estimate as estimate,
+)
 from .frameworks import Framework as Framework
 from .package_arguments import (
     for_package as for_package,
@@ -22,6 +25,7 @@ from .package_arguments import (
 )
 from .plan import (
     Check as Check,
+    Estimate as Estimate,
     Later as Later,
     Missing as Missing,
     Plan as Plan,
@@ -37,6 +41,7 @@ from .recorded import (
     NOT_USED as NOT_USED,
     Obeyed as Obeyed,
     bounded_batch as bounded_batch,
+    effort_here as effort_here,
     harmless_part as harmless_part,
     obeyed as obeyed,
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from navcore.contract import Format, ProfilerConfig, matching, usual_variants
+from navcore.contract import Effort, Format, ProfilerConfig, matching, usual_variants
 from navcore.errors import UnknownFormat
 from navcore.planning.planner import refuse_unknown_runtimes, unknown_target
 from navcore.registry import Registry, resolve_options
@@ -50,13 +50,14 @@ class Asked:
     """What is asked for here. Whatever is empty or ``None`` is as it was recorded.
 
     ``targets`` are made beyond the recorded ones. Each of ``options`` and ``runtimes`` stands in place of what was
-    recorded about the same format, and so does what ``measurement`` says.
+    recorded about the same format, and so does what ``effort`` and ``measurement`` say.
     """
 
     targets: tuple[str, ...] = ()
     options: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
     runtimes: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
     device: str | None = None
+    effort: Effort | None = None
     measurement: Measuring = attrs.field(factory=lambda: Measuring())
     limits: Limits = attrs.field(factory=Limits)
 
@@ -69,8 +70,8 @@ def refuse_unknown(asked: Asked, registry: Registry) -> None:
         named_formats(target, registry)
 
 
-def named_formats(target: str, registry: Registry) -> tuple[Format, ...]:
-    """The formats that a target means here: the one of that name, else the usual ones of that family.
+def named_formats(target: str, registry: Registry, effort: Effort = Effort.QUICK) -> tuple[Format, ...]:
+    """The formats that a target means here: the one of that name, else the family's within that effort.
 
     Raises :class:`UnknownFormat`, naming a plugin that is installed and broken where that may be the reason.
     """
@@ -79,7 +80,7 @@ def named_formats(target: str, registry: Registry) -> tuple[Format, ...]:
     if not found:
         raise unknown_here(target, registry)
     exact = any(format.name == target for format in found)
-    return found if exact else usual_variants(found, registry.routes)
+    return found if exact else usual_variants(found, registry.routes, effort)
 
 
 def unknown_here(target: str, registry: Registry) -> UnknownFormat:
@@ -122,7 +123,8 @@ def replaced_by(asked: Asked, settings: Settings, formats: Sequence[Format]) -> 
         if not any(_overlap(key, mine, formats) for mine in asked.runtimes)
     }
     device = settings.device if asked.device is None else None
-    return attrs.evolve(settings, options=options, runtimes=runtimes, device=device)
+    effort = settings.effort if asked.effort is None else Settings().effort
+    return attrs.evolve(settings, options=options, runtimes=runtimes, device=device, effort=effort)
 
 
 def with_asked(settings: Settings, asked: Asked) -> Settings:
@@ -135,6 +137,7 @@ def with_asked(settings: Settings, asked: Asked) -> Settings:
         options=options,
         runtimes={**settings.runtimes, **asked.runtimes},
         device=settings.device if asked.device is None else asked.device,
+        effort=asked.effort or settings.effort,
     )
 
 

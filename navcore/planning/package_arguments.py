@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from navcore.contract import Effort
 from navcore.errors import OptionError
 from navcore.planning.arguments import refuse_unwritable
-from navcore.workspace import Settle, measurement, or_none, path, refused, run_arguments, switch, text
+from navcore.workspace import Settle, measurement, or_none, path, refused, run_arguments, switch, text, word_of
 
 
 def _trust(name: str, value: Any) -> bool:
@@ -26,8 +27,10 @@ _OWN: Mapping[str, Settle] = MappingProxyType(
         "keep_workdir": switch,
         "override": switch,
         "save_data": switch,
+        "compact": switch,
         "retest_conversions": switch,
         "run_profiling": or_none(switch),
+        "effort": or_none(word_of(Effort)),
         "profiler_config": or_none(measurement),
         "trust": _trust,
         "format": text(example="'onnx'"),
@@ -50,8 +53,8 @@ def settled_for_package(**given: Any) -> Mapping[str, Any]:
 
 
 _OF_LOAD = (
-    "workdir", "override_workdir", "targets", "options", "runtimes", "device", "run_profiling", "profiler_config",
-    "batch_sizes", "ranking", "budget", "callers", "timeout", "memory_limit", "executor", "metrics",
+    "workdir", "override_workdir", "targets", "effort", "options", "runtimes", "device", "run_profiling",
+    "profiler_config", "batch_sizes", "ranking", "budget", "callers", "timeout", "memory_limit", "executor", "metrics",
     "metrics_data", "verified_when", "progress",
 )  # fmt: skip
 """The arguments of a run that a load takes as well."""

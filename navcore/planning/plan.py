@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from navcore.contract import Format, Route
+from navcore.contract import Effort, Format, Route
 
 
 @attrs.frozen
@@ -50,11 +50,46 @@ class Missing:
 
 
 @attrs.frozen
+class Estimate:
+    """About how many ``seconds`` a plan will take where nothing of it was done before.
+
+    Of its ``parts``, makings and checks, so many are ``known``: what they took in this workdir is what is counted.
+    """
+
+    seconds: float
+    parts: int
+    known: int = 0
+
+    @property
+    def basis(self) -> str:
+        """What it goes by, as a clause."""
+        if not self.known:
+            return "by what such steps usually take"
+        if self.known < self.parts:
+            return f"by what {self.known} of the {self.parts} steps took here before"
+        return "by what its steps took here before"
+
+    def __str__(self) -> str:
+        return f"about {told_time(self.seconds)}"
+
+
+def told_time(seconds: float) -> str:
+    """A length of time in words that promise no more than an estimate can: ``40 s``, ``3 min``, ``2 h 10 min``."""
+    if seconds < 95:
+        return f"{max(10, round(seconds, -1)):.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, rest = divmod(round(minutes, -1), 60)
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
+
+
+@attrs.frozen
 class Plan:
     """What will be made from ``source``, in which order, and which runtimes will check it.
 
     Of what is not made here, ``later`` are the targets that another machine makes of what is kept, and ``missing``
-    those that are out of reach.
+    those that are out of reach. ``estimate`` says how long it will take, where somebody asked.
     """
 
     source: Format
@@ -62,6 +97,7 @@ class Plan:
     checks: tuple[Check, ...] = ()
     missing: tuple[Missing, ...] = ()
     later: tuple[Later, ...] = ()
+    estimate: Estimate | None = None
 
     def checks_of(self, format: Format) -> tuple[Check, ...]:
         """The runtimes that will check this format, in the order in which they are called."""
@@ -77,7 +113,16 @@ class Plan:
             lines.append(("make", step.target.name, f"from {step.source.name} by {how}{aside}"))
             lines.append(("", "", f"checked by {self._runtimes(step.target)}"))
         lines += [("later", one.target.name, f"from {one.source.name}, elsewhere: {one.needs}") for one in self.later]
-        return lines + [("not", missing.target.name, missing.reason) for missing in self.missing]
+        lines += [("not", missing.target.name, missing.reason) for missing in self.missing]
+        if self.estimate is not None:
+            lines.append(("time", str(self.estimate), self.announced()))
+        return lines
+
+    def announced(self) -> str:
+        """What there is to do, and by what the time that it takes is estimated."""
+        checks = sum(not check.reason for check in self.checks)
+        told = f"for {_several(len(self.steps), 'format')} to make and {_several(checks, 'runtime')} to check in"
+        return told if self.estimate is None else f"{told}, {self.estimate.basis}"
 
     def __str__(self) -> str:
         lines = self.lines()
@@ -92,11 +137,17 @@ class Plan:
         return ", ".join(names) or "no installed runtime"
 
 
+def _several(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
 @attrs.frozen
 class PlanSettings:
     """What a plan is asked for.
 
-    ``targets`` are format names or families, ``None`` for every format that a default route reaches. ``prefer`` pins
+    ``targets`` are format names or families, ``None`` for every format that is reached within the ``effort``. Further
+    runtimes within it check what was asked for; the source, when it was not, and what is made on the way are checked
+    in the quick ones alone. ``prefer`` pins
     the plugin (or distribution) that makes a format. ``runtimes`` limits a format to the runtimes named. In both, the
     exact name of a format comes before its family.
     """
@@ -104,3 +155,4 @@ class PlanSettings:
     targets: tuple[str, ...] | None = None
     prefer: Mapping[str, str] = attrs.field(factory=dict)
     runtimes: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+    effort: Effort = Effort.NORMAL

@@ -6,7 +6,7 @@ import difflib
 import heapq
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from navcore.contract import REFERENCE_FORMATS, Format, Route, RuntimeProvider, matching, usual_variants
+from navcore.contract import REFERENCE_FORMATS, Effort, Format, Name, Route, RuntimeProvider, matching, usual_variants
 from navcore.errors import OptionError, UnknownFormat
 from navcore.planning.plan import Check, Later, Missing, Plan, PlanSettings, Step
 from navcore.registry import bringer_of
@@ -27,9 +27,9 @@ def make_plan(
     ``reasons`` maps the id of a route to why this machine cannot use it, ``failed`` the id of a route that was tried
     to how it ended: both are left out, and named where they leave a target out of reach. A target that only ``reasons``
     keep from being made of a stored format is one for later, and that format is made for it. ``kept`` are formats that
-    exist already (in a loaded package), from which a way may start as from the source. A route declared with
-    ``default=False`` makes a format that ``request.targets`` asks for; a format that only such routes make is also
-    made on the way to another target, where there is no other way.
+    exist already (in a loaded package), from which a way may start as from the source. A route beyond the effort of the
+    ``settings``, or declared with ``default=False``, makes a format that ``settings.targets`` asks for; a format that
+    only such routes make is also made on the way to another target, where there is no other way.
 
     Raises :class:`UnknownFormat` for a target, and :class:`OptionError` for a preference or a runtime, that nobody
     installed brings. With ``kept`` formats the request was made elsewhere, perhaps with other plugins: then
@@ -42,9 +42,9 @@ def make_plan(
         refuse_unknown_runtimes(routes, settings.runtimes, (*formats, *REFERENCE_FORMATS, source))
     edges = _preferred(edges, settings.prefer)
     by_name: dict[str, Format] = {format.name: format for format in (*kept, source, *formats)}
-    wanted = _wanted(edges, formats, source, settings.targets, kept)
+    wanted = _wanted(edges, formats, source, settings, kept)
     asked = {format.name for format in wanted} if settings.targets is not None else set()
-    edges, detours = _parted(edges, asked)
+    edges, detours = _parted(edges, asked, settings.effort)
     starts = [source.name, *(format.name for format in kept)]
     blocks = {**failed, **reasons}
     usual = cheapest_paths(_usable(edges, blocks), starts)
@@ -71,7 +71,11 @@ def make_plan(
             step = Step(route, by_name[route.source], by_name[route.goal.name], requested)
             steps.setdefault(step.target.name, step)
     made = list(dict.fromkeys((source, *kept, *(step.target for step in steps.values()))))
-    checks = _checks(routes, made, settings.runtimes, reasons, strict=not kept)
+    unasked = {step.target.name for step in steps.values() if not step.requested}
+    if settings.targets is not None and source not in kept and not _is_asked(source, settings.targets):
+        unasked.add(source.name)
+    efforts = {format.name: Effort.QUICK if format.name in unasked else settings.effort for format in made}
+    checks = _checks(routes, made, settings.runtimes, reasons, efforts, strict=not kept)
     return Plan(source, tuple(steps.values()), checks, tuple(missing), tuple(later))
 
 
@@ -121,9 +125,14 @@ def _preferred(edges: Sequence[Route], prefer: Mapping[str, str]) -> list[Route]
     return [route for route in edges if route.goal.name not in pinned or is_preferred(route)]
 
 
-def _parted(edges: Sequence[Route], asked: Collection[str]) -> tuple[list[Route], list[Route]]:
+def _is_asked(format: Format, targets: Iterable[str]) -> bool:
+    """Whether one of the targets is the format's name or family."""
+    return any(target in (format.name, format.family) for target in targets)
+
+
+def _parted(edges: Sequence[Route], asked: Collection[str], effort: Effort) -> tuple[list[Route], list[Route]]:
     """The routes to plan with, and those to formats that nobody asked for but other targets may be made from."""
-    ordinary = [route for route in edges if route.default or route.goal.name in asked]
+    ordinary = [route for route in edges if route.is_within(effort) or route.goal.name in asked]
     made = {route.goal.name for route in ordinary}
     return ordinary, [route for route in edges if route.goal.name not in made]
 
@@ -163,21 +172,21 @@ def _wanted(
     edges: Sequence[Route],
     formats: Sequence[Format],
     source: Format,
-    targets: tuple[str, ...] | None,
+    settings: PlanSettings,
     kept: Sequence[Format],
 ) -> list[Format]:
-    if targets is None:
+    if settings.targets is None:
         starts = [source.name, *(format.name for format in kept)]
-        by_default = {route.goal.name for route in edges if route.default}
-        reached = by_default & set(cheapest_paths(edges, starts))
+        unasked = {route.goal.name for route in edges if route.is_within(settings.effort)}
+        reached = unasked & set(cheapest_paths(edges, starts))
         return sorted((format for format in formats if format.name in reached), key=lambda format: format.name)
     wanted: dict[str, Format] = {}
-    for target in targets:
+    for target in settings.targets:
         found = matching(target, formats) or matching(target, REFERENCE_FORMATS)
         if not found:
             raise unknown_target(target, [format.name for format in formats] + [format.family for format in formats])
         if all(format.name != target for format in found):
-            found = usual_variants(found, edges)
+            found = usual_variants(found, edges, settings.effort)
         for format in found:
             if format != source and format not in kept:  # those are there, and checked, anyway
                 wanted[format.name] = format
@@ -232,6 +241,7 @@ def _checks(
     made: Iterable[Format],
     runtimes: Mapping[str, tuple[str, ...]],
     reasons: Mapping[str, str],
+    efforts: Mapping[Name, Effort],
     *,
     strict: bool,
 ) -> tuple[Check, ...]:
@@ -253,7 +263,17 @@ def _checks(
                 raise OptionError(
                     f"No installed plugin runs {format.name} in {name!r}.", hint=f"Runtimes for it: {known}."
                 )
+        usual = _usual_runtimes(offered, efforts[format.name]) if limited is None else limited
         for name, route in offered.items():
-            if name in limited if limited is not None else route.default:
+            if name in usual:
                 checks.append(Check(format, name, route, reasons.get(route.id, "")))
     return tuple(checks)
+
+
+def _usual_runtimes(offered: Mapping[str, Route], effort: Effort) -> list[str]:
+    """Those that check a format unasked: within the effort, and of a format that has none within it, the least."""
+    for word in (one for one in Effort if one.covers(effort)):
+        found = [name for name, route in offered.items() if route.is_within(word)]
+        if found:
+            return found
+    return []

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from navcore.contract import Format, ProfilerConfig, Route, estimate_seconds, is_harmless
+from navcore.contract import Effort, Format, ProfilerConfig, Route, estimate_seconds, is_harmless
 from navcore.errors import OptionError
 from navcore.planning.arguments import settings_here
 from navcore.planning.asked import Asked, replaced_by, with_asked
@@ -80,6 +80,14 @@ def obeyed(settings: Settings, registry: Registry, *, trust: bool, weights: int,
     return Obeyed(here, resolve_options(here.options, registry.routes, registry.formats), told, left_out)
 
 
+def effort_here(settings: Settings, *, trust: bool, asked: Asked | None = None) -> Effort:
+    """The effort for a package: the user's own word, else what was recorded; a stranger may ask for less than usual."""
+    if asked is not None and asked.effort is not None:
+        return asked.effort
+    usual = Settings().effort
+    return settings.effort if trust or usual.covers(settings.effort) else usual
+
+
 def harmless_part(settings: Settings, registry: Registry, asked: Asked | None = None) -> Settings:
     """Recorded settings without what is not obeyed unless they are trusted, and with what the user asked for."""
     asked = asked or Asked()
@@ -95,7 +103,10 @@ def _harmless_part(
     sizes = _bounded_sizes(settings.batch_sizes, settings.batch_dim)
     if sizes != settings.batch_sizes:
         told = (*told, f"batch_sizes {ascii(settings.batch_sizes)[:60]}")
-    kept, usual = {}, Settings()
+    usual = Settings()
+    kept: dict[str, Any] = {"effort": effort_here(settings, trust=False)}
+    if kept["effort"] != settings.effort:
+        told = (*told, f"effort {settings.effort}")
     for name in ("device", "profiler", "timeout", "memory_limit", "threads", "callers"):
         if getattr(settings, name) != getattr(usual, name):
             kept[name] = getattr(usual, name)

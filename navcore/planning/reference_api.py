@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import attrs
 
-from navcore.contract import Format, JitType, Route, TensorRTPrecision, matching, usual_variants
+from navcore.contract import Effort, Format, JitType, Route, TensorRTPrecision, matching, usual_variants
 from navcore.errors import OptionError
 from navcore.planning.docstrings import explained
 from navcore.workspace import Settle, names, or_else, or_none, run_arguments, switch, text, whole
@@ -156,6 +156,7 @@ def reference_arguments(
             "options": options,
             "runtimes": {} if runtimes is None else {Format.ONNX.name: runtimes},
             "git_info": not said.get("disable_git_info", False),
+            "effort": Effort.QUICK,  # the page says what it exports to and runs in
             "ranking": False,  # the page measures each model for itself
         },
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 _BRINGS = {
     "torchscript": "nav-torch",
     "torch-exportedprogram": "nav-torch",
+    "torch-aotinductor": "nav-torch",
     "onnx": 'nav-torch "nav-onnx[cpu]"',
     "tf-savedmodel": "nav-tf",
     "tf-trt": "nav-tf",

@@ -111,7 +111,7 @@ def _declared(plugin: Plugin) -> Iterator[tuple[tuple[str, str], object]]:
     formats = [format for route in plugin.routes for format in route.formats]
     for format in formats:
         if isinstance(format.precision, Precision):
-            yield ("precision", str(format.precision)), format.precision.bounds
+            yield ("precision", str(format.precision)), (*format.precision.bounds, format.precision.quantised)
     for format in formats:
         yield ("format", str(format.name)), format.description()
 

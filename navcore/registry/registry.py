@@ -220,5 +220,6 @@ def _merged(known: Format | None, other: Format) -> Format:
         recognises=known.recognises or other.recognises,
         files=known.files or other.files,
         copy=known.copy or other.copy,
+        regions=known.regions or other.regions,
         summary=known.summary or other.summary,
     )

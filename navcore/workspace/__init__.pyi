@@ -21,6 +21,7 @@ from .argument_types import (
     switch as switch,
     text as text,
     whole as whole,
+    word_of as word_of,
 )
 from .array_files import packed_arrays as packed_arrays
 from .atomic_files import (
@@ -176,4 +177,9 @@ from .status import (
 )
 from .surroundings import (
     Surroundings as Surroundings,
+)
+from .times import (
+    RANKING as RANKING,
+    remember_times as remember_times,
+    seen as seen,
 )

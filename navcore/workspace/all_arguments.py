@@ -32,6 +32,7 @@ class RunArguments(TypedDict, total=False):
     """What a caller may write, in the order in which it is shown; see :class:`Argument` for all else."""
 
     targets: Names
+    effort: str
     options: Mapping[str, Mapping[str, Any]] | None
     model_name: str
     workdir: Path | str | None

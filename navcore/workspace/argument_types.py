@@ -11,6 +11,7 @@ import os
 import reprlib
 import sys
 from collections.abc import Callable, Iterable, Mapping, Set
+from enum import StrEnum
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,18 @@ def text(*, example: str) -> Settle:
         if not isinstance(value, str | Format):
             raise refused(name, value, "has to be text", f"Write {name}={example}.")
         return _told(name, value, f"Write {name}={example}.")
+
+    return settle
+
+
+def word_of(words: type[StrEnum]) -> Settle:
+    """A member of the enumeration, or its word."""
+    known = [str(word) for word in words]
+
+    def settle(name: str, value: Any) -> StrEnum:
+        if not isinstance(value, str) or value not in known:
+            raise refused(name, value, f"has to be one of {', '.join(map(repr, known))}", f"Write {name}={known[0]!r}.")
+        return words(value)
 
     return settle
 

@@ -7,7 +7,7 @@
         <format>/         the model, config.yaml, and the logs of the steps that made and checked it
         <format>/measurements/   the latencies of every window and block, the error of every comparison, the user's
                                  metrics item by item
-        .navcore/         marker.json, journal, private folders of unfinished steps
+        .navcore/         marker.json, journal, private folders of unfinished steps, what compilers can make again
 """
 
 from __future__ import annotations
@@ -66,6 +66,11 @@ class Workspace:
     def log_of(self, format: Name, step: Name) -> Path:
         """The log of a route that made the format, or of a runtime that it was checked in."""
         return self.format_folder(format) / f"{step}.log"
+
+    @property
+    def cache(self) -> Path:
+        """Where compilers keep what they can make again. It is loaded as code, and so no package brings any."""
+        return self.private / "cache"
 
     @property
     def work(self) -> Path:

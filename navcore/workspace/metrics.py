@@ -63,6 +63,15 @@ class MetricResult:
         """Whether there is a bound, and the difference is known and within it."""
         return self.bound is not None and self.difference is not None and within_bound(self.difference, self.bound)
 
+    @property
+    def broken(self) -> str:
+        """A clause where the metric is known to have left its bound, else ``""``."""
+        if self.bound is None or self.difference is None or self.keeps_bound:
+            return ""
+        way = "below" if self.difference < 0 else "above"
+        told = f"{self.metric} is {self.value:.6g}, {abs(self.difference):.3g} {way} the source's"
+        return f"{told}, and {abs(self.bound):.3g} {'below' if self.bound < 0 else 'above'} is allowed"
+
 
 def within_bound(difference: float, bound: float) -> bool:
     """Whether a metric fell by no more than a bound below 0, rose by no more than one above 0; 0 allows neither."""

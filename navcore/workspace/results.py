@@ -87,7 +87,8 @@ class Verification:
 
     ``compared`` counts the comparisons (samples, stacks, axis probes). ``precision`` is the one whose bound applied,
     ``bound`` that bound on ``relative_l2``; both are empty when the user's tolerances or only integers decided.
-    ``frozen_axes`` are symbols that the export does not follow.
+    ``frozen_axes`` are symbols that the export does not follow. ``only_numbers`` says of a failure that names, shapes,
+    axes and finiteness are right, and nothing but how far the numbers are off is wrong.
     """
 
     status: Status
@@ -98,6 +99,7 @@ class Verification:
     frozen_axes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     failure: Failure | None = None
+    only_numbers: bool = False
 
 
 @attrs.frozen
@@ -106,10 +108,11 @@ class BatchPerformance:
 
     ``throughput`` is in samples per second. A percentile is ``None`` when there were too few calls to claim it.
     ``stable`` is false when no three consecutive windows agreed; the numbers then pool all windows. ``cold_start`` is
-    the first call, ``windows`` counts all that were measured. ``cpu_share`` is process CPU time over wall time,
-    ``switches`` involuntary context switches per second, both over the pooled windows. ``interval`` is the 95 %
-    interval of the median, where it was measured in blocks in turn with other models (:class:`Ranking`); ``stable`` is
-    false there when the time was over before the ratio to the source was known to 10 %.
+    the first call, with what the runner prepared for it; ``windows`` counts all that were measured. ``cpu_share`` is
+    process CPU time over wall time, ``switches`` involuntary context switches per second, both over the pooled windows.
+    ``interval`` is the 95 % interval of the median, where it was measured in blocks in turn with other models
+    (:class:`Ranking`); ``stable`` is false there when the time was over before the ratio to the source was known to
+    10 %.
     """
 
     batch_size: int
@@ -137,7 +140,7 @@ class RuntimeResult:
     ``provider``, ``precision`` and ``threads`` are what the runtime said it used. ``machine`` is the key of the machine
     that measured it, ``""`` for the one that the run was started on. ``elsewhere`` marks a row that was
     recorded on another machine and could not be redone here. ``concurrent`` is what several callers at once got out of
-    it, where that was measured.
+    it, where that was measured. ``judged_by`` names the user's metrics that decided the status in place of the numbers.
     """
 
     runtime: Name = attrs.field(converter=Name)
@@ -156,6 +159,7 @@ class RuntimeResult:
     metrics: tuple[MetricResult, ...] = ()
     elsewhere: bool = False
     concurrent: tuple[ConcurrentThroughput, ...] = ()
+    judged_by: tuple[str, ...] = ()
 
     @property
     def is_verified(self) -> bool:
@@ -166,12 +170,24 @@ class RuntimeResult:
     @property
     def failure(self) -> Failure | None:
         """Why the row is not ok, or was not measured."""
-        if self.verification is not None and self.verification.failure is not None:
+        if self.judged_by:
+            if self.status == Status.FAILED:
+                return self._broken_bounds
+        elif self.verification is not None and self.verification.failure is not None:
             return self.verification.failure
         for outcome in (self.outcome, self.profiling):
             if outcome is not None and outcome.failure is not None:
                 return outcome.failure
         return None
+
+    @property
+    def _broken_bounds(self) -> Failure:
+        """Why the user's metrics, which judged the row, did not let it pass."""
+        broken = [one.broken for one in self.metrics if one.metric in self.judged_by and one.broken]
+        told = "; ".join(broken) or f"{', '.join(self.judged_by)} did not keep its bound"
+        return Failure(
+            f"By the user's metric: {told}.", "metric", hint="verified_when says how far a metric may be off."
+        )
 
 
 @attrs.frozen
@@ -203,6 +219,11 @@ class FormatResult:
     size: int | None = None
     failure: Failure | None = None
     elsewhere: bool = False
+
+    @property
+    def is_source(self) -> bool:
+        """Whether it is what everything else was compared with: nobody made it, and it is there."""
+        return not self.route and not self.attempts and (self.live or self.path is not None)
 
     def runtime(self, name: str) -> RuntimeResult | None:
         return next((row for row in self.runtimes if row.runtime == name), None)

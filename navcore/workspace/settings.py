@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from navcore.contract import ProfilerConfig
+from navcore.contract import Effort, ProfilerConfig
 from navcore.errors import OptionError
 from navcore.workspace.argument import CommandOption, Spelling, argument
 from navcore.workspace.argument_types import (
@@ -30,6 +30,7 @@ from navcore.workspace.argument_types import (
     tensor_names,
     text,
     whole,
+    word_of,
 )
 from navcore.workspace.measuring_types import (
     AUTO,
@@ -80,6 +81,16 @@ class Settings:
             "package, all that it was asked for.",
         ),
         reference="target_formats",
+    )
+    effort: Effort = argument(
+        Effort.NORMAL,
+        word_of(Effort),
+        'how much time to take where ``targets`` names nothing: ``"quick"`` makes a file for each format, ``"normal"`` '
+        'adds what computes faster for a little more time (optimised graphs, compiled code), ``"thorough"`` also '
+        "what takes long (quantisation, several arrangements of one runtime).",
+        option=CommandOption(
+            Spelling.TEXT, "--effort", "WORD", "How much time to take: quick, normal or thorough. Default: normal."
+        ),
     )
     options: Mapping[str, Mapping[str, Any]] = argument(
         None,

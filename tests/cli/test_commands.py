@@ -250,6 +250,15 @@ def test_options_of_routes_are_yaml(shell: Shell) -> None:
     assert "failed" in told.stdout
 
 
+def test_a_plan_is_of_an_effort_and_says_how_long_it_takes(shell: Shell) -> None:
+    quick, thorough = (shell.data("plan", "toy-live", "--effort", word) for word in ("quick", "thorough"))
+    made = [{step["target"] for step in plan["steps"]} for plan in (quick, thorough)]
+    assert made[1] - made[0] == {"toy-levels"}
+    assert 0 < quick["seconds"] <= thorough["seconds"]  # steps side by side may cost no time
+    last = shell.navcore("plan", "toy-live").stdout.splitlines()[-1]
+    assert re.fullmatch(r"time +about \d+ (s|min) +for 3 formats to make and .*", last), last
+
+
 def test_a_runtime_can_be_chosen(shell: Shell) -> None:
     rows = shell.data("plan", "toy-live", "--target", "toy-alpha", "--runtime", "toy-alpha=toy-runtime")["checks"]
     assert [row["runtime"] for row in rows if row["format"] == "toy-alpha"] == ["toy-runtime"]
@@ -278,10 +287,12 @@ MISTAKES = {
     "The model file nix.toy does not exist": (("run", "nix.toy", "--data", "mymodel:data"), 1),
     "Did you mean 'toy-alpha'?": (("plan", "toy-live", "--target", "toy-alpa"), 2),
     "Did you mean 'scale'?": (("plan", "toy-live", "--option", "toy-alpha.scal=1"), 2),
+    "effort='fast' has to be one of": (("plan", "toy-live", "--effort", "fast"), 2),
     "is not KEY.NAME=VALUE": (("plan", "toy-live", "--option", "scale=1"), 2),
     "is not FORMAT=RUNTIME": (("plan", "toy-live", "--runtime", "toy-runtime"), 2),
     "is not a size such as": (("plan", "toy-live", "--memory-limit", "much"), 2),
     "the file exists. Add --override": (("run", "mymodel:model", "--data", "mymodel:data", "--save", "mymodel.py"), 2),
+    "nothing is to be saved. Add --save FILE": (("run", "mymodel:model", "--data", "mymodel:data", "--compact"), 2),
     "No such command 'nix'": (("nix",), 2),
     "is not a workspace of navcore": (("report", "."), 1),
     "mymodel.py": (("inspect", "mymodel.py"), 1),
@@ -479,7 +490,7 @@ def test_verify_fails_where_the_runtime_computes_something_else(
 
 def test_load_goes_on_with_a_package_and_packs_what_came_of_it(packed: Shell) -> None:
     words = ("load", "model.nav", "--workdir", "served", "--no-profiling", "--target", "toy-beta")
-    done = packed.navcore(*words, "--option", "toy-beta.scale=1.0", "--save", "optimised.nav")
+    done = packed.navcore(*words, "--option", "toy-beta.scale=1.0", "--save", "optimised.nav", "--compact")
     assert done.stdout.startswith("format ")
     assert "Package: optimised.nav" in done.stderr
     assert packed.data("report", "optimised.nav")[0]["format"] == "toy-live"

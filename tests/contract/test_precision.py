@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from navcore import Axis, Comparison, Format, InputError, Precision, Runner, Signature, Status, TensorSpec, verify
-from navcore.contract import matching
+from navcore.contract import is_quantised, matching
 from navcore.workspace import from_data, to_data
 
 COARSE = Precision("coarse", relative_l2=0.2, differing=0.3)
@@ -27,6 +27,16 @@ def test_it_cannot_be_changed_and_travels_whole() -> None:
         COARSE.differing = 0.5
     there = pickle.loads(pickle.dumps(COARSE))
     assert (there, there.bounds) == (COARSE, (0.2, 0.3))
+
+
+def test_integers_are_told_by_the_table_and_by_a_precision_of_its_own() -> None:
+    own = pickle.loads(pickle.dumps(Precision("int4", 0.2, 0.2, quantised=True)))
+    assert is_quantised(own)
+    assert repr(own) == "Precision('int4', relative_l2=0.2, differing=0.2, quantised=True)"
+    names = ("int8", "fp8", "fp32", "nothing", COARSE, None)
+    assert [is_quantised(name) for name in names] == [True, False, False, False, False, False]
+    with pytest.raises(InputError, match="Give True or False"):
+        Precision("int4", 0.2, 0.2, quantised="yes")  # type: ignore[arg-type]
 
 
 def test_another_one_of_its_name_does_not_change_it() -> None:

@@ -60,8 +60,8 @@ def refusal(hook: Any, **changes: Any) -> str:
 def test_a_sound_one_passes_with_what_it_needs_and_with_everything_that_its_hook_takes(hook: Hook) -> None:
     validate_route(Route(hook=hook, **SOUND[hook]))
     every: dict[str, Any] = {
-        "options": Options, "cost": 2, "default": False, "available": lambda: None, "isolation": "fork",
-        "spot_check": SpotCheck(), "threads_per_process": True, **SOUND[hook],
+        "options": Options, "cost": 2, "default": False, "effort": "quick", "seconds": 2, "available": lambda: None,
+        "isolation": "fork", "spot_check": SpotCheck(), "threads_per_process": True, **SOUND[hook],
     }  # fmt: skip
     validate_route(Route(hook=hook, **{name: every[name] for name in FIELDS_OF_HOOK[hook]}))
 
@@ -88,6 +88,22 @@ def test_options_have_to_work_without_a_word_from_the_user(options: Any, told: s
 @pytest.mark.parametrize("cost", [-1.0, float("nan"), float("inf"), "cheap", None])
 def test_a_cost_has_to_be_comparable(cost: Any) -> None:
     assert refusal("convert", cost=cost) == f"The cost of x_from_onnx is {cost}. Give a finite number, 0 or more."
+
+
+@pytest.mark.parametrize("effort", ["slow", "", None, 2, True])
+def test_an_effort_is_one_of_three_words(effort: Any) -> None:
+    told = f"has effort={effort!r}. Give 'quick' or 'normal' or 'thorough'."
+    assert refusal("convert", effort=effort).endswith(told)
+    assert refusal("make_runner", effort=effort).endswith(told)
+
+
+def test_what_is_left_to_the_user_has_no_effort() -> None:
+    assert "and default=False, which keeps it out of every run" in refusal("convert", default=False, effort="normal")
+
+
+@pytest.mark.parametrize("seconds", [-1.0, float("nan"), float("inf"), "long"])
+def test_seconds_are_a_time(seconds: Any) -> None:
+    assert refusal("convert", seconds=seconds).endswith(f"has seconds={seconds!r}. Give a finite number, 0 or more.")
 
 
 @pytest.mark.parametrize(

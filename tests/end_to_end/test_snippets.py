@@ -42,6 +42,7 @@ def test_the_python_lines_run(package: nav.PackageDescriptor, name: str, runtime
 
 
 @pytest.mark.nightly
+@pytest.mark.compiler
 def test_the_lines_for_torchscript_compile_and_run(package: nav.PackageDescriptor, tmp_path: Path) -> None:
     path = str(package.runner_job("torchscript-trace").artifact.file)
     found = snippet(package, format="torchscript-trace", path=path)

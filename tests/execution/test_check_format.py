@@ -89,6 +89,71 @@ def test_the_source_is_measured_and_not_contained(run_toy: Run) -> None:
     assert not row.outcome.contained
 
 
+class TestLiveCandidates:
+    """A live source runs in further runtimes, which are held against the one that says what is right."""
+
+    BOTH = ("toy-eager", "toy-compiled")
+
+    def test_it_is_verified_measured_and_found_again(self, run_toy: Run, toy: Any) -> None:
+        package = run_toy(targets="toy-alpha", runtimes={"toy-live": self.BOTH})
+        source, candidate = package.results[0].runtimes
+        assert (source.runtime, candidate.runtime) == self.BOTH
+        assert source.verification is None
+        assert candidate.status == Status.OK
+        assert candidate.verification is not None
+        assert candidate.verification.compared
+        assert candidate.performance[0].cold_start >= 1000 * toy.COMPILING > source.performance[0].cold_start
+        assert candidate.performance[1].cold_start < 1000 * toy.COMPILING, "it is prepared once"
+        told: list[Any] = []
+        run_toy(targets="toy-alpha", runtimes={"toy-live": self.BOTH}, progress=told.append)
+        assert [one.reused for one in told if one.subject == "toy-live/toy-compiled" and one.status] == [True]
+
+    def test_nobody_is_offered_it(self, run_toy: Run) -> None:
+        package = run_toy(targets="toy-alpha", runtimes={"toy-live": self.BOTH})
+        best = package.best()
+        assert best is not None
+        assert best.format == "toy-alpha"
+
+    @pytest.mark.parametrize("asked", [BOTH, BOTH[1:]], ids=["beside the source", "alone"])
+    @pytest.mark.parametrize(
+        ("mischief", "status", "cause"),
+        [
+            ("numbers", Status.FAILED, "y"),
+            ("raise", Status.FAILED, "mischief was asked for"),
+            ("unavailable", Status.UNAVAILABLE, "the toy accelerator is not there"),
+        ],
+    )
+    def test_one_that_is_wrong_says_nothing_about_the_source(
+        self, run_toy: Run, toy: Any, asked: tuple[str, ...], mischief: str, status: Status, cause: str
+    ) -> None:
+        model = toy.ToyModel(mischief={"run toy-compiled": mischief})
+        package = run_toy(model, targets="toy-alpha", runtimes={"toy-live": asked}, run_profiling=False)
+        row = package.results[0].runtimes[-1]
+        assert (row.runtime, row.status) == ("toy-compiled", status)
+        assert row.failure is not None
+        assert cause in row.failure.cause
+        assert package.get_status("toy-alpha"), "the numbers to compare with are those of the source itself"
+
+    def test_alone_it_is_no_source_either(self, run_toy: Run) -> None:
+        """Who takes the source's own runtime out of the rows has it run all the same, to know what is right."""
+        package = run_toy(
+            targets="toy-alpha", runtimes={"toy-live": "toy-compiled"}, ranking=True, profiler_config=None
+        )
+        (row,) = package.results[0].runtimes
+        assert (row.runtime, row.status) == ("toy-compiled", Status.OK)
+        assert row.verification is not None
+        assert package.ranking is not None
+        assert not package.ranking.is_source
+
+    def test_it_is_ranked_against_the_source(self, run_toy: Run, toy: Any) -> None:
+        package = run_toy(targets="toy-alpha", runtimes={"toy-live": self.BOTH}, ranking=True, profiler_config=None)
+        assert package.ranking is not None
+        assert package.ranking.reference == ("toy-live", "toy-eager")
+        assert ("toy-live", "toy-compiled") in {(one.format, one.runtime) for one in package.ranking.ratios}
+        candidate = package.results[0].runtimes[1]
+        assert candidate.performance[0].cold_start >= 1000 * toy.COMPILING
+
+
 def test_only_the_runtimes_asked_for_are_checked(run_toy: Run) -> None:
     package = run_toy(targets="toy-alpha", runtimes={"toy-alpha": "toy-runtime"}, run_profiling=False)
     assert [one.runtime for one in package.results[1].runtimes] == ["toy-runtime"]

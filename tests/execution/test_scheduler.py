@@ -278,7 +278,8 @@ def test_an_executor_that_is_gone_is_one_sentence(run_toy: Any, toy: Any) -> Non
 def test_what_cannot_be_made_here_is_said_before_anything_is_made_or_measured(run_toy: Any) -> None:
     events: list[nav.Event] = []
     package = run_toy(targets=["toy-alpha", "trt"], progress=events.append)
-    after_samples = [event for event in events if event.stage != "sampling"]
+    assert (events[0].stage, events[0].subject) == ("estimate", "run")  # how long all of it takes, before the samples
+    after_samples = [event for event in events[1:] if event.stage != "sampling"]
     unreachable = {row.format.name for row in package.results if row.status == "unavailable"}
     assert unreachable
     first = after_samples[: len(unreachable)]

@@ -10,6 +10,7 @@ import pytest
 
 import navcore as nav
 from navcore.errors import OptionError, PackageError, PackageExists
+from navcore.package.archive import Member, read_manifest, write_archive
 from navcore.package.reading import read_told
 from navcore.package.signing import settle_trust, sign_package
 
@@ -135,3 +136,27 @@ def test_trust_is_a_word_or_a_key(trust: object, tmp_path: Path) -> None:
 def test_a_limit_has_to_limit(limit: dict[str, object], tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=r"has to be (more than 0|a number|finite)"):
         nav.load(good(tmp_path / "x.nav"), **limit)  # type: ignore[arg-type]
+
+
+@signing
+def test_a_compact_package_is_signed_and_verified_as_any_other(keys: Path, tmp_path: Path) -> None:
+    shared = b"weights" * 2000
+    for number in range(2):
+        (tmp_path / f"model{number}").write_bytes(bytes([number]) + shared)
+    region = ((1, len(shared)),)
+    members = [Member(f"toy-{number}/model", tmp_path / f"model{number}", region) for number in range(2)]
+    path = tmp_path / "compact.nav"
+    write_archive(path, members, meta={"model_name": "m"})
+    manifest = read_manifest(path)
+    assert manifest.files[1].parts
+    sign_package(path, keys / "us.pem")
+    assert settle_trust(path, manifest, nav.SignedBy(key=keys / "us.pub"))
+
+    write_archive(tmp_path / "plain.nav", [Member(one.name, one.source) for one in members], meta={"model_name": "m"})
+    by = nav.SignedBy(key=keys / "us.pub", signature=tmp_path / "compact.nav.sig")
+    assert settle_trust(tmp_path / "plain.nav", read_manifest(tmp_path / "plain.nav"), by)
+
+    (tmp_path / "model1").write_bytes(b"x" + shared)
+    write_archive(path, members, meta={"model_name": "m"}, override=True)
+    with pytest.raises(PackageError, match="not signed as it has to be"):
+        settle_trust(path, read_manifest(path), nav.SignedBy(key=keys / "us.pub"))

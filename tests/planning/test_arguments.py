@@ -300,7 +300,7 @@ def test_an_argument_that_there_is_not_is_named_with_the_one_that_was_meant() ->
         nav.run("model.onnx", [], target=["onnx"])  # type: ignore[call-arg]
     with pytest.raises(nav.UnknownArgument, match=r"'trust'\. It is for packages: navcore\.load\(path, trust="):
         nav.run("model.nav", trust=True)  # type: ignore[call-arg]
-    with pytest.raises(TypeError, match=r"plan\(\) has no argument 'zzz'\. It takes targets, options"):
+    with pytest.raises(TypeError, match=r"plan\(\) has no argument 'zzz'\. It takes targets, effort, options"):
         nav.plan("model.onnx", zzz=1)  # type: ignore[call-arg]
 
 

@@ -66,7 +66,8 @@ def translate(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_nothing_said_means_the_formats_of_the_page(translate: Any) -> None:
     assert translate(model="m", dataloader=[]) == {
-        "targets": ("onnx", "trt"), "options": {}, "runtimes": {}, "git_info": True, "ranking": False,
+        "targets": ("onnx", "trt"), "options": {}, "runtimes": {}, "git_info": True, "effort": "quick",
+        "ranking": False,
     }  # fmt: skip
 
 

@@ -192,6 +192,12 @@ def test_one_precision_with_two_meanings_is_refused_and_with_one_meaning_is_shar
     assert place.see("registry.precision('coarse').bounds") == [0.2, 0.2]
 
 
+def test_whether_a_precision_is_one_of_integers_is_part_of_its_meaning(place: Place) -> None:
+    place.install("nav-a", coarse("a", "Precision('coarse', 0.2, 0.2)"))
+    place.install("nav-b", coarse("b", "Precision('coarse', 0.2, 0.2, quantised=True)"))
+    assert "it declares the precision 'coarse' differently from nav-a 1.0" in place.problem("nav-b")
+
+
 def test_the_bounds_of_a_known_precision_are_the_declared_ones_whoever_reports_it(place: Place) -> None:
     place.install("nav-a", coarse("a", "Precision('coarse', 0.2, 0.2)"))
     before = "from navcore import Precision"

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import attrs
@@ -24,34 +24,25 @@ from navcore.execution.isolation.nursery_process import READY
 from navcore.execution.isolation.search_path import search_path
 
 _PROCESS = "navcore.execution.isolation.nursery_process"
-_BEGIN_WITH = (
-    "navcore.execution.worker",
-    "navcore.evaluation.verify_and_measure",
-    "navcore.evaluation.closed_loop",
-    "cattrs",
-    "ml_dtypes",
-    "numpy.random",
-)
-"""What every step imports sooner or later: that it runs at all, checks, measures, reads its request."""
 _MOST = 4
 """Warm processes at a time: each holds a framework in memory."""
 _PATIENCE = 120.0  # seconds for a framework to be imported, and for a fork
 
 
 class Nursery:
-    """One warm process that has imported ``framework``; ``near`` is shown among its arguments, for whoever looks.
+    """One warm process that has imported ``modules`` and ``framework``; its children work in ``folder``.
 
-    ``folder`` is where its children work.
+    ``near`` is shown among its arguments, for whoever looks.
     """
 
-    def __init__(self, framework: str, folder: str, near: str) -> None:
+    def __init__(self, modules: Sequence[str], framework: str, folder: str, near: str) -> None:
         self._folder = folder
         self._lock = threading.Lock()
         self._state = "starting"
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._line.settimeout(_PATIENCE)
-        modules = ",".join(_BEGIN_WITH)
-        command = [sys.executable, "-P", "-m", _PROCESS, str(theirs.fileno()), modules, framework, near]
+        what = [",".join(modules), framework, near]
+        command = [sys.executable, "-P", "-m", _PROCESS, str(theirs.fileno()), *what]
         try:
             self._process = subprocess.Popen(
                 command,
@@ -125,15 +116,16 @@ class _Nurseries:
         self._lock = threading.Lock()
         self._users = 0
         self._near = ""
+        self._modules: tuple[str, ...] = ()
         self._owner = 0
         self._open: dict[tuple[str, Place], Nursery] = {}
 
-    def enter(self, near: str) -> None:
+    def enter(self, near: str, modules: Sequence[str]) -> None:
         with self._lock:
             if self._owner != os.getpid():  # a fork of a process that had some
                 self._owner, self._users, self._open = os.getpid(), 0, {}
             self._users += 1
-            self._near = near
+            self._near, self._modules = near, tuple(modules)
 
     def leave(self) -> None:
         with self._lock:
@@ -150,7 +142,7 @@ class _Nurseries:
             if self._users == 0 or self._owner != os.getpid():
                 return None
             if key not in self._open and len(self._open) < _MOST:
-                self._open[key] = Nursery(framework, key[1].folder, self._near)
+                self._open[key] = Nursery(self._modules, framework, key[1].folder, self._near)
             return self._open.get(key)
 
 
@@ -158,9 +150,12 @@ _NURSERIES = _Nurseries()
 
 
 @contextlib.contextmanager
-def warm_children(near: Path) -> Iterator[None]:
-    """Have children forked from warm processes until the block ends; ``near`` is the folder that it is about."""
-    _NURSERIES.enter(str(near))
+def warm_children(near: Path, modules: Sequence[str]) -> Iterator[None]:
+    """Have children forked from processes that have imported ``modules``, until the block ends.
+
+    ``near`` is the folder that it is about.
+    """
+    _NURSERIES.enter(str(near), modules)
     try:
         yield
     finally:

@@ -6,6 +6,7 @@ import hashlib
 import os
 import zlib
 from collections import deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import attrs
@@ -41,34 +42,65 @@ class _RunningSums:
         return Sums(self._sha256.hexdigest(), self._crc32)
 
 
+@attrs.frozen
+class Span:
+    """A range of bytes of the source. One that is not ``own`` counts for the SHA-256 and not for the CRC-32."""
+
+    offset: int
+    size: int
+    own: bool = True
+
+
 def copy_and_digest(source: int, source_offset: int, size: int, sink: int | None, sink_offset: int = 0) -> Sums:
     """Copy exactly ``size`` bytes from one descriptor to another (``None``: only check) and return their sums.
 
     SHA-256, CRC-32 and writing each have a core to themselves: Python lets go of its lock in all three.
     Raises ``PackageError`` if ``source`` ends early or cannot be read, ``OSError`` if ``sink`` cannot be written.
     """
+    return copy_spans(source, [Span(source_offset, size)], sink, sink_offset)
+
+
+def copy_spans(
+    source: int, spans: Sequence[Span], sink: int | None, sink_offset: int = 0, *, own_only: bool = False
+) -> Sums:
+    """Copy ranges of bytes one behind the other, as :func:`copy_and_digest` does one range, and return their sums.
+
+    With ``own_only`` the ranges that are not their own count for the SHA-256 alone and are not written.
+    """
     sums = _RunningSums()
-    if size <= _CHUNK:
-        data = memoryview(read_exactly(source, source_offset, size))
-        sums.feed_sha256(data)
-        sums.feed_crc32(data)
-        if sink is not None:
-            write_fully(sink, data, sink_offset)
+    if sum(span.size for span in spans) <= _CHUNK:
+        for span in spans:
+            data = memoryview(read_exactly(source, span.offset, span.size))
+            sums.feed_sha256(data)
+            if span.own:
+                sums.feed_crc32(data)
+            if sink is not None and (span.own or not own_only):
+                write_fully(sink, data, sink_offset)
+                sink_offset += span.size
         return sums.finish()
     buffers = [memoryview(bytearray(_CHUNK)) for _ in range(_BUFFERS)]
     busy: deque[list[Future[None]]] = deque()
     with ThreadPoolExecutor(1) as digesting, ThreadPoolExecutor(1) as summing:
-        for done in range(0, size, _CHUNK):
+        for number, piece in enumerate(_pieces(spans)):
             if len(busy) == _BUFFERS:
                 _wait(busy.popleft())
-            data = buffers[done // _CHUNK % _BUFFERS][: min(_CHUNK, size - done)]
-            _read_into(source, data, source_offset + done)
-            busy.append([digesting.submit(sums.feed_sha256, data), summing.submit(sums.feed_crc32, data)])
-            if sink is not None:
-                write_fully(sink, data, sink_offset + done)
+            data = buffers[number % _BUFFERS][: piece.size]
+            _read_into(source, data, piece.offset)
+            busy.append([digesting.submit(sums.feed_sha256, data)])
+            if piece.own:
+                busy[-1].append(summing.submit(sums.feed_crc32, data))
+            if sink is not None and (piece.own or not own_only):
+                write_fully(sink, data, sink_offset)
+                sink_offset += piece.size
         for futures in busy:
             _wait(futures)
     return sums.finish()
+
+
+def _pieces(spans: Sequence[Span]) -> Iterator[Span]:
+    for span in spans:
+        for done in range(0, span.size, _CHUNK):
+            yield Span(span.offset + done, min(_CHUNK, span.size - done), span.own)
 
 
 def _wait(futures: list[Future[None]]) -> None:

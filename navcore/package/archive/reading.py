@@ -13,7 +13,7 @@ import attrs
 
 from navcore.errors import PackageError
 from navcore.package.archive.atomic import atomic_folder, refuse_existing
-from navcore.package.archive.digested_copy import Sums, copy_and_digest, read_exactly
+from navcore.package.archive.digested_copy import Span, Sums, copy_spans, read_exactly
 from navcore.package.archive.manifest import MANIFEST_NAME, FileEntry, Manifest, parse_manifest, refuse_oversize
 from navcore.package.archive.refusals import Refusal, about, refusal
 from navcore.package.archive.safe_names import refuse_unsafe_names
@@ -30,11 +30,23 @@ class _Package:
 
     descriptor: int
     members: Mapping[str, ZipMember]
+    """By the name of the file that is stored in it, or what is left of it."""
     manifest: Manifest
 
-    def member(self, entry: FileEntry) -> ZipMember:
-        """The member that holds the content of ``entry``."""
-        return self.members[entry.same_as or entry.name]
+    def spans(self, entry: FileEntry) -> list[Span]:
+        """Where the bytes of a stored file lie in the package, one range behind the other."""
+        member = self.members[entry.name]
+        if not entry.parts:
+            return [Span(member.data_offset, member.size)]
+        position = member.data_offset
+        spans = []
+        for part in entry.parts:
+            if part.of is None:
+                spans.append(Span(position, part.size))
+                position += part.size
+            else:
+                spans.append(Span(self.members[part.of].data_offset + part.offset, part.size, own=False))
+        return spans
 
 
 def read_manifest(path: Path, *, limits: SizeLimits = DEFAULT_SIZE_LIMITS) -> Manifest:
@@ -91,11 +103,14 @@ def _content(package: _Package, name: str, largest: int) -> bytes:
     if entry.size > largest:
         what = f"{name!a} has {entry.size} bytes, more than the {largest} that may be read into memory."
         raise refusal(Refusal.MEMBER_TOO_LARGE, what)
-    member = package.member(entry)
-    prove_local_header(package.descriptor, member)
-    sums = copy_and_digest(package.descriptor, member.data_offset, member.size, None)
-    _refuse_other_content(sums, entry, member)
-    return read_exactly(package.descriptor, member.data_offset, member.size)
+    if entry.same_as is not None:
+        entry = package.manifest.file(entry.same_as)
+    for stored in {entry.name, *(part.of for part in entry.parts if part.of is not None)}:
+        prove_local_header(package.descriptor, package.members[stored])
+    spans = package.spans(entry)
+    sums = copy_spans(package.descriptor, spans, None)
+    _refuse_other_content(sums, entry, package.members[entry.name])
+    return b"".join(read_exactly(package.descriptor, span.offset, span.size) for span in spans)
 
 
 def extract_archive(path: Path, target: Path, *, limits: SizeLimits = DEFAULT_SIZE_LIMITS) -> Manifest:
@@ -144,7 +159,8 @@ def _proven(descriptor: int, limits: SizeLimits) -> _Package:
     manifest = _manifest_of(descriptor, members, limits)
     refuse_oversize(manifest, os.fstat(descriptor).st_size, limits)
     _refuse_other_members(members[1:], manifest.stored)
-    return _Package(descriptor, {member.name: member for member in members[1:]}, manifest)
+    held = {entry.name: member for entry, member in zip(manifest.stored, members[1:], strict=True)}
+    return _Package(descriptor, held, manifest)
 
 
 def _manifest_of(descriptor: int, members: Sequence[ZipMember], limits: SizeLimits) -> Manifest:
@@ -166,7 +182,7 @@ def _manifest_of(descriptor: int, members: Sequence[ZipMember], limits: SizeLimi
 
 def _refuse_other_members(members: Sequence[ZipMember], stored: Sequence[FileEntry]) -> None:
     """The manifest lists exactly the members, in their order, with their sizes (the rule of a wheel's RECORD)."""
-    held, listed = [member.name for member in members], [entry.name for entry in stored]
+    held, listed = [member.name for member in members], [entry.member for entry in stored]
     listed_names, held_names = set(listed), set(held)
     for name in held:
         if name not in listed_names:
@@ -177,8 +193,8 @@ def _refuse_other_members(members: Sequence[ZipMember], stored: Sequence[FileEnt
     if held != listed:
         raise refusal(Refusal.MEMBER_ORDER, "the members stand in another order than in the manifest.")
     for member, entry in zip(members, stored, strict=True):
-        if member.size != entry.size:
-            what = f"{entry.name!a} has {member.size} bytes, and the manifest says {entry.size}."
+        if member.size != entry.own_size:
+            what = f"{entry.member!a} has {member.size} bytes, and the manifest says {entry.own_size}."
             raise refusal(Refusal.SIZE_DIFFERS, what)
 
 
@@ -187,7 +203,7 @@ def _refuse_other_content(sums: Sums, entry: FileEntry, member: ZipMember) -> No
         what = f"the content of {entry.name!a} is damaged or was exchanged (its SHA-256 differs)."
         raise refusal(Refusal.DIGEST, what, hint="Copy or download the package again.")
     if sums.crc32 != member.crc32:
-        raise refusal(Refusal.CHECKSUM, f"{entry.name!a} has another checksum than the archive says.")
+        raise refusal(Refusal.CHECKSUM, f"{entry.member!a} has another checksum than the archive says.")
 
 
 def _make_folders(folder: Path, manifest: Manifest) -> None:
@@ -198,10 +214,9 @@ def _make_folders(folder: Path, manifest: Manifest) -> None:
 
 
 def _extract(package: _Package, entry: FileEntry, folder: Path) -> None:
-    member = package.member(entry)
     with _created(folder / entry.place) as sink:
-        sums = copy_and_digest(package.descriptor, member.data_offset, member.size, sink)
-        _refuse_other_content(sums, entry, member)
+        sums = copy_spans(package.descriptor, package.spans(entry), sink)
+        _refuse_other_content(sums, entry, package.members[entry.name])
         os.fsync(sink)
 
 

@@ -80,6 +80,7 @@ class Refusal(StrEnum):
     MANIFEST_VERSION = "manifest-version", "the manifest is of a version that this navcore does not know"
     KIND = "kind", "a file is of no kind that a package may hold, or of another than its place says"
     SAME_AS = "same-as", "an entry refers to one that is not stored or has another size or digest"
+    PARTS = "parts", "a file is put together of parts that are not stored, not as long as it, or not a model's"
     UNLISTED_MEMBER = "unlisted-member", "the archive holds a member that the manifest does not list"
     MISSING_MEMBER = "missing-member", "the manifest lists a file that the archive does not hold"
     MEMBER_ORDER = "member-order", "the members stand in another order than in the manifest"

@@ -2,59 +2,54 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import stat
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import attrs
 
 from navcore.package.archive.atomic import atomic_file, refuse_existing
-from navcore.package.archive.digested_copy import copy_and_digest, read_exactly, write_fully
+from navcore.package.archive.digested_copy import Span, copy_spans, write_fully
 from navcore.package.archive.manifest import (
     JSON,
     MANIFEST_NAME,
     FileEntry,
+    Part,
     manifest_bytes,
     parse_manifest,
     refuse_oversize,
 )
+from navcore.package.archive.origin import Origin, digest, opened, peek, refuse_changed, survey
 from navcore.package.archive.refusals import Refusal, about, refusal
 from navcore.package.archive.safe_names import refuse_unsafe_names
+from navcore.package.archive.sharing import shared_parts
 from navcore.package.archive.size_limits import DEFAULT_SIZE_LIMITS
 from navcore.package.archive.zip_format import ZipMember, central_record, end_records, local_header, zip_member
 from navcore.workspace import kind_of
 
-_PEEK = 64 << 10
 _UNKNOWN_DIGEST = "0" * 64
 
 
 @attrs.frozen
 class Member:
-    """One file to be packed under ``name``; ``source`` is a regular file (a symbolic link is refused)."""
+    """One file to be packed under ``name``; ``source`` is a regular file (a symbolic link is refused).
+
+    ``regions`` are ranges of bytes, (offset, length), that other files may hold as well: where they do, such a range is
+    stored once, and the package is a compact one. None are looked for where none are given.
+    """
 
     name: str
     source: Path
-
-
-@attrs.frozen
-class _Origin:
-    """A file to be packed as it was when the package was laid out; ``fingerprint`` tells whether it changed since."""
-
-    name: str
-    path: Path
-    size: int
-    fingerprint: tuple[int, ...]
+    regions: tuple[tuple[int, int], ...] = ()
 
 
 def write_archive(path: Path, members: Sequence[Member], *, meta: Mapping[str, JSON], override: bool = False) -> None:
     """Pack ``members`` into ``path``, in the order given, with ``meta`` in the manifest.
 
+    What members say of their regions makes a compact package where regions are equal; such a one needs a reader of
+    manifest version 3.
     The same members and ``meta`` give the same bytes: no clock, user or mode goes in. The file is written under a
     private name, flushed and renamed: whatever happens meanwhile, ``path`` is the old file or the complete new one.
 
@@ -65,118 +60,97 @@ def write_archive(path: Path, members: Sequence[Member], *, meta: Mapping[str, J
     with about(path):
         refuse_existing(path, replace=override)
         refuse_unsafe_names([MANIFEST_NAME, *(member.name for member in members)])
-        sources = [_survey(member) for member in members]
-        plan = _lay_out(sources, _find_twins(sources), meta)
+        sources = [survey(member.name, Path(member.source), tuple(member.regions)) for member in members]
+        twins = _find_twins(sources)
+        parts = shared_parts([source for source in sources if source.name not in twins])
+        plan = _lay_out(sources, twins, parts, meta)
         with atomic_file(path, replace=override) as archive:
             _write(archive, plan)
 
 
-def _survey(member: Member) -> _Origin:
-    with _opened(Path(member.source)) as descriptor:
-        fingerprint = _fingerprint(descriptor)
-        return _Origin(member.name, Path(member.source), fingerprint[0], fingerprint)
-
-
-@contextmanager
-def _opened(source: Path) -> Iterator[int]:
-    """Open a source without following a link at its end, and without waiting for the other end of a pipe."""
-    try:
-        descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise refusal(Refusal.SOURCE_FILE, f"{source} cannot be packed ({error.strerror}).") from error
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise refusal(Refusal.SOURCE_FILE, f"{source} cannot be packed (it is not a regular file).")
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _fingerprint(descriptor: int) -> tuple[int, ...]:
-    status = os.fstat(descriptor)
-    return (status.st_size, status.st_dev, status.st_ino, status.st_mtime_ns)
-
-
-def _find_twins(sources: Sequence[_Origin]) -> dict[str, str]:
+def _find_twins(sources: Sequence[Origin]) -> dict[str, str]:
     """Map the name of each file whose content an earlier one has already to the name of that one.
 
     Size, then both ends, then everything: only files that agree so far are read further.
     """
-    suspects = _agreeing(sources, [(source.size,) for source in sources])
+    suspects = _agreeing(sources, [source.size for source in sources])
     with ThreadPoolExecutor() as pool:
-        suspects = _agreeing(suspects, list(pool.map(_peek, suspects)))
-        digests = list(pool.map(_digest, suspects))
+        ends = list(pool.map(lambda source: (source.size, peek(source, 0, source.size)), suspects))
+        suspects = _agreeing(suspects, ends)
+        digests = list(pool.map(lambda source: digest(source, 0, source.size), suspects))
     first: dict[str, str] = {}
     twins = {}
-    for source, digest in zip(suspects, digests, strict=True):
-        known = first.setdefault(digest, source.name)
+    for source, found in zip(suspects, digests, strict=True):
+        known = first.setdefault(found, source.name)
         if known != source.name:
             twins[source.name] = known
     return twins
 
 
-def _agreeing(sources: Sequence[_Origin], keys: Sequence[tuple[object, ...]]) -> list[_Origin]:
+def _agreeing(sources: Sequence[Origin], keys: Sequence[Hashable]) -> list[Origin]:
     counts = Counter(keys)
     return [source for source, key in zip(sources, keys, strict=True) if counts[key] > 1]
-
-
-def _peek(source: _Origin) -> tuple[int, bytes]:
-    with _opened(source.path) as descriptor:
-        size = min(source.size, _PEEK)
-        ends = read_exactly(descriptor, 0, size) + read_exactly(descriptor, source.size - size, size)
-    return source.size, hashlib.sha256(ends).digest()
-
-
-def _digest(source: _Origin) -> str:
-    with _opened(source.path) as descriptor:
-        digest = copy_and_digest(descriptor, 0, source.size, None).sha256
-        _refuse_changed(source, descriptor)
-    return digest
-
-
-def _refuse_changed(source: _Origin, descriptor: int) -> None:
-    if _fingerprint(descriptor) != source.fingerprint:
-        raise refusal(Refusal.SOURCE_CHANGED, f"{source.path} changed while it was being packed.")
 
 
 @attrs.frozen
 class _Plan:
     """Where each byte goes; ``members`` are the stored sources in order, the manifest not among them."""
 
-    sources: Sequence[_Origin]
+    sources: Sequence[Origin]
     twins: Mapping[str, str]
+    parts: Mapping[str, tuple[Part, ...]]
     meta: Mapping[str, JSON]
-    members: Sequence[tuple[_Origin, ZipMember]]
+    members: Sequence[tuple[Origin, ZipMember]]
+
+    @property
+    def entries(self) -> list[FileEntry]:
+        """What the manifest lists, without the digests."""
+        return [
+            FileEntry(
+                name=source.name,
+                size=source.size,
+                sha256=_UNKNOWN_DIGEST,
+                same_as=self.twins.get(source.name),
+                kind=kind_of(source.name),
+                parts=self.parts.get(source.name, ()),
+            )
+            for source in self.sources
+        ]
+
+    def spans(self, source: Origin) -> list[Span]:
+        """The bytes of the file, those that are stored elsewhere marked as not its own."""
+        spans, position = [], 0
+        for part in self.parts.get(source.name) or (Part(source.size),):
+            spans.append(Span(position, part.size, own=part.of is None))
+            position += part.size
+        return spans
 
     def manifest(self, digests: Mapping[str, str]) -> tuple[ZipMember, bytes]:
         """The manifest with ``digests`` by name of the stored file; its length is the same without them."""
         entries = [
-            FileEntry(
-                name=source.name,
-                size=source.size,
-                sha256=digests.get(self.twins.get(source.name, source.name), _UNKNOWN_DIGEST),
-                same_as=self.twins.get(source.name),
-                kind=kind_of(source.name),
-            )
-            for source in self.sources
+            attrs.evolve(entry, sha256=digests.get(entry.same_as or entry.name, _UNKNOWN_DIGEST))
+            for entry in self.entries
         ]
         text = manifest_bytes(entries, self.meta)
         return zip_member(MANIFEST_NAME, len(text), 0, zlib.crc32(text)), text
 
 
-def _lay_out(sources: Sequence[_Origin], twins: Mapping[str, str], meta: Mapping[str, JSON]) -> _Plan:
+def _lay_out(
+    sources: Sequence[Origin], twins: Mapping[str, str], parts: Mapping[str, tuple[Part, ...]], meta: Mapping[str, JSON]
+) -> _Plan:
     """Place the manifest at byte 0 and the stored files behind it; refuse what a reader would refuse by default."""
-    first, text = _Plan(sources, twins, meta, ()).manifest({})
+    plan = _Plan(sources, twins, parts, meta, ())
+    first, text = plan.manifest({})
     members = []
     offset = first.end
-    for source in sources:
-        if source.name not in twins:
-            members.append((source, zip_member(source.name, source.size, offset)))
+    for source, entry in zip(sources, plan.entries, strict=True):
+        if entry.same_as is None:
+            members.append((source, zip_member(entry.member, entry.own_size, offset)))
             offset = members[-1][1].end
     if len(text) > DEFAULT_SIZE_LIMITS.manifest_bytes:
         raise refusal(Refusal.MANIFEST_TOO_LARGE, f"the manifest would take {len(text)} bytes.")
     refuse_oversize(parse_manifest(text), offset, DEFAULT_SIZE_LIMITS)
-    return _Plan(sources, twins, meta, members)
+    return attrs.evolve(plan, members=members)
 
 
 def _write(archive: int, plan: _Plan) -> None:
@@ -184,9 +158,9 @@ def _write(archive: int, plan: _Plan) -> None:
     digests: dict[str, str] = {}
     written: list[ZipMember] = []
     for source, member in plan.members:
-        with _opened(source.path) as descriptor:
-            sums = copy_and_digest(descriptor, 0, source.size, archive, member.data_offset)
-            _refuse_changed(source, descriptor)
+        with opened(source.path) as descriptor:
+            sums = copy_spans(descriptor, plan.spans(source), archive, member.data_offset, own_only=True)
+            refuse_changed(source, descriptor)
         digests[source.name] = sums.sha256
         written.append(attrs.evolve(member, crc32=sums.crc32))
         write_fully(archive, local_header(written[-1]), member.offset)

@@ -51,7 +51,7 @@ class TableRow:
 
 def is_source(row: FormatResult) -> bool:
     """Whether the row is what everything else was compared with: nobody made it, and it is there."""
-    return not row.route and not row.attempts and (row.live or row.path is not None)
+    return row.is_source
 
 
 def source_first(results: Sequence[FormatResult]) -> list[FormatResult]:
@@ -215,6 +215,8 @@ def result_words(result: FormatResult, runtime: RuntimeResult | None = None) -> 
             words.append("unstable")
     if result.elsewhere or (runtime is not None and runtime.elsewhere):
         words.append("recorded elsewhere")
+    if runtime is not None and runtime.judged_by:
+        words[0] += f" by {', '.join(printable(one) for one in runtime.judged_by)}"
     verified = runtime is not None and runtime.is_verified
     return ", ".join(words) + (" ✓ verified" if verified else "")
 

@@ -75,9 +75,9 @@ class Console:
         is_step = event.stage in (Stage.MAKING, Stage.CHECKING)
         if event.steps is not None:
             bars.expect_steps(event.steps)
-        elif event.stage is Stage.ESTIMATE:
+        elif event.stage is Stage.ESTIMATE and event.subject == "profiling":
             bars.expect(seconds, f"measuring, at least {seconds:.0f} s")
-        elif event.status is None and not bars.is_under_way(name):
+        elif event.stage is not Stage.ESTIMATE and event.status is None and not bars.is_under_way(name):
             timed = event.stage is Stage.CHECKING
             bars.begin(name, _words(event), timed=timed, is_step=is_step, seconds=seconds)
             return

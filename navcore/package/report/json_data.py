@@ -52,6 +52,7 @@ def _runtime_data(result: FormatResult, runtime: RuntimeResult, speeds: Speeds) 
         "runtime": runtime.runtime,
         "status": str(runtime.status),
         "verified": runtime.is_verified,
+        "judged_by": list(runtime.judged_by),
         "provider": runtime.provider,
         "precision": runtime.precision,
         "threads": runtime.threads,

@@ -123,6 +123,8 @@ def _errors(runtime: RuntimeResult) -> dict[str, str]:
     """The causes under the reference's kinds of steps; the failures themselves, with all they hold, stand beside."""
     errors: dict[str, str] = {}
     checked = runtime.verification.failure if runtime.verification is not None else None
+    if runtime.judged_by:
+        checked = runtime.failure if runtime.status == Status.FAILED else None
     ran = runtime.outcome.failure if runtime.outcome is not None else None
     measured = runtime.profiling.failure if runtime.profiling is not None else None
     if ran is not None:

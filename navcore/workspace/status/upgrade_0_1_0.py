@@ -85,6 +85,7 @@ def _config(config: Mapping[str, Any], git_info: bool) -> dict[str, Any]:
         "timestamp": str(config.get("timestamp") or ""),
         "from_source": live and bool(config.get("from_source", True)),
         "profiler_config": _profiler_config(config.get("profiler_config") or {}),
+        "effort": "quick",
         "options": options,
         "axis_ranges": config.get("trt_dynamic_axes"),
         "runtimes": {} if runtimes is None else {"onnx": runtimes},
@@ -173,6 +174,7 @@ def _runtime(entry: Mapping[str, Any]) -> dict[str, Any]:
         "metrics": [],
         "elsewhere": False,
         "concurrent": [],
+        "judged_by": [],
     }
 
 
@@ -198,6 +200,7 @@ def _verification(tolerance: Any, cause: str | None) -> dict[str, Any] | None:
         "frozen_axes": [],
         "notes": [] if tolerance is None else [_OLD_TOLERANCE],
         "failure": None if cause is None else _failure(cause, "verification"),
+        "only_numbers": False,
     }
 
 

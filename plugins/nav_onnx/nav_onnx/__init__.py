@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from nav_onnx.availability import why_no_device
 from nav_onnx.cast_rules import CastRules
+from nav_onnx.divergence import diverges
 from nav_onnx.evaluator import run_by_reference
 from nav_onnx.int8 import ONNX_INT8, onnx_int8_from_onnx
 from nav_onnx.int8_rules import QuantiseRules
+from nav_onnx.layer_errors import Divergence, LayerError
 from nav_onnx.low_precision import ONNX_BF16, ONNX_FP16, onnx_bf16_from_onnx, onnx_fp16_from_onnx
 from nav_onnx.model_file import ONNX, copy_model, element_types, load_model, model_files, read_graph
 from nav_onnx.optimized import ONNX_OPTIMIZED, OptimizeRules, onnx_optimized_from_onnx
@@ -23,10 +25,13 @@ __all__ = [
     "ONNX_INT8",
     "ONNX_OPTIMIZED",
     "CastRules",
+    "Divergence",
+    "LayerError",
     "OptimizeRules",
     "QuantiseRules",
     "RuntimeOptions",
     "copy_model",
+    "diverges",
     "element_types",
     "export",
     "load_model",

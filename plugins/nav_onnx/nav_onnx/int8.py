@@ -32,7 +32,7 @@ _SHOWN = 4
 _TURNS = 3  # searches at most
 
 
-@converter(ONNX, ONNX_INT8, options=QuantiseRules, default=False, cost=2.0, available=why_no_cpu)
+@converter(ONNX, ONNX_INT8, options=QuantiseRules, cost=2.0, effort="thorough", seconds=25.0, available=why_no_cpu)
 def onnx_int8_from_onnx(job: ConvertJob[QuantiseRules]) -> Made:
     """Quantise to int8, calibrated on the user's samples, and keep the layers that hurt the outputs in float32."""
     from nav_onnx.external_data import tensors_and_nodes

@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 
 from nav_onnx.external_data import tensors_and_nodes
-from nav_onnx.model_file import read_proto
+from nav_onnx.proto import read_proto
 
 _INTEGER = frozenset({
     "ConvInteger", "ConvIntegerToFloat", "DynamicQuantizeLSTM", "DynamicQuantizeMatMul", "MatMulInteger",

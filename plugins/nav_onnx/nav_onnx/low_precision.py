@@ -37,7 +37,7 @@ ONNX_FP16 = low_variant("fp16", "float16")
 ONNX_BF16 = low_variant("bf16", "bfloat16")
 
 
-@converter(ONNX, ONNX_FP16, options=CastRules, default=False)
+@converter(ONNX, ONNX_FP16, options=CastRules, effort="thorough")
 def onnx_fp16_from_onnx(job: ConvertJob[CastRules]) -> Made:
     """Cast to float16."""
     return _made(job, "float16")

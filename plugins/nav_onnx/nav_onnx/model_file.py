@@ -18,6 +18,8 @@ from nav_onnx.external_data import (
     safe_locations,
     tensors_and_nodes,
 )
+from nav_onnx.proto import read_proto
+from nav_onnx.tensor_places import tensor_regions
 from navcore import Format, InputError
 
 if TYPE_CHECKING:
@@ -54,32 +56,6 @@ class Graph:
     opset: int
     ir_version: int
     external: tuple[str, ...] = ()
-
-
-def read_proto(path: Path) -> ModelProto:
-    """The model as it stands in the file, external weights left where they are.
-
-    Raises :class:`InputError` when the file is absent or is not an ONNX model.
-    """
-    import onnx
-    from google.protobuf.message import DecodeError
-
-    try:
-        model = onnx.load(os.fspath(path), format="protobuf", load_external_data=False)
-    except FileNotFoundError as error:
-        raise InputError(f"There is no file {os.fspath(path)!r}.", hint="Check the path.") from error
-    except DecodeError as error:
-        raise _not_onnx(path) from error
-    # Every field of a protobuf is optional: an empty file parses, and so do quite a few others.
-    if not model.ir_version or not model.HasField("graph"):
-        raise _not_onnx(path)
-    return model
-
-
-def _not_onnx(path: Path) -> InputError:
-    return InputError(
-        "This is not an ONNX model, or the file is damaged.", who=path.name, hint="Export or download it again."
-    )
 
 
 def load_model(path: Path) -> ModelProto:
@@ -204,4 +180,4 @@ def copy_model(source: Path, output: Path) -> None:
         shutil.copyfileobj(graph, copy, _CHUNK)
 
 
-ONNX = attrs.evolve(Format.ONNX, load=load_model, files=model_files, copy=copy_model)
+ONNX = attrs.evolve(Format.ONNX, load=load_model, files=model_files, copy=copy_model, regions=tensor_regions)

@@ -13,7 +13,8 @@ import attrs
 
 from nav_onnx.availability import why_no_cpu
 from nav_onnx.external_data import tensors_and_nodes
-from nav_onnx.model_file import ONNX, load_model, model_files, read_proto
+from nav_onnx.model_file import ONNX, load_model, model_files
+from nav_onnx.proto import read_proto
 from nav_onnx.scratch import quiet, scratch_folder
 from navcore import ConvertJob, Made, OptionError, StepError, Unavailable, converter
 from navcore.errors import first_line
@@ -54,7 +55,7 @@ class OptimizeRules:
                 raise OptionError(f"{name} is {getattr(self, name)}.", hint="Give a size, or 0 to have it found.")
 
 
-@converter(ONNX, ONNX_OPTIMIZED, options=OptimizeRules, default=False, available=why_no_cpu)
+@converter(ONNX, ONNX_OPTIMIZED, options=OptimizeRules, effort="normal", available=why_no_cpu)
 def onnx_optimized_from_onnx(job: ConvertJob[OptimizeRules]) -> Made:
     """Fuse what ONNX Runtime's transformer optimiser knows, then save the graph as ONNX Runtime optimises it.
 

@@ -85,10 +85,11 @@ def distance(wanted: Outputs, found: Outputs) -> float:
 
     Infinite where the other model has NaN or infinity and this one has not, and where shapes differ.
     """
-    return max((_distance(wanted[name], found[name]) for name in wanted), default=0.0)
+    return max((array_distance(wanted[name], found[name]) for name in wanted), default=0.0)
 
 
-def _distance(wanted: np.ndarray[Any, Any], found: np.ndarray[Any, Any]) -> float:
+def array_distance(wanted: np.ndarray[Any, Any], found: np.ndarray[Any, Any]) -> float:
+    """The distance of one array, as :func:`distance` says."""
     if wanted.shape != found.shape:
         return float("inf")
     if wanted.size == 0:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from nav_openvino.silence import openvino
 from navcore import Format
@@ -27,6 +29,17 @@ def copy_model(source: Path, output: Path) -> None:
         shutil.copyfile(part, copy)
 
 
+def model_regions(path: Path) -> Mapping[Path, Sequence[tuple[int, int]]]:
+    """Where the constants lie in the file with the weights: the graph says so, which is XML."""
+    weights = model_files(path)[1]
+    found = []
+    for _, element in ElementTree.iterparse(path):
+        if element.tag == "data" and "offset" in element.attrib and "size" in element.attrib:
+            found.append((int(element.attrib["offset"]), int(element.attrib["size"])))
+            element.clear()
+    return {weights: found}
+
+
 OPENVINO = Format(
     "openvino",
     filename="model.xml",
@@ -36,6 +49,7 @@ OPENVINO = Format(
     load=load_model,
     files=model_files,
     copy=copy_model,
+    regions=model_regions,
 )
 OPENVINO_INT8 = Format(
     "openvino-int8",
@@ -47,4 +61,5 @@ OPENVINO_INT8 = Format(
     load=load_model,
     files=model_files,
     copy=copy_model,
+    regions=model_regions,
 )

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     Feeds = Mapping[str, np.ndarray]
 
 
-# Not by default: it takes longer than all else, and what is a tenth off is for the user to ask for.
-@converter(OPENVINO, OPENVINO_INT8, options=Int8Options, default=False, available=why_no_nncf)
+# It takes a twentieth to a quarter of what a quick run takes; docs/effort.md has the numbers.
+@converter(OPENVINO, OPENVINO_INT8, options=Int8Options, effort="normal", seconds=15.0, available=why_no_nncf)
 def openvino_int8_from_openvino(job: ConvertJob[Int8Options]) -> Made:
     """Calibrate on the conversion and correctness samples; weights get a scale for each channel."""
     with on_processors(job.threads):

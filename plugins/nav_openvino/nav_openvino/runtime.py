@@ -32,19 +32,23 @@ def run_in_fp32(job: RunnerJob[RuntimeOptions]) -> Runner:
 
 
 # The higher costs keep these from being the one that says what is right where a stored model is the source.
-@runner(OPENVINO, OPENVINO_INT8, runtime="openvino-cpu-throughput", cost=2.0, default=False, available=why_no_openvino)
+@runner(
+    OPENVINO, OPENVINO_INT8, runtime="openvino-cpu-throughput", cost=2.0, effort="thorough", available=why_no_openvino
+)
 def run_for_throughput(job: RunnerJob[None]) -> Runner:
     """As ``openvino-cpu``, arranged for several calls at once instead of one at a time."""
     return _opened(job, "fp32", "throughput")
 
 
-@runner(OPENVINO, runtime="openvino-cpu-bf16", options=RuntimeOptions, cost=2.0, default=False, available=why_no_bf16)
+@runner(OPENVINO, runtime="openvino-cpu-bf16", options=RuntimeOptions, cost=2.0, effort="normal", available=why_no_bf16)
 def run_in_bf16(job: RunnerJob[RuntimeOptions]) -> Runner:
     """OpenVINO on the CPU in bfloat16: several times as fast, at an error of its own."""
     return _opened(job, "bf16", job.options.hint)
 
 
-@runner(OPENVINO, runtime="openvino-cpu-fp16", options=RuntimeOptions, cost=2.0, default=False, available=why_no_fp16)
+@runner(
+    OPENVINO, runtime="openvino-cpu-fp16", options=RuntimeOptions, cost=2.0, effort="thorough", available=why_no_fp16
+)
 def run_in_fp16(job: RunnerJob[RuntimeOptions]) -> Runner:
     """OpenVINO on the CPU in float16, on the few processors that have it."""
     return _opened(job, "fp16", job.options.hint)

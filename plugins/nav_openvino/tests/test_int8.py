@@ -98,11 +98,47 @@ def test_the_weights_take_a_quarter_of_the_space_and_travel_in_the_package(
     assert isinstance(loaded.get_model("openvino-int8"), ov.Model)
 
 
-def test_nobody_gets_a_quantised_model_who_did_not_ask() -> None:
+def test_a_quick_run_and_one_with_other_targets_have_none() -> None:
     model, data = Encoder(), [torch.randn(2, 5, 32)]
-    assert "openvino-int8" not in str(nav.plan(model, data))
+    assert "openvino-int8" in str(nav.plan(model, data))
+    assert "openvino-int8" not in str(nav.plan(model, data, effort="quick"))
     assert "openvino-int8" not in str(nav.plan(model, data, targets=["openvino"]))
-    assert "openvino-int8" in str(nav.plan(model, data, targets=["openvino-int8"]))
+    assert "openvino-int8" in str(nav.plan(model, data, targets=["openvino-int8"], effort="quick"))
+
+
+def test_a_normal_run_has_one_and_it_is_the_best_only_for_who_says_how_far_off_it_may_be(
+    quantised: nav.PackageDescriptor, tmp_path: Path
+) -> None:
+    file = quantised.workspace / "onnx" / "model.onnx"
+    package = nav.run(file, DATA, workdir=tmp_path, model_name="normal", budget=3, batch_sizes=[2], git_info=False)
+    assert rows(package, "openvino-int8")["openvino-cpu"].performance
+    seen: list[nav.Choice] = []
+
+    class Quantised:
+        def choose(self, candidates: Any) -> nav.Choice | None:
+            seen.extend(candidates)
+            return None
+
+    assert package.best(Quantised()) is None
+    lossy = {(one.format.name, one.runtime) for one in seen if one.coarser}
+    assert ("openvino-int8", "openvino-cpu") in lossy
+    assert ("openvino", "openvino-cpu") not in lossy
+    best = package.best()
+    assert best is not None
+    assert (best.format.name, best.runtime) not in lossy
+    loosest = package.best(nav.MinLatency(max_error=0.2))
+    fastest = max(seen, key=lambda one: one.ratio.ratio if one.ratio is not None else 0.0)
+    assert loosest == fastest
+
+
+def test_what_each_effort_runs_the_format_in() -> None:
+    def runtimes(**asked: str) -> list[str]:
+        plan = nav.plan(Encoder(), [torch.randn(2, 5, 32)], **asked)
+        return sorted(check.runtime for check in plan.checks if check.format.name == "openvino")
+
+    assert runtimes(effort="quick") == ["openvino-cpu"]
+    assert runtimes() == ["openvino-cpu", "openvino-cpu-bf16"]
+    assert runtimes(effort="thorough") == [*runtimes(), "openvino-cpu-fp16", "openvino-cpu-throughput"]
 
 
 def test_without_nncf_the_row_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,3 +271,19 @@ def test_no_more_processors_are_used_than_the_step_may() -> None:
 def test_options_that_mean_nothing_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises((TypeError, ValueError)):
         Int8Options(**wrong)
+
+
+def test_a_metric_with_a_bound_judges_the_row_in_place_of_its_numbers(tmp_path: Path) -> None:
+    def largest(outputs: Any, _item: Any) -> float:
+        return float(np.abs(next(iter(outputs.values()))).max())
+
+    asked: dict[str, Any] = {"metrics": {"largest": largest}, "verified_when": {"largest": 0.0}}
+    package = exported(tmp_path, targets=["openvino-int8"], **asked)
+    row = rows(package, "openvino-int8")["openvino-cpu"]
+    assert row.verification is not None
+    assert row.verification.status == "ok"  # near enough, and the metric is not the same to the last bit
+    assert (row.status, row.judged_by) == ("failed", ("largest",))
+    assert rows(package)["openvino-cpu"].judged_by == ()
+    package.evaluate({"largest": largest}, DATA, verified_when={"largest": 0.5})
+    assert package.get_status("openvino-int8")
+    assert "ok by largest ✓ verified" in str(package)

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from nav_torch.aotinductor import (
+    TORCH_AOTINDUCTOR,
+    TORCH_AOTINDUCTOR_BF16,
+    TORCH_AOTINDUCTOR_CHANNELS_LAST,
+    load_aotinductor,
+    run_aotinductor,
+    torch_aotinductor_bf16_from_exportedprogram,
+    torch_aotinductor_channels_last_from_exportedprogram,
+    torch_aotinductor_from_exportedprogram,
+)
 from nav_torch.axes import Reach, narrowed, settled
 from nav_torch.blame import cause_line
 from nav_torch.capture import reached
@@ -29,6 +39,7 @@ from nav_torch.reference_api import export
 from nav_torch.replacing import replace_for_export, replace_modules, simple_replace, swap_modules, wrap_module
 from nav_torch.restoring import hushed
 from nav_torch.running import module_runner
+from nav_torch.torch_compile import run_torch_compile, run_torch_compile_bf16, run_torch_compile_channels_last
 from nav_torch.torchscript import run_torchscript, torchscript_script_from_torch, torchscript_trace_from_torch
 
 __version__ = "0.1.0"
@@ -37,6 +48,9 @@ __all__ = [
     "TORCH",
     "TORCHSCRIPT_SCRIPT",
     "TORCHSCRIPT_TRACE",
+    "TORCH_AOTINDUCTOR",
+    "TORCH_AOTINDUCTOR_BF16",
+    "TORCH_AOTINDUCTOR_CHANNELS_LAST",
     "TORCH_EXPORTED",
     "CheckFailed",
     "ExportFormat",
@@ -54,6 +68,7 @@ __all__ = [
     "from_array",
     "get_export_format",
     "hushed",
+    "load_aotinductor",
     "load_torchscript",
     "module_runner",
     "narrowed",
@@ -63,12 +78,19 @@ __all__ = [
     "reached",
     "replace_for_export",
     "replace_modules",
+    "run_aotinductor",
     "run_exported",
     "run_torch",
+    "run_torch_compile",
+    "run_torch_compile_bf16",
+    "run_torch_compile_channels_last",
     "run_torchscript",
     "settled",
     "simple_replace",
     "swap_modules",
+    "torch_aotinductor_bf16_from_exportedprogram",
+    "torch_aotinductor_channels_last_from_exportedprogram",
+    "torch_aotinductor_from_exportedprogram",
     "torchscript_script_from_torch",
     "torchscript_trace_from_torch",
     "use_for_nemo",

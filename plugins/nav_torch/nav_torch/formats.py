@@ -13,7 +13,8 @@ from typing import Any
 from nav_torch.live import device, from_array, state, to_array
 from nav_torch.operators import called_in_error, called_in_program, loaded
 from nav_torch.own_data import own_data
-from navcore import Format, InputError, JitType, Live
+from nav_torch.tensor_places import member_regions
+from navcore import Format, InputError, JitType, Live, StepError
 
 
 def load_torchscript(path: Path, device: str | None = None) -> Any:
@@ -48,10 +49,19 @@ def copy_torchscript(source: Path, target: Path) -> None:
 def load_exported(path: Path) -> Any:
     """Open a ``.pt2`` file as a :class:`torch.export.ExportedProgram`.
 
-    Raises :class:`navcore.StepError` for one that calls an operator which nothing that is imported defines.
+    Raises :class:`navcore.StepError` for one that calls an operator which nothing that is imported defines, and for a
+    package of AOTInductor's, which has the same ending.
     """
     import torch
 
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+        if any("/aotinductor/" in name for name in names) and not any("/models/" in name for name in names):
+            raise StepError(
+                f"{path.name} is an AOTInductor package: native code, from which nothing else can be made.",
+                hint="Hand over what it was made of: the live module, or the exported program.",
+            )
     return loaded(lambda: torch.export.load(path), lambda _error: called_in_program(path))
 
 
@@ -87,6 +97,7 @@ TORCHSCRIPT_SCRIPT = Format(
     suffixes=(".pt", ".ts", ".jit"),
     load=load_torchscript,
     copy=copy_torchscript,
+    regions=member_regions,
 )
 TORCHSCRIPT_TRACE = Format(
     "torchscript-trace",
@@ -95,6 +106,7 @@ TORCHSCRIPT_TRACE = Format(
     jit_type=JitType.TRACE,
     summary="TorchScript, recorded from one call",
     load=load_torchscript,
+    regions=member_regions,
 )
 TORCH_EXPORTED = Format(
     "torch-exportedprogram",
@@ -102,4 +114,5 @@ TORCH_EXPORTED = Format(
     suffixes=(".pt2",),
     summary="ExportedProgram, the graph that torch.export captures",
     load=load_exported,
+    regions=member_regions,
 )

@@ -14,12 +14,14 @@ from navcore import InputError
 class StoredCall:
     """The call that a file keeps: what it names its tensors, the sizes that it fixes, and a function of named tensors.
 
-    In ``shapes`` an axis that may move is ``None``. ``call`` takes the tensors under those names, or in that order.
+    In ``shapes`` an axis that may move is ``None``. ``call`` takes the tensors under those names, or in that order;
+    ``bind`` makes the positional and the keyword arguments of the call of them.
     """
 
     inputs: tuple[str, ...]
     shapes: Mapping[str, tuple[int | None, ...]]
     call: Callable[[Mapping[str, Any]], Any]
+    bind: Callable[[Mapping[str, Any]], tuple[Any, Any]]
 
 
 def stored_call(program: Any, module: Callable[..., Any]) -> StoredCall:
@@ -40,7 +42,7 @@ def stored_call(program: Any, module: Callable[..., Any]) -> StoredCall:
     }
     whole = {name: shape for name, shape in shapes.items() if shape}  # of a tensor without axes there is nothing to say
 
-    def call(tensors: Mapping[str, Any]) -> Any:
+    def bind(tensors: Mapping[str, Any]) -> tuple[Any, Any]:
         from torch.utils._pytree import tree_unflatten
 
         if len(tensors) != len(names):
@@ -51,6 +53,10 @@ def stored_call(program: Any, module: Callable[..., Any]) -> StoredCall:
         ordered = iter([tensors[name] for name in names] if set(tensors) == set(names) else tensors.values())
         leaves = [next(ordered) if isinstance(arg, TensorArgument) else getattr(arg, "value", None) for arg in asked]
         args, kwargs = tree_unflatten(leaves, program.call_spec.in_spec)
+        return args, kwargs
+
+    def call(tensors: Mapping[str, Any]) -> Any:
+        args, kwargs = bind(tensors)
         return module(*args, **kwargs)
 
-    return StoredCall(names, whole, call)
+    return StoredCall(names, whole, call, bind)

@@ -114,6 +114,12 @@ def _spec(name: str, array: np.ndarray, symbols: Mapping[int, str]) -> TensorSpe
     return TensorSpec(name, str(array.dtype), shape)
 
 
+@pytest.fixture(scope="session")
+def compiler_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache of inductor's for all tests: with an empty one it first compiles ten files, to know the processor."""
+    return tmp_path_factory.mktemp("compiler-cache")
+
+
 @attrs.frozen
 class Result:
     made: Made

@@ -28,7 +28,7 @@ _WARM_UP = "warmup"
 _LARGEST = 1 << 31
 """The configuration holds its numbers in 32 bits."""
 _MOST_WARM_UP = 1 << 28
-"""Bytes of inputs: a batch may be as large as whoever made the package says, and Triton makes it up before it starts."""
+"""Bytes of inputs: a batch is as large as whoever made the package says, and Triton makes it up before it starts."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,127}")
 
 

@@ -16,6 +16,7 @@ from navcore.execution.isolation.nursery import warm_children
 from navcore.execution.isolation.procfs import descendants
 from navcore.execution.isolation.spawn import run_module
 from navcore.execution.isolation.supervisor import ChildReport, Limits
+from navcore.execution.step_children import IMPORTED_BY_STEPS
 
 _CHILD = """
 import sys
@@ -89,7 +90,7 @@ def run_child(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytes
     if not warm:
         yield run
         return
-    with warm_children(tmp_path):
+    with warm_children(tmp_path, IMPORTED_BY_STEPS):
         yield run
 
 

@@ -18,6 +18,7 @@ from navcore.execution.isolation.nursery import warm_children
 from navcore.execution.isolation.procfs import descendants
 from navcore.execution.isolation.spawn import run_module
 from navcore.execution.isolation.supervisor import ChildReport, Limits
+from navcore.execution.step_children import IMPORTED_BY_STEPS
 
 pytestmark = pytest.mark.processes
 
@@ -84,7 +85,7 @@ def ask(report: Callable[..., ChildReport]) -> Ask:
 
 @pytest.fixture
 def warm(tmp_path: Path) -> Iterator[None]:
-    with warm_children(tmp_path):
+    with warm_children(tmp_path, IMPORTED_BY_STEPS):
         yield
 
 
@@ -177,8 +178,8 @@ def test_without_a_run_children_are_started_anew(ask: Ask) -> None:
 
 
 def test_runs_beside_each_other_share_them_and_the_last_one_ends_them(ask: Ask, tmp_path: Path) -> None:
-    with warm_children(tmp_path):
-        with warm_children(tmp_path):
+    with warm_children(tmp_path, IMPORTED_BY_STEPS):
+        with warm_children(tmp_path, IMPORTED_BY_STEPS):
             inner = ask()["parent"]
         assert ask()["parent"] == inner
     assert not descendants(os.getpid())
@@ -192,7 +193,7 @@ from navcore.execution.isolation.spawn import run_module
 from navcore.execution.isolation.supervisor import Limits
 
 here = Path(sys.argv[1])
-with warm_children(here):
+with warm_children(here, ["numpy"]):
     run_module("sleeper", {}, folder=here / "step", log=here / "log", limits=Limits(), framework="")
 """
 

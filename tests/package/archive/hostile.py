@@ -127,6 +127,25 @@ def package(files: Mapping[str, bytes] = FILES, document: object = None, **layou
     return zip_bytes(parts(files, document), **layout)
 
 
+TENSOR = bytes(range(256)) * 2
+COMPACT = {"status.yaml": FILES["status.yaml"], "onnx/model.onnx": b"head" + TENSOR + b"tail",
+           "torch/model.pt": b"zip" + TENSOR + b"end" + TENSOR[:100]}  # fmt: skip
+"""The files of a compact package: the second model has the first one's tensor, and a piece of its own member's."""
+PARTS: list[Any] = [[3], [512, "onnx/model.onnx", 4], [3], [100, "onnx/model.onnx", 4]]
+
+
+def compact_manifest(**changes: Any) -> dict[str, Any]:
+    listed = manifest(COMPACT)["files"]
+    listed[2]["parts"] = PARTS
+    return manifest(COMPACT, manifest_version=3, files=listed) | changes
+
+
+def compact_parts(document: object = None, rest: bytes = b"zipend") -> list[Part]:
+    """The manifest and the members of a compact package: the last model's own bytes stand under another name."""
+    held = {name: data for name, data in COMPACT.items() if name != "torch/model.pt"} | {".rest/torch/model.pt": rest}
+    return parts(held, compact_manifest() if document is None else document)
+
+
 @attrs.frozen
 class Case:
     """A hostile archive and the code of the refusal it must meet."""
@@ -361,7 +380,7 @@ def _manifest_cases() -> list[Case]:
         Case("file is a string", "manifest-shape", _document(files=["status.yaml"])),
         Case("version is a text", "manifest-shape", _document(manifest_version="1")),
         Case("version is true", "manifest-shape", _document(manifest_version=True)),
-        Case("version of the future", "manifest-version", _document(manifest_version=3)),
+        Case("version of the future", "manifest-version", _document(manifest_version=4)),
         Case("version zero", "manifest-version", _document(manifest_version=0)),
         Case("name is a number", "manifest-shape", _entries(lambda files: files[0].update(name=1))),
         Case("size is negative", "manifest-shape", _entries(lambda files: files[0].update(size=-1))),
@@ -402,6 +421,77 @@ def _listing_cases() -> list[Case]:
              _document(files=[*good, alias, alias | {"name": "onnx/b", "same_as": "onnx/copy.yaml"}])),
         Case("same with another size", "same-as", _document(files=[*good, alias | {"size": 1 << 40}])),
         Case("same with another digest", "same-as", _document(files=[*good, alias | {"sha256": "0" * 64}])),
+    ]  # fmt: skip
+
+
+def _compact_cases() -> list[Case]:
+    """What the parts of a file may not be."""
+
+    def with_parts(told: Any, rest: bytes = b"zipend", **changes: Any) -> bytes:
+        document = compact_manifest()
+        document["files"][2] |= {"parts": told, **changes}
+        return zip_bytes(compact_parts(document, rest))
+
+    def with_files(change: Callable[[list[dict[str, Any]]], object], rest: bytes = b"zipend") -> bytes:
+        document = compact_manifest()
+        change(document["files"])
+        return zip_bytes(compact_parts(document, rest))
+
+    tensor, copy = PARTS[1], PARTS[3]
+    shapes: tuple[Any, ...] = (
+        None, [], {}, "x", [3], [[]], [[3, "onnx/model.onnx"]], [[3, "onnx/model.onnx", 4, 5]], [[0]], [[-3]], [[3.0]],
+        [[True]], [["3"]], [[618, None, 0]], [[618, 7, 0]], [[618, "onnx/model.onnx", -1]],
+        [[618, "onnx/model.onnx", True]], [[618, "onnx/model.onnx", "4"]], [[618, "onnx/model.onnx", None]],
+    )  # fmt: skip
+    whole = entry("torch/other.pt", TENSOR, parts=[[512, "onnx/model.onnx", 4]])
+
+    def circular(files: list[dict[str, Any]]) -> None:
+        files[2].update(parts=[[3], [512, "torch/other.pt", 0], [3], copy])
+        files.append(whole | {"parts": [[512, "torch/model.pt", 3]]})
+
+    def of_a_copy(files: list[dict[str, Any]]) -> None:
+        files.insert(2, files[1] | {"name": "onnx/copy", "same_as": "onnx/model.onnx"})
+        files[3].update(parts=[[3], [512, "onnx/copy", 4], [3], copy])
+
+    other = [[3], [512, "status.yaml", 4], [3], copy]
+    unused = zip_bytes([*compact_parts()[:-1], Part(b"torch/model.pt", b"zipend")])
+    return [
+        *(Case(f"parts are {told!a}", "manifest-shape", with_parts(told)) for told in shapes),
+        Case("parts in version 2", "manifest-shape", zip_bytes(compact_parts(compact_manifest(manifest_version=2)))),
+        Case("parts too short", "parts", with_parts(PARTS[:3])),
+        Case("parts too long", "parts", with_parts([*PARTS, copy])),
+        Case("part of nothing", "parts", with_parts([[3], [512, "nowhere", 4], [3], copy])),
+        Case("part of the manifest", "parts", with_parts([[3], [512, "manifest.json", 4], [3], copy])),
+        Case("part of a member by its own name", "parts",
+             with_parts([[3], [512, ".rest/torch/model.pt", 0], [3], copy])),
+        Case("part beyond its member", "parts", with_parts([[3], [512, "onnx/model.onnx", 9], [3], copy])),
+        Case("part far beyond its member", "parts",
+             with_parts([[3], [512, "onnx/model.onnx", (1 << 63) - 1], [3], copy])),
+        Case("part of a small file", "parts", with_parts(other)),
+        Case("part of what the file itself takes from elsewhere", "parts",
+             with_parts([[3], tensor, [3], [100, "torch/model.pt", 3]])),
+        Case("parts in a circle", "parts", with_files(circular)),
+        Case("part of a copy", "parts", with_files(of_a_copy)),
+        Case("copy with parts", "parts", with_files(lambda files: files.append(
+            files[2] | {"name": "torch/copy.pt", "same_as": "torch/model.pt"}))),
+        Case("parts of a record", "parts", with_files(lambda files: files[0].update(
+            parts=[[files[0]["size"], "onnx/model.onnx", 0]]))),
+        Case("parts in another order", "digest", with_parts([[3], tensor, copy, [3]])),
+        Case("part from another place", "digest", with_parts([[3], [512, "onnx/model.onnx", 5], [3], copy])),
+        Case("own bytes changed", "digest", zip_bytes(compact_parts(rest=b"zipenD"))),
+        Case("wrong CRC of own bytes", "checksum",
+             zip_bytes([*compact_parts()[:-1], attrs.evolve(compact_parts()[-1], crc=1)])),
+        Case("more own bytes than parts", "size-differs", zip_bytes(compact_parts(rest=b"zipend and more"))),
+        Case("fewer own bytes than parts", "size-differs", zip_bytes(compact_parts(rest=b"zip"))),
+        Case("own bytes under the name of the file", "unlisted-member", unused),
+        Case("a file named as what is left of one", "kind", with_files(lambda files: files.append(
+            entry(".rest/onnx/x", b"", kind="model")))),
+        Case("parts by the hundred thousand", "manifest-too-large", with_parts([[1]] * 60_000)),
+        Case("parts by the thousand in many files", "manifest-too-large", with_files(lambda files: files.extend(
+            entry(f"torch/{number}", b"x" * 9000, parts=[[1]] * 9000) for number in range(9)))),
+        Case("parts fill the disk", "expansion", with_files(lambda files: files.extend(
+            entry(f"torch/{number}", TENSOR * 400, parts=[tensor] * 400) for number in range(100))),
+             SizeLimits(expansion=2, expansion_free_bytes=0)),
     ]  # fmt: skip
 
 
@@ -477,6 +567,7 @@ CASES = [
     *_layout_cases(),
     *_manifest_cases(),
     *_listing_cases(),
+    *_compact_cases(),
     *_kind_of_file_cases(),
     *_limit_cases(),
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import json
 import os
 import random
 import resource
@@ -27,7 +28,19 @@ from navcore.package.archive.manifest import Manifest
 from navcore.package.archive.reading import extract_archive, read_manifest
 from navcore.package.archive.refusals import Refusal
 
-from .hostile import FILES, Part, entry, manifest, manifest_part, package, parts, zip_bytes
+from .hostile import (
+    COMPACT,
+    FILES,
+    PARTS,
+    Part,
+    compact_manifest,
+    compact_parts,
+    entry,
+    manifest,
+    manifest_part,
+    parts,
+    zip_bytes,
+)
 
 NUMBERS = [0, 1, 2, 18, 180, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFE, 0xFFFFFFFF]
 VALUES: list[Any] = [None, True, 0, -1, 1 << 62, 1 << 63, 1.5, "", "a", "..", "status.yaml", "a/b", "\ud800", [], {}]
@@ -39,8 +52,16 @@ def _good_document() -> dict[str, Any]:
     return manifest(files=[*manifest()["files"], alias])
 
 
+def _good_parts(chance: random.Random) -> list[Part]:
+    """A good package, half of the time a compact one."""
+    if chance.random() < 0.5:
+        return parts(document=_good_document())
+    alias = entry("onnx/copy.pt", COMPACT["torch/model.pt"], same_as="torch/model.pt")
+    return compact_parts(compact_manifest(files=[*compact_manifest()["files"], alias]))
+
+
 def change_bytes(chance: random.Random) -> bytes:
-    data = bytearray(package(document=_good_document()))
+    data = bytearray(zip_bytes(_good_parts(chance)))
     for _ in range(chance.choice([1, 1, 1, 2, 5])):
         start, length = chance.randrange(len(data) + 1), chance.choice([1, 1, 4, 40])
         kind = chance.randrange(5)
@@ -58,7 +79,7 @@ def change_bytes(chance: random.Random) -> bytes:
 
 
 def change_headers(chance: random.Random) -> bytes:
-    members = parts(document=_good_document())
+    members = _good_parts(chance)
     for _ in range(chance.choice([1, 1, 2])):
         index = chance.randrange(len(members))
         field = chance.choice([field.name for field in attrs.fields(Part) if field.name != "local"])
@@ -80,7 +101,8 @@ def change_headers(chance: random.Random) -> bytes:
 
 
 def change_manifest(chance: random.Random) -> bytes:
-    document: Any = copy.deepcopy(_good_document())
+    good = _good_parts(chance)
+    document: Any = json.loads(good[0].data)
     spots: list[tuple[Any, Any]] = []
     waiting = [document]
     while waiting:
@@ -95,15 +117,42 @@ def change_manifest(chance: random.Random) -> bytes:
         if kind == 0 and isinstance(holder, dict):
             holder.pop(key, None)
         elif kind == 1 and isinstance(holder, dict):
-            holder[chance.choice(["same_as", "size", "x"])] = chance.choice(VALUES)
+            holder[chance.choice(["same_as", "size", "parts", "x"])] = chance.choice(VALUES)
         elif kind == 2 and (other_key in other_holder if isinstance(other_holder, dict) else True):
             holder[key] = copy.deepcopy(other_holder[other_key])
+        elif isinstance(holder[key], int):
+            holder[key] += chance.choice([-100, -4, -1, 1, 4, 100])
         else:
             holder[key] = chance.choice(VALUES)
-    return zip_bytes([manifest_part(document), *parts()[1:]])
+    return zip_bytes([manifest_part(document), *good[1:]])
 
 
-MUTATIONS: list[Callable[[random.Random], bytes]] = [change_bytes, change_headers, change_manifest]
+def change_parts(chance: random.Random) -> bytes:
+    """Another way to put a file together: most are refused, and what is not has to give the file that is listed."""
+    document = compact_manifest()
+    told = copy.deepcopy(PARTS)
+    for _ in range(chance.choice([1, 1, 2, 3])):
+        number = chance.randrange(len(told))
+        size = told[number][0]
+        kind = chance.randrange(5)
+        if kind == 0 and size > 1:  # one part as two: the same bytes
+            at = chance.randrange(1, size)
+            of = told[number][1:]
+            told[number : number + 1] = [[at, *of], [size - at, *of[:1], *(offset + at for offset in of[1:])]]
+        elif kind == 1:
+            told.insert(chance.randrange(len(told) + 1), chance.choice(told))
+        elif kind == 2 and len(told) > 1:
+            del told[number]
+        elif kind == 3:
+            told[number] = [size + chance.choice([-1, 0, 1]), chance.choice([*COMPACT, "x"]), chance.choice([0, 3, 4])]
+        else:
+            chance.shuffle(told)
+    document["files"][2]["parts"] = told
+    own = sum(part[0] for part in told if len(part) == 1)
+    return zip_bytes(compact_parts(document, b"zipend"[:own] if chance.random() < 0.5 else b"zipend"))
+
+
+MUTATIONS: list[Callable[[random.Random], bytes]] = [change_bytes, change_headers, change_manifest, change_parts]
 
 
 def _snapshot(folder: Path) -> dict[str, bytes]:
@@ -135,11 +184,12 @@ def _check(data: bytes, place: Path) -> str:
     assert read_manifest(path) == shown
     with zipfile.ZipFile(path) as independent:
         assert independent.testzip() is None
-        assert independent.namelist() == ["manifest.json", *(listed.name for listed in shown.stored)]
-        assert all(independent.read(listed.name) == found[listed.name] for listed in shown.stored)
+        assert independent.namelist() == ["manifest.json", *(listed.member for listed in shown.stored)]
+        whole = [listed.name for listed in shown.stored if not listed.parts]
+        assert all(independent.read(name) == found[name] for name in whole)
     shutil.rmtree(target)
     assert _snapshot(place) == outside
-    return code
+    return f"{code}, compact" if any(listed.parts for listed in shown.files) else code
 
 
 def _fuzz(place: Path, *, seconds: float, seed: int) -> None:
@@ -164,6 +214,7 @@ def _fuzz(place: Path, *, seconds: float, seed: int) -> None:
                 f"{mutation.__name__} number {met.total()} of NAVCORE_FUZZ_SEED={seed}: the package is kept as {kept}"
             ) from error
     assert met["ok"]
+    assert met["ok, compact"]
     assert len(met) > 15, met
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 64 << 10  # KiB
 

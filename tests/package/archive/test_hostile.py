@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from navcore.errors import PackageError
-from navcore.package.archive.reading import extract_archive, read_manifest
+from navcore.package.archive.reading import extract_archive, read_manifest, read_member
 from navcore.package.archive.refusals import Refusal
 
-from .hostile import CASES, FILES, Case, package
+from .hostile import CASES, COMPACT, FILES, Case, compact_parts, package, zip_bytes
 
 # What only writing, opening or a race can meet; test_reading.py and test_writing.py have them.
 NOT_IN_A_CORPUS = {
@@ -25,6 +25,13 @@ def test_the_corpus_starts_from_a_good_package(tmp_path: Path) -> None:
     (tmp_path / "good.nav").write_bytes(package())
     manifest = extract_archive(tmp_path / "good.nav", tmp_path / "out")
     assert {entry.name: (tmp_path / "out" / entry.name).read_bytes() for entry in manifest.files} == FILES
+
+
+def test_the_compact_corpus_starts_from_a_good_package(tmp_path: Path) -> None:
+    (tmp_path / "good.nav").write_bytes(zip_bytes(compact_parts()))
+    manifest = extract_archive(tmp_path / "good.nav", tmp_path / "out")
+    assert {entry.name: (tmp_path / "out" / entry.name).read_bytes() for entry in manifest.files} == COMPACT
+    assert read_member(tmp_path / "good.nav", manifest, "torch/model.pt") == COMPACT["torch/model.pt"]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)

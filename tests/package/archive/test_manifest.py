@@ -127,3 +127,20 @@ def test_a_manifest_of_version_1_has_kinds_by_place_and_its_probes_move() -> Non
     assert (status.kind, status.place) == (Kind.RECORD, "status.yaml")
     (probe,) = parse_manifest(listed(".navcore/probes/0.npz", version=1)).files
     assert (probe.kind, probe.place) == (Kind.SAMPLE, "probes/0.npz")
+
+
+@pytest.mark.parametrize(
+    ("meta", "hint"),
+    [
+        ({"written_by": "9.1.0"}, "Install navcore 9.1.0, which wrote the package, or a newer one."),
+        ({"written_by": "\x1b[31m rm -rf"}, "Install the navcore that wrote the package."),
+        ({}, "Install the navcore that wrote the package."),
+        ([], "Install the navcore that wrote the package."),
+    ],
+)
+def test_a_manifest_of_the_future_says_which_navcore_it_needs(meta: Any, hint: str) -> None:
+    data = json.dumps({"format": "nav", "manifest_version": 4, "meta": meta, "files": []}).encode()
+    with pytest.raises(PackageError, match="version 4, and this navcore reads 3 and older ones") as caught:
+        parse_manifest(data)
+    assert caught.value.code == "manifest-version"
+    assert caught.value.hint == hint

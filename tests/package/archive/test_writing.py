@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from navcore.errors import PackageError, PackageExists
-from navcore.package.archive.digested_copy import Sums, copy_and_digest
+from navcore.package.archive.digested_copy import Span, Sums, copy_spans
 from navcore.package.archive.reading import extract_archive, read_manifest
 from navcore.package.archive.writing import Member, write_archive
 
@@ -133,13 +133,11 @@ def test_more_copies_than_a_reader_accepts_are_refused_while_writing(tmp_path: P
 def test_a_source_that_changes_meanwhile_is_noticed(
     members: list[Member], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copy = copy_and_digest
-
-    def copy_while_somebody_writes(source: int, offset: int, size: int, sink: int | None, at: int = 0) -> Sums:
+    def copy_while_somebody_writes(source: int, spans: list[Span], sink: int, at: int, *, own_only: bool) -> Sums:
         members[1].source.write_bytes(os.urandom(3 * MIB))
-        return copy(source, offset, size, sink, at)
+        return copy_spans(source, spans, sink, at, own_only=own_only)
 
-    monkeypatch.setattr("navcore.package.archive.writing.copy_and_digest", copy_while_somebody_writes)
+    monkeypatch.setattr("navcore.package.archive.writing.copy_spans", copy_while_somebody_writes)
     with pytest.raises(PackageError, match="changed while it was being packed") as caught:
         write_archive(tmp_path / "x.nav", members, meta={})
     assert caught.value.code == "source-changed"

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 from hypothesis import strategies as st
 
+from navcore.contract.effort import Effort
 from navcore.contract.formats import Format, JitType
 from navcore.contract.profiler_config import MeasurementMode, ProfilerConfig
 from navcore.contract.signature import Axis, Signature, TensorSpec
@@ -138,6 +139,7 @@ verifications = complete(
     precision=text,
     bound=st.none() | measures,
     frozen_axes=notes,
+    only_numbers=st.booleans(),
     notes=notes,
     failure=st.none() | failures,
 )
@@ -201,6 +203,7 @@ runtimes = complete(
     metrics=st.lists(metrics, max_size=2).map(tuple),
     elsewhere=st.booleans(),
     concurrent=st.lists(concurrent, max_size=2).map(tuple),
+    judged_by=notes,
 )
 facts = st.dictionaries(text, text, max_size=2)
 assets = st.lists(st.from_regex(r"[a-z]{4,6}(/[a-z]{4}\.json)?", fullmatch=True), max_size=2, unique=True).map(tuple)
@@ -255,6 +258,7 @@ settings = complete(
     Settings,
     model_name=st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_+-]{0,20}", fullmatch=True),
     targets=st.none() | several_words,
+    effort=st.sampled_from(Effort),
     options=st.dictionaries(
         options, st.dictionaries(words, plain | st.just(math.inf) | st.just(-math.inf), max_size=2)
     ),

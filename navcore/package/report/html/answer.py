@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import attrs
@@ -9,7 +10,7 @@ import attrs
 from navcore.evaluation import Choice, MaxThroughput, MinLatency, candidates_of
 from navcore.package.report.cells import difference_text, is_source, number_text
 from navcore.package.report.html.private_paths import told
-from navcore.workspace import FormatResult, Ranking, Status
+from navcore.workspace import FormatResult, Ranking, Settings, Status
 
 
 @attrs.frozen
@@ -25,19 +26,31 @@ class Answer:
     chosen: tuple[str, str] | None = None
 
 
-def answer_of(results: Sequence[FormatResult], ranking: Ranking | None) -> Answer:
+def answer_of(results: Sequence[FormatResult], ranking: Ranking | None, settings: Settings | None = None) -> Answer:
     """The answer by :meth:`navcore.PackageDescriptor.best`, in words that claim no more than was measured."""
-    candidates = candidates_of(results, ranking)
+    candidates = candidates_of(results, ranking, settings)
     best = MinLatency().choose(candidates)
     if best is not None:
-        details = (_absolute(best), *_reservations(best), *_by_throughput(best, candidates))
+        details = (
+            _absolute(best),
+            *_reservations(best),
+            *_by_throughput(best, candidates),
+            *_by_less(best, candidates),
+        )
         return Answer(_sentence(best, ranking), details, ships=True, chosen=(best.format.name, best.runtime))
-    recorded = MinLatency().choose(candidates_of([_as_if_here(row) for row in results], ranking))
+    recorded = MinLatency().choose(candidates_of([_as_if_here(row) for row in results], ranking, settings))
     if recorded is not None:
         return Answer(
             f"Nothing was tested on this machine; where it was recorded, {_name(recorded)} was the fastest that "
             f"verified{_claim(recorded, ranking)}, {_error_clause(recorded)}.",
             (_absolute(recorded), *_reservations(recorded), "Load the package on the machine that will serve it."),
+        )
+    loss = MinLatency(max_error=math.inf).choose(candidates)
+    if loss is not None:
+        return Answer(
+            f"Nothing that is as precise as the source was measured. {_name(loss)} promises less, and comes out "
+            f"{_error_clause(loss)}.",
+            (_absolute(loss), _ASK_FOR_LESS),
         )
     return Answer(_why_nothing(results))
 
@@ -113,6 +126,20 @@ def _by_throughput(best: Choice, candidates: Sequence[Choice]) -> Iterator[str]:
         sessions = "one session" if most.sessions == 1 else f"{most.sessions} sessions"
         where += f", with {most.callers} callers at once on {sessions}"
     yield f"For throughput take {_name(most)}: {number_text(most.throughput)} samples per second{where}."
+
+
+_ASK_FOR_LESS = (
+    "A row of less precision is named once it is asked for: by targets=, or by best(MinLatency(max_error=…))."
+)
+
+
+def _by_less(best: Choice, candidates: Sequence[Choice]) -> Iterator[str]:
+    """What is faster and promises less precision than the source has, which nobody asked for."""
+    fastest = MinLatency(max_error=math.inf).choose(candidates)
+    if fastest is not None and fastest.coarser:
+        ratio = "" if fastest.ratio is None else f", {number_text(fastest.ratio.ratio)} times as fast as the source"
+        speed = f"a median latency of {number_text(fastest.latency)} ms{ratio}"
+        yield f"Faster at less precision: {_name(fastest)} with {speed}, {_error_clause(fastest)}. {_ASK_FOR_LESS}"
 
 
 def _as_if_here(row: FormatResult) -> FormatResult:

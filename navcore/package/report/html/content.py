@@ -77,7 +77,7 @@ class Content:
 def content_of(record: Record, read: Reader) -> Content:
     """What there is to say of the record; ``read`` gives the files behind it. Nothing is run, and nothing loaded."""
     results = record.results[:_MOST]
-    answer = answer_of(results, record.ranking)
+    answer = answer_of(results, record.ranking, record.settings)
     settings = record.settings
     lines = list(itertools.islice(rows_of(results, record.ranking), _MOST))
     return Content(
