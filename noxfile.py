@@ -15,7 +15,14 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 CORE = "."
-PLUGINS = ("plugins/nav_torch", "plugins/nav_onnx", "plugins/nav_tf", "plugins/nav_trt", "plugins/nav_openvino")
+PLUGINS = (
+    "plugins/nav_torch",
+    "plugins/nav_onnx",
+    "plugins/nav_tf",
+    "plugins/nav_trt",
+    "plugins/nav_openvino",
+    "plugins/nav_triton",
+)
 # Of TensorRT's flavours the one that a public index has, and that builds engines without a GPU.
 PLUGINS_WITH_RUNTIMES = (
     "plugins/nav_torch",
@@ -23,6 +30,7 @@ PLUGINS_WITH_RUNTIMES = (
     "plugins/nav_tf[cpu]",
     "plugins/nav_trt[rtx]",
     "plugins/nav_openvino[int8]",
+    "plugins/nav_triton",
 )
 DEMO_PLUGINS = PLUGINS_WITH_RUNTIMES[:2]
 # As a third party would write it. It traces whatever runs beside it, so it has an environment of its own.
@@ -37,6 +45,7 @@ PARTNERS = {  # the plugins that the tests of a plugin need beside it
     "nav_tf": ("plugins/nav_onnx",),
     "nav_trt": ("plugins/nav_onnx", "plugins/nav_torch"),
     "nav_openvino": ("plugins/nav_onnx", "plugins/nav_torch"),
+    "nav_triton": ("plugins/nav_onnx",),
 }
 NOT_LOWEST = {  # what `minimums` leaves at the version of constraints.txt, and why
     "torch": "older wheels of PyTorch bring CUDA, gigabytes of it",
@@ -59,6 +68,7 @@ PAGE_S_OWN = "reference_example.py"  # kept letter for letter, so nobody's style
 PAGE_EXAMPLE = Path(END_TO_END, "page_example.py").resolve()
 ENGINE_EXAMPLE = Path(END_TO_END, "engines_example.py").resolve()
 CONSTRAINTS = Path("constraints.txt").resolve()
+TRITON = "plugins/nav_triton"
 NEMO = "tests/nemo"
 NEMO_TOOLKIT = "nemo_toolkit==3.0.0"
 CORE_TESTS = (*PYTEST, "tests", "--ignore", END_TO_END, "-m")
@@ -78,6 +88,7 @@ nox.options.sessions = [
     "examples",
     "types",
     "wheels",
+    "triton",
     "tests",
 ]  # `make test`: the cheapest failure first; at most 25 minutes on two processors, so the rest is in `nightly`
 nox.options.stop_on_first_error = True
@@ -178,9 +189,32 @@ def tests(session: nox.Session) -> None:
     """What the session core leaves: the slow tests of the core, the plugins' own, and those of all together."""
     python = str(EVERYTHING / "python")
     session.run(python, *CORE_TESTS, "slow", env=COMPILE_ONCE, external=True)
-    session.run(
-        python, *PYTEST, END_TO_END, "--ignore", CLUSTER, *PLUGIN_TESTS, *session.posargs, env=ONE_THREAD, external=True
-    )
+    others = ("--ignore", CLUSTER, "-m", "not triton")  # each has a session of its own
+    session.run(python, *PYTEST, END_TO_END, *PLUGIN_TESTS, *others, *session.posargs, env=ONE_THREAD, external=True)
+
+
+@nox.session(reuse_venv=True, requires=["everything"])
+def triton(session: nox.Session) -> None:
+    """The real Triton Inference Server and its real clients, on what nav-triton writes.
+
+    In an environment of its own: the server of the wheel exchanges arrays with numpy 1 only, and its clients want an
+    older protobuf than TensorFlow's neighbours do. The tutorial exports in that of the session everything.
+    """
+    own = [Requirement(line) for line in Path(TRITON, "tests/server.txt").read_text().splitlines() if line[:1] != "#"]
+    names = {_normal(one.name) for one in own}
+    pins = [line for line in CONSTRAINTS.read_text().splitlines() if line and line[:1] != "#"]
+    kept = [pin for pin in pins if _normal(Requirement(pin).name) not in names]
+    constraints = Path(session.create_tmp()).absolute() / "constraints.txt"
+    constraints.write_text("\n".join([*kept, *(f"{one.name}{one.specifier}" for one in own)]))
+    projects = (CORE, DEMO_PLUGINS[1], TRITON)
+    install(session, *TEST_TOOLS, *map(str, own), "setuptools", editable=projects, constraints=constraints)
+    environment = {**COMPILE_ONCE, "NAVCORE_TRAINING_PYTHON": str(EVERYTHING / "python")}
+    session.run("python", "-m", "pytest", "-m", "triton", f"{TRITON}/tests", *session.posargs, env=environment)
+
+
+def _normal(name: str) -> str:
+    """A distribution's name as indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 @nox.session
@@ -240,7 +274,7 @@ def lowest(session: nox.Session, *projects: str) -> list[str]:
         told = tomllib.loads(Path(project, "pyproject.toml").read_text())["project"]
         for text in (*told["dependencies"], *chain(*told.get("optional-dependencies", {}).values())):
             requirement = Requirement(text)
-            name = re.sub(r"[-_.]+", "-", requirement.name).lower()
+            name = _normal(requirement.name)
             if name == "navcore" or name.startswith("nav-"):
                 continue
             if name in left:
@@ -249,7 +283,7 @@ def lowest(session: nox.Session, *projects: str) -> list[str]:
             least = [Version(one.version) for one in requirement.specifier if one.operator in (">=", "==")]
             found[name] = max([*least, *([found[name]] if name in found else [])])
     pins = [line for line in CONSTRAINTS.read_text().splitlines() if line and not line.startswith("#")]
-    kept = [pin for pin in pins if re.sub(r"[-_.]+", "-", Requirement(pin).name).lower() not in found]
+    kept = [pin for pin in pins if _normal(Requirement(pin).name) not in found]
     return [*kept, *(f"{name}=={version}" for name, version in found.items())]
 
 

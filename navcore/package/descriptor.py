@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from navcore.contract import Format, Name, ProfilerConfig, Runner
+from navcore.contract import Format, Name, ProfilerConfig, Runner, RunnerJob
 from navcore.errors import InputError, OptionError, PackageIncomplete, Unavailable, UnknownFormat
-from navcore.evaluation import Choice, MinLatency, Strategy, candidates_of, is_measured, median_latency
+from navcore.evaluation import Choice, Comparison, MinLatency, Strategy, candidates_of, is_measured, median_latency
 from navcore.execution import assets_of
 from navcore.package.choosing import combination, refuse_never_run, refuse_unknown, row_meant, rows_meant, with_verified
 from navcore.package.input_errors import explaining
@@ -194,6 +194,34 @@ class PackageDescriptor:
         artifact, route = self._models.loadable(format, jit_type, precision, runtime)
         with self._models.open(artifact, route, threads) as runner:
             yield explaining(runner, artifact.signature)
+
+    def runner_job(
+        self,
+        format: Format | str,
+        jit_type: str | None = None,
+        precision: str | None = None,
+        runtime: str | None = None,
+    ) -> RunnerJob[Any]:
+        """What :meth:`open_runner` loads, and how, without loading it: for whoever runs the model in another place.
+
+        The model's file with the call that it takes (:class:`Artifact`), the runtime, its options, the device, and the
+        threads with which the row was tested. Raises what :meth:`open_runner` raises.
+        """
+        return self._models.job(format, jit_type, precision, runtime)
+
+    def comparisons(
+        self, kind: Literal["conversion", "correctness", "profiling"] = "correctness"
+    ) -> Iterator[Comparison]:
+        """The samples of one kind, each a batch of one, with what the source returned for it; read one at a time.
+
+        They are what :func:`navcore.verify` takes. Raises :class:`PackageIncomplete` for a package without samples.
+        """
+        from navcore.sampling import SampleStore
+
+        samples, store = self._record.samples, SampleStore(self._workspace.root)
+        if samples is None or not store.exists():
+            raise PackageIncomplete("The package holds no samples.", hint="Save it with its data: save_data=True.")
+        yield from store.comparisons(samples.signature, (kind,))
 
     def get_runner(
         self,
