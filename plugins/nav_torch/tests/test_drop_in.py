@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import transformers
 
 import nav_torch
 import navcore as nav
@@ -188,6 +187,10 @@ def test_what_cannot_be_opened_is_refused(plain: nav.PackageDescriptor) -> None:
         nav_torch.as_module(plain, "openvino")
 
 
+def _of_transformers() -> Any:
+    return pytest.importorskip("transformers", reason="transformers is not installed")
+
+
 Pair = namedtuple("Pair", "left right")
 
 
@@ -198,7 +201,7 @@ Pair = namedtuple("Pair", "left right")
         lambda a, b: OrderedDict(second=b, first=a),
         lambda a, b: Pair(a, {"deep": (b, None, 3)}),
         lambda a, b: Answer(a, (b,), kind="other"),
-        lambda a, b: transformers.modeling_outputs.BaseModelOutput(last_hidden_state=a, hidden_states=(b,)),
+        lambda a, b: _of_transformers().modeling_outputs.BaseModelOutput(last_hidden_state=a, hidden_states=(b,)),
     ],
 )
 def test_a_result_is_filled_anew(make: Any) -> None:
@@ -223,6 +226,7 @@ def test_a_result_that_nobody_can_make_is_refused_by_its_class() -> None:
 
 
 def test_a_pipeline_that_holds_it_works(tmp_path: Path) -> None:
+    transformers = _of_transformers()
     config = transformers.BertConfig(
         vocab_size=40, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from nav_triton.repository import LayoutArguments
     from navcore import PackageDescriptor, SignedBy, Strategy
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -149,7 +150,7 @@ def strategy_named(name: str) -> Strategy:
     return strategies[name]()
 
 
-def layout_arguments(asked: Mapping[str, Any]) -> dict[str, Any]:
+def layout_arguments(asked: Mapping[str, Any]) -> LayoutArguments:
     """What :func:`nav_triton.save_repository` takes for the options of the choice and of the layout."""
     return {
         "strategy": strategy_named(asked["strategy"]),

@@ -7,14 +7,14 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import attrs
 import numpy as np
 
 from nav_triton.client import Address, Client
 from nav_triton.loops import Caller, Measured, closed_loop, open_loop
-from nav_triton.repository import ServedModel, save_repository
+from nav_triton.repository import LayoutArguments, ServedModel, save_repository
 from nav_triton.server import HOST, running
 from navcore import Feeds, OptionError, PackageDescriptor, PackageIncomplete
 
@@ -80,7 +80,7 @@ def measure(
     callers: Sequence[int] = (2, 8),
     loads: Sequence[float] = (0.5, 0.8),
     seed: int = 0,
-    **layout: Any,
+    **layout: Unpack[LayoutArguments],
 ) -> ServingCost:
     """Serve a row of ``package`` on this machine and measure it, beside the same runner in this process.
 
@@ -90,7 +90,8 @@ def measure(
         callers: of the closed loop, in which each asks again as soon as it has its answer.
         loads: of the open loop, as shares of the best throughput of the closed one.
         seed: of the arrivals, a Poisson process.
-        layout: what :func:`save_repository` takes, but for ``backend``: the server here has the Python back end only.
+        layout: what :func:`save_repository` takes of the row and of how it is asked. The back end is the Python one,
+            which the server of the wheel has.
 
     Raises what :func:`save_repository` raises, :class:`Unavailable` where there is no server, and :class:`OptionError`.
     """
@@ -102,7 +103,7 @@ def measure(
         raise PackageIncomplete("The package holds no samples to ask the server with.")
     with contextlib.ExitStack() as stack:
         repository = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nav-triton-")), "repository")
-        model = save_repository(package, repository, **{**layout, "backend": "python"})
+        model = save_repository(package, repository, **layout, backend="python")
         job = package.runner_job(model.format, runtime=model.runtime)
         server = stack.enter_context(running(repository))
         runner = stack.enter_context(package.open_runner(model.format, runtime=model.runtime, threads=job.threads))

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import attrs
 
@@ -51,6 +51,22 @@ class ServedModel:
     inputs: tuple[Served, ...]
     outputs: tuple[Served, ...]
     notes: tuple[str, ...] = ()
+
+
+class LayoutArguments(TypedDict, total=False):
+    """What :func:`save_repository` takes of which row is served and how it is asked, whatever serves it."""
+
+    name: str | None
+    strategy: Strategy | None
+    format: Format | str | None
+    runtime: str | None
+    jit_type: str | None
+    precision: str | None
+    verified_only: bool
+    max_batch_size: int | None
+    dynamic_batching: bool | None
+    queue_delay_us: int
+    instances: int
 
 
 @attrs.frozen
