@@ -8,6 +8,7 @@ them): whoever sets it has installed these things, so that a missing one is a fa
 from __future__ import annotations
 
 import functools
+import importlib.util
 import os
 import shutil
 import signal
@@ -54,7 +55,9 @@ def _why_no_chromium() -> str:
 
 def _why_no_triton() -> str:
     """Why no package can be served here, or ``""``."""
-    return "" if shutil.which("tritonserver") else "there is no Triton Inference Server (tritonserver) on this machine"
+    if shutil.which("tritonserver") or importlib.util.find_spec("pytriton"):
+        return ""
+    return "there is no Triton Inference Server here; `nox --session triton` has one, in an environment of its own"
 
 
 def _why_no_compiler() -> str:

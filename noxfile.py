@@ -22,6 +22,7 @@ PLUGINS = (
     "plugins/nav_trt",
     "plugins/nav_openvino",
     "plugins/nav_huggingface",
+    "plugins/nav_triton",
 )
 # Of TensorRT's flavours the one that a public index has, and that builds engines without a GPU.
 PLUGINS_WITH_RUNTIMES = (
@@ -31,10 +32,13 @@ PLUGINS_WITH_RUNTIMES = (
     "plugins/nav_trt[rtx]",
     "plugins/nav_openvino[int8]",
     "plugins/nav_huggingface[datasets,images]",
+    "plugins/nav_triton",
 )
 DEMO_PLUGINS = PLUGINS_WITH_RUNTIMES[:2]
 # As a third party would write it. It traces whatever runs beside it, so it has an environment of its own.
 OBSERVER = "examples/nav_trace"
+# A lesson with a runtime of its own, which nothing else needs.
+LESSON = "examples/nav_litert"
 CLUSTER = "tests/end_to_end/test_cluster.py"
 WITHOUT_RUNTIME = ("navcore", "nav-torch", "nav-trt")  # the install line of the tutorial for GPU machines
 PROJECTS = {"core": CORE, **{Path(project).name: project for project in (*PLUGINS, OBSERVER)}}
@@ -44,6 +48,7 @@ PARTNERS = {  # the plugins that the tests of a plugin need beside it
     "nav_trt": ("plugins/nav_onnx", "plugins/nav_torch"),
     "nav_openvino": ("plugins/nav_onnx", "plugins/nav_torch"),
     "nav_huggingface": ("plugins/nav_onnx", "plugins/nav_openvino", "plugins/nav_torch"),
+    "nav_triton": ("plugins/nav_onnx",),
 }
 NOT_LOWEST = {  # what `minimums` leaves at the version of constraints.txt, and why
     "torch": "older wheels of PyTorch bring CUDA, gigabytes of it",
@@ -66,6 +71,7 @@ PAGE_S_OWN = "reference_example.py"  # kept letter for letter, so nobody's style
 PAGE_EXAMPLE = Path(END_TO_END, "page_example.py").resolve()
 ENGINE_EXAMPLE = Path(END_TO_END, "engines_example.py").resolve()
 CONSTRAINTS = Path("constraints.txt").resolve()
+TRITON = "plugins/nav_triton"
 NEMO = "tests/nemo"
 NEMO_TOOLKIT = "nemo_toolkit==3.0.0"
 CORE_TESTS = (*PYTEST, "tests", "--ignore", END_TO_END, "-m")
@@ -85,6 +91,7 @@ nox.options.sessions = [
     "examples",
     "types",
     "wheels",
+    "triton",
     "tests",
 ]  # `make test`: the cheapest failure first; at most 25 minutes on two processors, so the rest is in `nightly`
 nox.options.stop_on_first_error = True
@@ -148,6 +155,13 @@ def examples(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", f"{OBSERVER}/tests", CLUSTER, *session.posargs)
 
 
+@nox.session(default=False)
+def lesson(session: nox.Session) -> None:
+    """The lesson for authors of plugins: LiteRT, from TensorFlow's SavedModels, by the conformance kit."""
+    install(session, *TEST_TOOLS, editable=(f"{CORE}[testing]", "plugins/nav_tf[cpu]", LESSON))
+    session.run("python", "-m", "pytest", f"{LESSON}/tests", *session.posargs)
+
+
 @nox.session(default=False, reuse_venv=True)
 def everything(session: nox.Session) -> None:
     """The environment that types, tests and bench share: frameworks are large, one copy is enough."""
@@ -160,7 +174,7 @@ def everything(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["everything"])
 def types(session: nox.Session) -> None:
     """mypy, strict, on the core, the plugins and what their tests share; after the first time, on what changed."""
-    modules = [f"{project}/{Path(project).name}" for project in (*PLUGINS, OBSERVER)]
+    modules = [f"{project}/{Path(project).name}" for project in (*PLUGINS, OBSERVER, LESSON)]
     mypy = str(EVERYTHING / "mypy")
     session.run(mypy, "conftest.py", "navcore", *modules, *shared_by_tests(CORE), external=True)
     for project in PLUGINS:  # each has a package called tests, so one at a time
@@ -178,9 +192,32 @@ def tests(session: nox.Session) -> None:
     """What the session core leaves: the slow tests of the core, the plugins' own, and those of all together."""
     python = str(EVERYTHING / "python")
     session.run(python, *CORE_TESTS, "slow", env=COMPILE_ONCE, external=True)
-    session.run(
-        python, *PYTEST, END_TO_END, "--ignore", CLUSTER, *PLUGIN_TESTS, *session.posargs, env=ONE_THREAD, external=True
-    )
+    others = ("--ignore", CLUSTER, "-m", "not triton")  # each has a session of its own
+    session.run(python, *PYTEST, END_TO_END, *PLUGIN_TESTS, *others, *session.posargs, env=ONE_THREAD, external=True)
+
+
+@nox.session(reuse_venv=True, requires=["everything"])
+def triton(session: nox.Session) -> None:
+    """The real Triton Inference Server and its real clients, on what nav-triton writes.
+
+    In an environment of its own: the server of the wheel exchanges arrays with numpy 1 only, and its clients want an
+    older protobuf than TensorFlow's neighbours do. The tutorial exports in that of the session everything.
+    """
+    own = [Requirement(line) for line in Path(TRITON, "tests/server.txt").read_text().splitlines() if line[:1] != "#"]
+    names = {_normal(one.name) for one in own}
+    pins = [line for line in CONSTRAINTS.read_text().splitlines() if line and line[:1] != "#"]
+    kept = [pin for pin in pins if _normal(Requirement(pin).name) not in names]
+    constraints = Path(session.create_tmp()).absolute() / "constraints.txt"
+    constraints.write_text("\n".join([*kept, *(f"{one.name}{one.specifier}" for one in own)]))
+    projects = (CORE, DEMO_PLUGINS[1], TRITON)
+    install(session, *TEST_TOOLS, *map(str, own), "setuptools", editable=projects, constraints=constraints)
+    environment = {**COMPILE_ONCE, "NAVCORE_TRAINING_PYTHON": str(EVERYTHING / "python")}
+    session.run("python", "-m", "pytest", "-m", "triton", f"{TRITON}/tests", *session.posargs, env=environment)
+
+
+def _normal(name: str) -> str:
+    """A distribution's name as indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 @nox.session
@@ -240,7 +277,7 @@ def lowest(session: nox.Session, *projects: str) -> list[str]:
         told = tomllib.loads(Path(project, "pyproject.toml").read_text())["project"]
         for text in (*told["dependencies"], *chain(*told.get("optional-dependencies", {}).values())):
             requirement = Requirement(text)
-            name = re.sub(r"[-_.]+", "-", requirement.name).lower()
+            name = _normal(requirement.name)
             if name == "navcore" or name.startswith("nav-"):
                 continue
             if name in left:
@@ -249,7 +286,7 @@ def lowest(session: nox.Session, *projects: str) -> list[str]:
             least = [Version(one.version) for one in requirement.specifier if one.operator in (">=", "==")]
             found[name] = max([*least, *([found[name]] if name in found else [])])
     pins = [line for line in CONSTRAINTS.read_text().splitlines() if line and not line.startswith("#")]
-    kept = [pin for pin in pins if re.sub(r"[-_.]+", "-", Requirement(pin).name).lower() not in found]
+    kept = [pin for pin in pins if _normal(Requirement(pin).name) not in found]
     return [*kept, *(f"{name}=={version}" for name, version in found.items())]
 
 

@@ -69,6 +69,9 @@ def build(name: str) -> tuple[Any, list[Any]]:
         config = transformers.MobileNetV2Config() if name == "mobilenetv2" else transformers.ResNetConfig()
         kind = transformers.MobileNetV2Model if name == "mobilenetv2" else transformers.ResNetModel
         model = kind(config)
+        for layer in model.modules():  # as transformers draws them nothing of a picture would be left in the end
+            if isinstance(layer, torch.nn.Conv2d):
+                torch.nn.init.kaiming_normal_(layer.weight)
         data = [{"pixel_values": torch.randn(1, 3, 224, 224)} for _ in range(ITEMS)]
     return tensors_of(model.eval(), list(data[0])), data
 

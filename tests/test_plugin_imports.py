@@ -56,7 +56,7 @@ def test_the_test_sees_a_circle_of_late_imports(tmp_path: Path) -> None:
 
 
 def test_the_test_reads_every_plugin() -> None:
-    own = {"nav_huggingface", "nav_onnx", "nav_openvino", "nav_tf", "nav_torch", "nav_trt"}
-    assert {*own, "nav_trace"} <= set(PROJECTS)
+    ours = {"nav_huggingface", "nav_onnx", "nav_openvino", "nav_tf", "nav_torch", "nav_triton", "nav_trt"}
+    assert {*ours, "nav_litert", "nav_trace"} <= set(PROJECTS)
     assert "nav_torch.exportable.mixin" in modules("nav_torch")
     assert "Exportable" in public_names("nav_torch")

@@ -24,6 +24,7 @@ COMMANDS = {
     "profile": ("packages", "Measure the models of a package or workspace again."),
     "doctor": ("listings", "Examine this machine: Python, plugins, and every runtime with the reason why not."),
     "self-check": ("selfcheck", "Take small models to every format that is installed, and report what works here."),
+    "check-plugin": ("checkplugin", "Try an installed plugin with the conformance kit, and say what to do."),
     "new-plugin": ("newplugin", "Write the project of a new plugin, to start from."),
 }
 """Name → the module of :mod:`navcore.cli` that has it, and its line in ``navcore --help``."""

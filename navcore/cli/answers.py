@@ -19,7 +19,7 @@ from navcore.errors import NavcoreError, OptionError, UnknownFormat
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from navcore.workspace import FormatResult, Ranking
+    from navcore.workspace import Record
 
 NOT_OK = 1
 _DISK_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
@@ -147,15 +147,19 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def print_results(results: Sequence[FormatResult], ranking: Ranking | None = None) -> None:
-    """The table: as wide as the terminal, and whole where there is none."""
-    from navcore.package import print_table, render_table, terminal_width
+def print_results(record: Record) -> None:
+    """The table of a record: as wide as the terminal, and whole where there is none."""
+    from navcore.package import clock_of, print_table, render_table, terminal_width
+    from navcore.registry import load_registry
+    from navcore.workspace import Settings
 
-    width = terminal_width()
+    profiler, width = record.settings.profiler, terminal_width()
+    own = profiler == Settings().profiler  # then no plugin need be imported for it
+    clock = "" if own else clock_of(profiler, load_registry())
     if width is None:
-        click.echo(render_table(results, ranking))
+        click.echo(render_table(record.results, record.ranking, clock=clock))
     else:
-        print_table(results, _terminal(width), ranking, width=width)
+        print_table(record.results, _terminal(width), record.ranking, width=width, clock=clock)
 
 
 def print_columns(rows: Sequence[Sequence[str]], *, heads: Sequence[str] = (), numbers: Sequence[str] = ()) -> None:

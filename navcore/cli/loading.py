@@ -45,7 +45,7 @@ def load(
     given = given_arguments(asked)
     found = api.load(package, trust=trusted(trust, key, certificate, signature), progress=Console(), **given)
     if not as_json:
-        print_results(found.results, found.ranking)
+        print_results(found.record)
     tell(f"Workspace: {found.workspace}")
     written = saved(found, save, override, compact)
     if as_json:

@@ -58,7 +58,7 @@ def inspect(where: Path, each_file: bool, as_json: bool) -> None:
     if files:
         (_list_files if each_file else _count_files)(files)
         click.echo()
-    print_results(record.results, record.ranking)
+    print_results(record)
 
 
 def _count_files(files: Sequence[FileEntry]) -> None:
@@ -111,7 +111,7 @@ def report(where: Path, page: Path | None, override: bool, as_json: bool) -> Non
     if as_json:
         print_json(_results_data(record.results, record.ranking))
     else:
-        print_results(record.results, record.ranking)
+        print_results(record)
 
 
 def _write_page(where: Path, page: Path, override: bool) -> None:
@@ -179,7 +179,7 @@ def verify(
     if as_json:
         print_json({"ok": ok, "tested": tested, "lost": lost, "results": _results_data(found.results, found.ranking)})
     else:
-        print_results(found.results, found.ranking)
+        print_results(found.record)
     if workdir is None and not ok:
         tell(f"The logs are in {folder}; delete it when you have read them.")
     tell(_verdict(tested, lost))
@@ -258,7 +258,7 @@ def profile(
     if as_json:
         print_json(_results_data(package.results, package.ranking))
     else:
-        print_results(package.results, package.ranking)
+        print_results(package.record)
     tell(f"Workspace: {package.workspace}")
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from string import Template
 
 from navcore import __version__
-from navcore.errors import InputError, OptionError
+from navcore.contract import Format
+from navcore.errors import InputError, NavcoreError, OptionError
 from navcore.registry import candidates, is_reserved
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -18,20 +19,31 @@ _TEMPLATES = "templates/plugin"
 _SUFFIX = ".template"
 
 
-def write_plugin(name: str, folder: Path | None = None) -> tuple[Path, ...]:
+KINDS = ("live", "converter", "source", "runner", "profiler")
+"""What a plugin can begin with: the live models of a framework, a format made of another, a file format that runs start
+from, a further runtime of a format, a clock."""
+_STARTING = ("converter", "runner")
+USUAL_SOURCE = "onnx"
+
+
+def write_plugin(
+    name: str, folder: Path | None = None, *, kind: str = "live", source: str | None = None
+) -> tuple[Path, ...]:
     """Write the project of the plugin ``name`` into ``folder``, by default ``nav-NAME`` in the current folder.
 
-    Returns the files. Raises :class:`OptionError` for a name that cannot be a plugin's, and :class:`InputError` for a
-    folder that is there and not empty: nothing is ever overwritten.
+    ``kind`` is one of :data:`KINDS`; ``source`` is the format that a converter starts from and a runner runs, by
+    default ``onnx``. Returns the files. Raises :class:`OptionError` for a name that cannot be a plugin's, and for a
+    source where the kind has no use for one, and :class:`InputError` for a folder that is there and not empty: nothing
+    is ever overwritten.
     """
-    words = _words(name)
+    words = {**_words(name), **_source_words(kind, source)}
     folder = Path(words["distribution"]) if folder is None else folder
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} exists already.", hint="Name a folder that does not, or is empty.")
     places = {
         "pyproject.toml": folder / "pyproject.toml",
-        "README.md": folder / "README.md",
-        "module.py": folder / words["module"] / "__init__.py",
+        f"README_{kind}.md": folder / "README.md",
+        f"{kind}.py": folder / words["module"] / "__init__.py",
         "test_conformance.py": folder / "tests" / "test_conformance.py",
     }
     templates = files("navcore.cli").joinpath(_TEMPLATES)
@@ -42,6 +54,24 @@ def write_plugin(name: str, folder: Path | None = None) -> tuple[Path, ...]:
     typed = folder / words["module"] / "py.typed"
     typed.touch()
     return (*places.values(), typed)
+
+
+def _source_words(kind: str, source: str | None) -> Mapping[str, str]:
+    if kind not in KINDS:
+        raise OptionError(f"{kind!r} is no kind of plugin.", hint=f"Kinds: {', '.join(KINDS)}.")
+    if source is not None and kind not in _STARTING:
+        raise OptionError(
+            f"A plugin of the kind {kind!r} starts from no other format.",
+            hint=f"Leave out --from, or choose a kind that does: {', '.join(_STARTING)}.",
+        )
+    source = source or USUAL_SOURCE
+    try:
+        Format(source)
+    except NavcoreError as error:
+        raise OptionError(
+            f"{source!r} cannot name a format: {error}", hint="navcore formats lists those here."
+        ) from error
+    return {"source": source, "source_name": re.sub(r"\W+", "_", source)}
 
 
 def _words(name: str) -> Mapping[str, str]:

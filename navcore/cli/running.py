@@ -45,7 +45,7 @@ def run(model: str | None, save: Path | None, override: bool, compact: bool, as_
         source, dataloader = _inputs(model, asked["data"])
         package = api.run(source, dataloader, progress=Console(), **arguments)
     if not as_json:
-        print_results(package.results, package.ranking)
+        print_results(package.record)
     tell(f"Workspace: {package.workspace}")
     ok = is_ok(package.results, arguments.get("targets"))
     save = saved(package, save, override, compact)

@@ -27,6 +27,9 @@ from .formats import (
     matching as matching,
     the_one as the_one,
 )
+from .given_call import (
+    read_call as read_call,
+)
 from .harmless_options import (
     harmless as harmless,
     is_harmless as is_harmless,
@@ -50,6 +53,9 @@ from .names import (
     TensorName as TensorName,
     name_or_none as name_or_none,
     path_or_none as path_or_none,
+)
+from .plain_result import (
+    plain_result as plain_result,
 )
 from .precision import (
     BOUNDS as BOUNDS,

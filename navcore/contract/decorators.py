@@ -241,11 +241,16 @@ def runner(
 
 
 def profiler(
-    *, available: Probe | None = None
+    *, available: Probe | None = None, measures: str = ""
 ) -> Callable[[Callable[[ProfileJob], np.ndarray]], Callable[[ProfileJob], np.ndarray]]:
-    """Declare a function that measures one window; users select it by its plugin's name, ``run(profiler="name")``."""
+    """Declare a function that measures one window; users select it by its plugin's name, ``run(profiler="name")``.
+
+    ``measures`` says in a word or two what its milliseconds are, where that is not the time of a clock on the wall:
+    ``"CPU time"``. It stands below the table.
+    """
 
     def declare(function: Callable[[ProfileJob], np.ndarray]) -> Callable[[ProfileJob], np.ndarray]:
-        return _declare(function, Route(hook="profile", name=function.__name__, function=function, available=available))
+        route = Route(hook="profile", name=function.__name__, function=function, available=available, measures=measures)
+        return _declare(function, route)
 
     return declare

@@ -73,12 +73,21 @@ class Made:
 
 @attrs.frozen
 class ExportJob(Generic[Options]):
-    """Export the live ``model`` of ``source`` to ``output``.
+    """Export the live model of ``source`` to ``output``. Write only that, and files beside it in its folder.
 
-    ``example`` are host arrays under the signature's input names, with a batch of at least two where the model
-    batches; ``usual_batch`` is the batch that the dataloader gives most often, for an export that has to fix it. Write
-    only ``output`` and files beside it in its folder. ``forked`` says that this is a fork of the caller's process,
-    where only the forking thread lives: use ``threads`` (1 there) compute threads and no more.
+    Attributes:
+        source: the artifact that holds the live model, ``source.model``.
+        target: the format to make.
+        output: the file or folder to write; it does not exist yet.
+        signature: ordered inputs and outputs, dtypes, the axes that move with their ranges, the structure of the call.
+        example: host arrays by input name, with a batch of at least two where the model batches.
+        options: an instance of the route's options class, ``None`` without one.
+        device: the device that the user asked for, ``None`` for none in particular.
+        threads: compute threads to use, and no more.
+        forked: this is a fork of the caller's process, where only the forking thread lives; ``threads`` is 1 there.
+        log_dir: a folder for logs that are worth keeping.
+        usual_batch: the batch that the dataloader gives most often, for an export that has to fix it; ``None`` without
+            one.
     """
 
     source: Artifact
@@ -105,10 +114,20 @@ class ExportJob(Generic[Options]):
 class ConvertJob(Generic[Options]):
     """Convert the file of ``source`` to ``output``, in a child process. Write only ``output`` and files beside it.
 
-    ``samples`` are the user's own inputs, under the names of the run's source: its correctness and conversion samples,
-    each as a batch of one. They are read one at a time, and anew whenever they are gone over.
-    ``cache_dir`` is a folder, not there yet, in which a compiler may keep what it can make again: the steps of this
-    run and of later ones share it, and it gets into no package. ``None`` where there is none.
+    Attributes:
+        source: the artifact to convert, ``source.file``, with what its maker told; it is not yours to change.
+        target: the format to make.
+        output: the file or folder to write; it does not exist yet.
+        signature: how the source is called.
+        example: host arrays by the input names of the run's source, with a batch of at least two where it batches.
+        options: an instance of the route's options class, ``None`` without one.
+        device: the device that the user asked for, ``None`` for none in particular.
+        threads: compute threads to use, and no more.
+        log_dir: a folder for logs that are worth keeping.
+        samples: the user's own inputs, under the names of the run's source: its correctness and conversion samples,
+            each as a batch of one. They are read one at a time, and anew whenever they are gone over.
+        cache_dir: a folder, not there yet, in which a compiler may keep what it can make again: the steps of this run
+            and of later ones share it, and it gets into no package. ``None`` where there is none.
     """
 
     source: Artifact
@@ -135,8 +154,15 @@ class ConvertJob(Generic[Options]):
 class RunnerJob(Generic[Options]):
     """Load ``artifact`` in ``runtime`` and make it callable.
 
-    ``threads`` is the number of compute threads to use; ``None`` leaves it to the runtime. ``cache_dir`` is that of
-    :class:`ConvertJob`.
+    Attributes:
+        artifact: the file, ``artifact.file``, or the live ``artifact.model``, with what its maker told.
+        runtime: the runtime of the route.
+        options: an instance of the route's options class, ``None`` without one.
+        device: the device that the user asked for, ``None`` for none in particular.
+        threads: the number of compute threads to use; ``None`` leaves it to the runtime.
+        log_dir: a folder for logs that are worth keeping.
+        cache_dir: a folder, not there yet, in which a compiler may keep what it can make again: the steps of this run
+            and of later ones share it, and it gets into no package. ``None`` where there is none.
     """
 
     artifact: Artifact
@@ -157,7 +183,15 @@ class RunnerJob(Generic[Options]):
 class ProfileJob:
     """Measure one window: call ``runner`` on ``feeds`` for ``seconds``, or ``calls`` times, whichever is given.
 
-    The result is the latency of every call in milliseconds, in order, float64, shape ``(calls,)``; never empty.
+    The result is the latency of every call in milliseconds, in order, float64, shape ``(calls,)``; never empty, finite,
+    none below zero and not all zero.
+
+    Attributes:
+        runner: the loaded model, warmed up.
+        feeds: host arrays by input name, at one batch size.
+        seconds: measure for so long; ``None`` where ``calls`` is given.
+        calls: measure so many calls; ``None`` where ``seconds`` is given.
+        log_dir: a folder for logs that are worth keeping.
     """
 
     runner: Runner

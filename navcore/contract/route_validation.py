@@ -23,7 +23,7 @@ FIELDS_OF_HOOK: Mapping[Hook, tuple[str, ...]] = MappingProxyType(
         "export_model": ("source", "target", *_USUAL, "isolation"),
         "convert": ("source", "target", *_USUAL),
         "make_runner": ("source", "runtime", *_USUAL, "spot_check", "threads_per_process"),
-        "profile": ("available",),
+        "profile": ("available", "measures"),
     }
 )
 """The fields that a route of each hook is declared with, beside its name."""
@@ -161,6 +161,7 @@ def _validate_words(route: Route) -> None:
         "default": (isinstance(route.default, bool), "True or False"),
         "available": (route.available is None or callable(route.available), "a function without arguments"),
         "isolation": (route.isolation in get_args(Isolation), " or ".join(map(repr, get_args(Isolation)))),
+        "measures": (isinstance(route.measures, str) and len(route.measures) <= 40, "a word or two: 'CPU time'"),
         "spot_check": (route.spot_check is None or isinstance(route.spot_check, SpotCheck), "a navcore.SpotCheck"),
         "threads_per_process": (isinstance(route.threads_per_process, bool), "True or False"),
     }

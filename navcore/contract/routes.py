@@ -72,9 +72,9 @@ class Route:
     default. ``available`` is a cheap probe: ``None``, or the reason why this machine cannot use the route.
     ``isolation`` says where a live model may be exported: in a fork of the caller, or only in the caller itself.
     ``spot_check`` is set for a runtime that only proves numbers. ``threads_per_process`` is for a runtime whose number
-    of threads is that of its whole process from its first call on: numbers are then tried in a process each. ``name``
-    stands in listings, ids and blame lines; without one it is ``<target>_from_<source>``, ``run_<runtime>`` or
-    ``profile``.
+    of threads is that of its whole process from its first call on: numbers are then tried in a process each.
+    ``measures`` says what a profiler's milliseconds are, where they are not time on the wall. ``name`` stands in
+    listings, ids and blame lines; without one it is ``<target>_from_<source>``, ``run_<runtime>`` or ``profile``.
 
     Not for authors: ``function`` takes the job alone and is the decorated function, or the plugin's implementation of
     the hook for this route; ``owner`` (the plugin's name), ``distribution`` and ``version`` are the plugin's. The
@@ -94,6 +94,7 @@ class Route:
     isolation: Isolation = "caller"
     spot_check: SpotCheck | None = None
     threads_per_process: bool = False
+    measures: str = ""
     name: str = attrs.field(default=attrs.Factory(_usual_name, takes_self=True))
     function: Callable[..., Any] = attrs.field(eq=False, repr=False, default=_nobody)
     owner: str = ""

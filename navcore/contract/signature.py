@@ -142,7 +142,12 @@ class Signature:
     def bind(
         self, feeds: Mapping[str, Any], tensor: Callable[[Any], Any] = lambda array: array
     ) -> tuple[list[Any], dict[str, Any]]:
-        """Positional and keyword arguments of the call; ``tensor`` makes a framework tensor of each array."""
+        """Positional and keyword arguments of the call; ``tensor`` makes a framework tensor of each array.
+
+        ``feeds`` may hold any value for each input, and ``tensor`` is applied to it: ``bind({name: {0: batch}})`` puts
+        the dynamic axes of an input where the call has its tensor, which is what ``torch.export`` takes as
+        ``dynamic_shapes``. Raises :class:`KeyError` for an input of which it holds nothing.
+        """
         return fill_call(self.call, {name: tensor(feeds[name]) for name in self.input_names})
 
     def positional(self, feeds: Mapping[str, Any], tensor: Callable[[Any], Any] = lambda array: array) -> list[Any]:

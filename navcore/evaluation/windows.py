@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from navcore.errors import PluginError
+from navcore.registry import latencies_of
 from navcore.workspace import BatchPerformance
 
 Latencies = np.ndarray[Any, Any]
@@ -92,7 +92,7 @@ def take_window(
     result = window()
     wall, after, stolen_after = clock() - start, resource.getrusage(resource.RUSAGE_SELF), _stolen()
     return Window(
-        latencies=_validated(result, calls),
+        latencies=latencies_of(result, calls),
         began=start,
         wall=wall,
         cpu=after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
@@ -116,22 +116,6 @@ def _share(before: tuple[int, int] | None, after: tuple[int, int] | None) -> flo
         return None
     passed = after[1] - before[1]
     return (after[0] - before[0]) / passed if passed > 0 else None
-
-
-def _validated(result: object, calls: int | None) -> Latencies:
-    """What a window returned, as latencies: the profile hook is open to plugins."""
-    hint = "Return the latency of every call in milliseconds."
-    try:
-        latencies = np.asarray(result, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise PluginError(f"The profiler returned a {type(result).__name__}, not latencies.", hint=hint) from None
-    if latencies.ndim != 1 or latencies.size == 0:
-        raise PluginError(f"The profiler returned an array of shape {latencies.shape}, not (calls,).", hint=hint)
-    if not (np.isfinite(latencies).all() and latencies.min() >= 0 and latencies.max() > 0):
-        raise PluginError("The profiler returned latencies that are not positive numbers.", hint=hint)
-    if calls is not None and latencies.size != calls:
-        raise PluginError(f"The profiler measured {latencies.size} calls where {calls} were asked for.", hint=hint)
-    return latencies
 
 
 def usual_share(windows: Sequence[Window]) -> float:

@@ -24,12 +24,14 @@ from .in_process import (
 )
 from .isolation import (
     FAULTS as FAULTS,
+    PARENT_VARIABLE as PARENT_VARIABLE,
     ChildReport as ChildReport,
     Limits as Limits,
     die_with as die_with,
     enter_child as enter_child,
     read_request as read_request,
     run_module as run_module,
+    warm_children as warm_children,
     write_result as write_result,
 )
 from .leftovers import (
@@ -63,6 +65,9 @@ from .scheduler import (
 )
 from .step import (
     StepLimits as StepLimits,
+)
+from .step_children import (
+    IMPORTED_BY_STEPS as IMPORTED_BY_STEPS,
 )
 from .workbench import (
     Workbench as Workbench,

@@ -170,7 +170,7 @@ def make(
     else:
         job = _export_job(context, step, origin, output, folder, threads=threads, forked=False)
         with _marked(context, step, key):
-            answer = _in_caller(lambda: _export(context, step, job), log)
+            answer = in_caller(lambda: _export(context, step, job), log)
     built = _accept(context, step, key, answer, product)
     with contextlib.suppress(OSError):
         remove(private)
@@ -251,7 +251,7 @@ def forget_crash(workspace: Workspace) -> None:
     (workspace.private / _IN_CALLER).unlink(missing_ok=True)
 
 
-def _in_caller(export: Callable[[], Made], log: Path) -> StepAnswer:
+def in_caller(export: Callable[[], Made], log: Path) -> StepAnswer:
     """Work that can only be done where the model lives: contained is what Python can contain, and the row says so."""
     started = time.monotonic()
     made, failure, story = None, None, ""

@@ -9,13 +9,14 @@ from typing import Any
 
 import attrs
 
-from navcore.contract import Artifact, ExportJob, Route, Runner, Signature
+from navcore.contract import Artifact, ExportJob, Made, Name, Route, Runner, Signature
 from navcore.execution.artifacts import artifact_of
-from navcore.execution.build_format import make
+from navcore.execution.build_format import can_fork, in_caller, make
 from navcore.execution.check_format import check_runtime
 from navcore.execution.resources import processors
 from navcore.execution.run_context import RunContext, new_context
-from navcore.execution.step import runner_job
+from navcore.execution.step import StepPlace, runner_job
+from navcore.execution.step_children import run_step_forked
 from navcore.execution.step_data import announced_in, call_from_data, call_to_data
 from navcore.planning import Check, Source, Step
 from navcore.registry import Registry, candidates, load_registry
@@ -26,6 +27,7 @@ from navcore.workspace import (
     Record,
     RuntimeResult,
     Workspace,
+    fresh_folder,
     from_data,
     move_contents,
     to_data,
@@ -64,22 +66,47 @@ class Workbench:
             return self._context.source_artifact()
         return artifact_of(row, self.signature, self.workspace.root, self._context.registry)
 
+    def is_exported_here(self, route: Route, artifact: Artifact) -> bool:
+        """Whether :meth:`make` calls the route in this very process, where nothing contains it."""
+        return route.hook == "export_model" and not can_fork(self._context, _step(route, artifact), artifact)
+
     def make(self, route: Route, artifact: Artifact, into: Path) -> tuple[Outcome, Artifact | None]:
-        """Make the route's format of ``artifact``, and move what was made into the new folder ``into``."""
-        step = Step(route, artifact.format, route.goal)
-        built = make(self._context, step, artifact, _new_key(), processors())
+        """Make the route's format of ``artifact``, and move what was made into the new folder ``into``.
+
+        What the run itself made of that format is there again afterwards.
+        """
+        folder, aside = self.workspace.format_folder(route.goal.name), into.with_name(f"{into.name} aside")
+        folder.mkdir(exist_ok=True)
+        aside.mkdir(parents=True)
+        move_contents(folder, aside)
+        built = make(self._context, _step(route, artifact), artifact, _new_key(), processors())
+        into.mkdir(parents=True)
+        move_contents(folder, into)
+        move_contents(aside, folder)
         if built.made is None:
             return built.outcome, None
-        into.mkdir(parents=True)
-        move_contents(self.workspace.format_folder(route.goal.name), into)
         return built.outcome, built.made.artifact(route.goal, artifact.signature, into / route.goal.filename)
+
+    def export(self, route: Route, artifact: Artifact) -> Outcome:
+        """Hand an exporter whatever stands in for a live model, where a run would export one on the processor."""
+        private = fresh_folder(self.workspace.unfinished(Name("exporting"), route.goal.name, Name(route.name)))
+        job = self._export_job(route, artifact, private / "product")
+        job.output.parent.mkdir()
+
+        def export() -> Made:
+            made: Made = self._context.registry.ask("export_model", job, route)
+            return made
+
+        log = private / "export.log"
+        if route.isolation == "fork":
+            return run_step_forked(export, StepPlace(private, log, route.who, self._context.limits)).outcome
+        return in_caller(export, log).outcome
 
     def check(self, route: Route, artifact: Artifact) -> RuntimeResult:
         """Verify the artifact in the route's runtime."""
         return check_runtime(self._context, artifact, _new_key(), Check(artifact.format, route.runtime, route)).row
 
-    def export_job(self, route: Route, source: Artifact, folder: Path) -> ExportJob[Any]:
-        """What an exporter is handed; it writes into ``folder``."""
+    def _export_job(self, route: Route, source: Artifact, folder: Path) -> ExportJob[Any]:
         return ExportJob(
             source=source,
             target=route.goal,
@@ -87,6 +114,7 @@ class Workbench:
             signature=source.signature,
             example=self.store.example(source.signature),
             options=self._context.options.get(route.id),
+            forked=route.isolation == "fork",
             log_dir=folder,
             usual_batch=self._context.samples.usual_batch,
         )
@@ -120,6 +148,10 @@ def opening_in(request: Mapping[str, Any]) -> tuple[Callable[[], Runner], Sample
     route, job = registry.route(call.route), runner_job(call, registry)
     store = SampleStore(Path(request["workspace"]))
     return lambda: registry.ask("make_runner", job, route), store, from_data(request["reference"], Signature)
+
+
+def _step(route: Route, artifact: Artifact) -> Step:
+    return Step(route, artifact.format, route.goal)
 
 
 def _new_key() -> str:

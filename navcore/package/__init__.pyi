@@ -25,6 +25,7 @@ from .reading import (
 )
 from .report import (
     Console as Console,
+    clock_of as clock_of,
     counted as counted,
     is_source as is_source,
     print_table as print_table,

@@ -5,24 +5,21 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from navcore.contract import Format, Name, ProfilerConfig, Runner
-from navcore.errors import InputError, OptionError, PackageIncomplete, Unavailable, UnknownFormat
-from navcore.evaluation import Choice, MinLatency, Strategy, candidates_of, is_measured, median_latency
+from navcore.contract import Format, Name, ProfilerConfig, Runner, RunnerJob
+from navcore.errors import OptionError, PackageIncomplete, Unavailable
+from navcore.evaluation import Comparison
 from navcore.execution import assets_of
-from navcore.package.choosing import combination, refuse_never_run, refuse_unknown, row_meant, rows_meant, with_verified
+from navcore.package.choosing import combination, refuse_never_run, row_meant, with_verified
 from navcore.package.input_errors import explaining
 from navcore.package.opening import Models
+from navcore.package.recorded_results import RecordedResults
 from navcore.planning import Asked, Limits, Measuring, Source, harmless_part, settled_for_package
 from navcore.registry import Registry
 from navcore.workspace import (
-    FormatResult,
-    Ranking,
     Record,
-    Status,
     Workspace,
-    framework_word,
     opened,
     read_status,
     told_when_full,
@@ -36,7 +33,7 @@ if TYPE_CHECKING:
     from navcore.workspace import Metric
 
 
-class PackageDescriptor:
+class PackageDescriptor(RecordedResults):
     """The results of a run, and the models it made.
 
     Formats are given as values (``nav.Format.ONNX``), names (``"torchscript-trace"``) or families (``"torchscript"``);
@@ -53,9 +50,7 @@ class PackageDescriptor:
         trust: bool = True,
         asked: Asked | None = None,
     ) -> None:
-        self._workspace = workspace
-        self._record = record
-        self._registry = registry
+        super().__init__(workspace, record, registry)
         self._source = source
         self._trust = trust
         self._asked = asked or Asked()
@@ -64,87 +59,9 @@ class PackageDescriptor:
     def _models(self) -> Models:
         return Models(self._record, self._workspace, self._registry, self._source, self._trust, self._asked)
 
-    @property
-    def workspace(self) -> Path:
-        """The folder with everything the run left."""
-        return self._workspace.root
-
-    @property
-    def workdir(self) -> Path:
-        """The same folder, under the name that the reference API has for it."""
-        return self.workspace
-
-    @property
-    def framework(self) -> str:
-        """The reference API's word for where the source comes from: a member of :class:`Framework`, as text."""
-        return framework_word(self._record.source)
-
-    @property
-    def navigator_status(self) -> Record:
-        """The same as :attr:`record`, under the name that the reference API has for it."""
-        return self._record
-
-    @property
-    def model_name(self) -> str:
-        """The name that the workspace and the package carry."""
-        return self._record.settings.model_name
-
-    @property
-    def record(self) -> Record:
-        """Everything that status.yaml holds, as one frozen value."""
-        return self._record
-
-    @property
-    def results(self) -> tuple[FormatResult, ...]:
-        """One frozen row per format, the source first, each with a row per runtime."""
-        return self._record.results
-
-    @property
-    def ranking(self) -> Ranking | None:
-        """By how much each row is faster than the source, measured in turn; ``None`` where nothing was."""
-        return self._record.ranking
-
-    def __str__(self) -> str:
-        from navcore.package.report import render_table, terminal_width
-
-        return render_table(self.results, self.ranking, width=terminal_width())
-
     def __repr__(self) -> str:
         ok = sum(self.get_formats_status().values())
         return f"<PackageDescriptor {self.model_name}: {ok} of {len(self.get_formats_status())} formats ok>"
-
-    def get_formats_status(self) -> dict[Format, bool]:
-        """For every format: whether it was made and verified in some runtime."""
-        return {row.format: row.status == Status.OK for row in self._stored()}
-
-    def get_formats_performance(self) -> dict[Format, float]:
-        """For every measured format: the median latency in ms, at the smallest batch, of its fastest runtime."""
-        fastest = {
-            row.format: [median_latency(one) for one in row.runtimes if is_measured(one)] for row in self._stored()
-        }
-        return {format: min(latencies) for format, latencies in fastest.items() if latencies}
-
-    def get_status(
-        self,
-        format: Format | str,
-        runtime_provider: str | None = None,
-        jit_type: str | None = None,
-        precision: str | None = None,
-    ) -> bool:
-        """Whether some recorded row that matches is ok; an omitted argument matches any.
-
-        A row that exists and is unavailable, or that nothing was made of, is not ok.
-
-        Raises :class:`UnknownFormat` for a name that neither this package nor an installed plugin knows.
-        """
-        rows = rows_meant(self.results, format, jit_type, precision)
-        if not rows:
-            refuse_unknown(self.results, format, self._registry)
-        if runtime_provider is None:
-            return any(row.status == Status.OK for row in rows)
-        return any(
-            one.status == Status.OK for row in rows for one in row.runtimes if one.runtime == str(runtime_provider)
-        )
 
     def get_model(self, format: Format | str, jit_type: str | None = None, precision: str | None = None) -> Any:
         """The stored model as its framework's users expect it, or its path where no such object exists (TensorRT).
@@ -194,6 +111,34 @@ class PackageDescriptor:
         with self._models.open(artifact, route, threads) as runner:
             yield explaining(runner, artifact.signature)
 
+    def runner_job(
+        self,
+        format: Format | str,
+        jit_type: str | None = None,
+        precision: str | None = None,
+        runtime: str | None = None,
+    ) -> RunnerJob[Any]:
+        """What :meth:`open_runner` loads, and how, without loading it: for whoever runs the model in another place.
+
+        The model's file with the call that it takes (:class:`Artifact`), the runtime, its options, the device, and the
+        threads with which the row was tested. Raises what :meth:`open_runner` raises.
+        """
+        return self._models.job(format, jit_type, precision, runtime)
+
+    def comparisons(
+        self, kind: Literal["conversion", "correctness", "profiling"] = "correctness"
+    ) -> Iterator[Comparison]:
+        """The samples of one kind, each a batch of one, with what the source returned for it; read one at a time.
+
+        They are what :func:`navcore.verify` takes. Raises :class:`PackageIncomplete` for a package without samples.
+        """
+        from navcore.sampling import SampleStore
+
+        samples, store = self._record.samples, SampleStore(self._workspace.root)
+        if samples is None or not store.exists():
+            raise PackageIncomplete("The package holds no samples.", hint="Save it with its data: save_data=True.")
+        yield from store.comparisons(samples.signature, (kind,))
+
     def get_runner(
         self,
         format: Format | str,
@@ -241,40 +186,6 @@ class PackageDescriptor:
             record = self._current()
             Journal(self._workspace.journal_file).append("said", word_key(record, row.format, one.runtime), {})
             self._keep(with_verified(record, row.format, one.runtime))
-
-    def get_verified_status(
-        self,
-        format: Format | str,
-        runtime: str,
-        jit_type: str | None = None,
-        precision: str | None = None,
-    ) -> bool | None:
-        """Whether :meth:`set_verified` was said of this row, or it keeps the bounds of ``verified_when``.
-
-        ``None`` when there is no such row, or nothing in it.
-        """
-        try:
-            return combination(self.results, format, runtime, jit_type, precision)[1].is_verified
-        except (UnknownFormat, PackageIncomplete):
-            return None
-
-    def best(self, strategy: Strategy | None = None) -> Choice | None:
-        """The best row by ``strategy``, by default :class:`MinLatency`, among those verified ok and measured here.
-
-        Never one that failed, is unverified, fixes an axis that moves in the data, or was recorded elsewhere; never the
-        source itself. One that promises less precision than the source has (int8, bf16) is chosen only where that was
-        asked for: its format among the ``targets``, its runtime in ``runtimes``, the user's own tolerances, metric or
-        word, or a strategy that says how far off a row may be: ``MinLatency(max_error=0.05)``. ``None`` when there is
-        no such row. A strategy is any value with a method ``choose(candidates)``; raises :class:`InputError` for
-        another object.
-        """
-        strategy = MinLatency() if strategy is None else strategy
-        if isinstance(strategy, type) or not callable(getattr(strategy, "choose", None)):
-            raise InputError(
-                f"strategy={strategy!r} cannot choose.",
-                hint="Give navcore.MinLatency(), for example.",
-            )
-        return strategy.choose(candidates_of(self.results, self.ranking, self._record.settings))
 
     def evaluate(
         self,
@@ -439,6 +350,3 @@ class PackageDescriptor:
         asked = None if self._trust else harmless_part(record.settings, self._registry, self._asked)
         publish(self._workspace, record, asked)
         self._record = record
-
-    def _stored(self) -> list[FormatResult]:
-        return [row for row in self.results if not row.live]

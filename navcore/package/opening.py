@@ -83,19 +83,28 @@ class Models:
 
     def open(self, artifact: Artifact, route: Route, threads: int | None) -> Runner:
         """The runner, in this process, with what of the record is obeyed."""
+        runner: Runner = self.registry.ask("make_runner", self._job(artifact, route, threads), route)
+        return runner
+
+    def job(
+        self, format: Format | str, jit_type: str | None, precision: str | None, runtime: str | None
+    ) -> RunnerJob[Any]:
+        """What the runner of a row would be given; raises as :meth:`loadable` does."""
+        artifact, route = self.loadable(format, jit_type, precision, runtime)
+        tested = next(row for row in self.record.results if row.format == artifact.format).runtime(route.runtime)
+        return self._job(artifact, route, None if tested is None else tested.threads)
+
+    def _job(self, artifact: Artifact, route: Route, threads: int | None) -> RunnerJob[Any]:
         here = self.obeyed(Measuring(), Limits())
-        device = here.settings.device
-        job: RunnerJob[Any] = RunnerJob(
+        return RunnerJob(
             artifact,
             route.runtime,
             here.options[route.id],
-            device,
+            here.settings.device,
             threads,
             self.workspace.root,
             self.workspace.cache,
         )
-        runner: Runner = self.registry.ask("make_runner", job, route)
-        return runner
 
     def obeyed(self, measurement: Measuring, limits: Limits) -> Obeyed:
         """What of the record may be acted upon: all of it for a run's own package and for one that is trusted."""

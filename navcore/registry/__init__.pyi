@@ -7,9 +7,12 @@ from .discovery import (
     command_candidates as command_candidates,
 )
 from .known_plugins import bringer_of as bringer_of
+from .latencies import latencies_of as latencies_of
 from .loading import load_registry as load_registry
+from .own_code import code_of as code_of
 from .registry import (
     OFFER as OFFER,
+    OFFERS as OFFERS,
     Plugin as Plugin,
     Registry as Registry,
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 from navcore.contract import Hook, Made, Route, Runner
 from navcore.errors import ConversionError, ExportError, NavcoreError, PluginError, StepError, first_line
+from navcore.registry.latencies import latencies_of
 
 _FAILURES: dict[Hook, type[StepError]] = {"export_model": ExportError, "convert": ConversionError}
 
@@ -24,7 +25,7 @@ def guarded(own: Route) -> Callable[[Any, Route], Any]:
         if (route.id, route.hook) != (own.id, own.hook):
             return None
         try:
-            return _checked(own, own.function(job))
+            return _checked(own, own.function(job), job)
         except NavcoreError as error:
             if own.who not in error.who:
                 error.who = f"{own.who}, {error.who}" if error.who else own.who
@@ -67,7 +68,7 @@ def guarded_wrapper(function: Callable[..., Any], who: str) -> Callable[..., Gen
     return wrapper
 
 
-def _checked(route: Route, answer: Any) -> Any:
+def _checked(route: Route, answer: Any, job: Any) -> Any:
     """The answer in the form that the hook promises: zero answers to a planned route would be nobody's answer."""
     if route.hook in ("export_model", "convert"):
         if answer is None:
@@ -85,4 +86,5 @@ def _checked(route: Route, answer: Any) -> Any:
         )
     if answer is None:
         raise PluginError("The profiler returned nothing.", hint="Return the latencies of one window, in milliseconds.")
+    latencies_of(answer, job.calls)
     return answer

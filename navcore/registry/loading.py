@@ -15,6 +15,7 @@ from navcore.registry.declared_routes import routes_of
 from navcore.registry.discovery import CORE_TARGET, Candidate, candidates
 from navcore.registry.entry_objects import import_entry
 from navcore.registry.hook_namespace import hook_namespace
+from navcore.registry.own_code import note_import
 from navcore.registry.registry import Plugin, Registry
 from navcore.registry.reserved_names import is_reserved
 from navcore.registry.standard_streams import foreign_code
@@ -37,6 +38,9 @@ def load_registry(announced: Iterable[Candidate] | None = None) -> Registry:
     manager.add_hookspecs(hookspecs)
     found = candidates() if announced is None else announced
     plugins = [_register(plugin, manager) for plugin in _refuse_conflicts(_load(one) for one in found)]
+    if announced is None:  # not in a child, which remembers nothing
+        for route in (route for plugin in plugins for route in plugin.routes):
+            note_import(route)
     return Registry(tuple(plugins), manager.hook)
 
 

@@ -19,6 +19,8 @@ from navcore.registry.standard_streams import foreign_code
 
 OFFER = "conformance_model"
 """The function by which a plugin offers a small model."""
+OFFERS = "conformance_models"
+"""The function by which it offers more of them, by name."""
 
 
 @attrs.frozen

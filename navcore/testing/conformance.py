@@ -11,62 +11,31 @@ from __future__ import annotations
 
 import difflib
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
-
-import attrs
 
 from navcore.errors import InputError
-from navcore.registry import Registry, load_registry
-from navcore.testing.checks import CHECK_NAMES, PLUGIN_CHECKS, checks_of
-from navcore.testing.ground import Ground
-from navcore.testing.verdicts import Finding, NotHere, NotMet
+from navcore.testing.cases import Case
+from navcore.testing.checks import CHECK_NAMES
+from navcore.testing.examiner import Examiner
+from navcore.testing.verdicts import Finding
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
+_TO_IMPORT = 60.0
 
 
-@attrs.frozen
-class Case:
-    """One check on one route (``""``: on the plugin as a whole). ``title`` and ``advice`` are its docstring's parts."""
+def cases(name: str, *, timeout: float = _TO_IMPORT) -> tuple[Case, ...]:
+    """Every case for the installed plugin ``name``; one that is not usable has those about the plugin as a whole.
 
-    check: str
-    route: str
-    function: Callable[[Ground], None] = attrs.field(eq=False, repr=False)
-    docstring: str = attrs.field(eq=False, repr=False)
-
-    @property
-    def id(self) -> str:
-        """``check`` or ``check[route]``: the name of the case, also in ``expected_failures``."""
-        return f"{self.check}[{self.route}]" if self.route else self.check
-
-    @property
-    def advice(self) -> str:
-        """What to do when it fails."""
-        return " ".join(self.docstring.partition("If this fails: ")[2].split())
-
-    def expectation(self, expected_failures: Mapping[str, str]) -> str:
-        """The reason why this case is expected to fail, or ``""``."""
-        return expected_failures.get(self.id, expected_failures.get(self.check, ""))
-
-
-def cases(name: str, registry: Registry | None = None) -> tuple[Case, ...]:
-    """Every case for the installed plugin ``name``; one that is not usable has those about the plugin as a whole."""
-    registry = registry or load_registry()
-    found = [Case(check.__name__, "", check, check.__doc__ or "") for check in PLUGIN_CHECKS]
-    plugin = registry.plugin(name)
-    live = {format.name for format in registry.formats if format.live is not None}
-    on_disk = {format.name for format in registry.formats if format.suffixes or format.recognises is not None}
-    for route in plugin.routes if plugin is not None and plugin.loaded else ():
-        label = f"{route.name}, {route.source}" if route.hook == "make_runner" else route.name
-        for check in checks_of(route, live=route.source in live, on_disk=route.source in on_disk):
-
-            def tried(ground: Ground, check: Any = check, identity: str = route.id) -> None:
-                check(ground, ground.registry.route(identity))
-
-            found.append(Case(check.__name__, label, tried, check.__doc__ or ""))
-    return tuple(found)
+    The plugin is imported in a child, for at most ``timeout`` seconds.
+    """
+    with tempfile.TemporaryDirectory(prefix="navcore-conformance-") as folder:
+        examiner = Examiner(name, Path(folder), timeout=timeout)
+        try:
+            return examiner.cases()
+        finally:
+            examiner.close()
 
 
 def examine(
@@ -75,27 +44,30 @@ def examine(
     checks: Collection[str] | None = None,
     timeout: float = 300.0,
     allowed_imports: Sequence[str] = (),
+    told: Callable[[Finding], None] = lambda _: None,
 ) -> tuple[Finding, ...]:
     """Try the installed plugin ``name`` without pytest: one finding per case, nothing raised for what it does.
 
     ``checks`` limits it to checks of these names. ``timeout`` and ``allowed_imports`` as for :func:`conformance`.
+    ``told`` is called with each finding as soon as it is there. The plugin is tried in a child process.
+
+    Raises:
+        InputError: there is no check of one of these names.
     """
+    for one in checks or ():
+        if one not in CHECK_NAMES:
+            raise InputError(f"There is no check {one!r}.", hint=_near(one, CHECK_NAMES))
+    found = []
     with tempfile.TemporaryDirectory(prefix="navcore-conformance-") as folder:
-        ground = Ground(name, Path(folder), timeout=timeout, allowed_imports=allowed_imports)
-        wanted = [case for case in cases(name, ground.registry) if checks is None or case.check in checks]
-        return tuple(_examined(wanted, ground))
-
-
-def _examined(wanted: Sequence[Case], ground: Ground) -> Iterator[Finding]:
-    for case in wanted:
+        examiner = Examiner(name, Path(folder), timeout=timeout, allowed_imports=allowed_imports)
         try:
-            case.function(ground)
-        except NotMet as error:
-            yield Finding(case.check, case.route, "failed", str(error), error.advice or case.advice)
-        except NotHere as error:
-            yield Finding(case.check, case.route, "skipped", str(error))
-        else:
-            yield Finding(case.check, case.route, "ok")
+            for case in examiner.cases():
+                if checks is None or case.check in checks:
+                    found.append(examiner.examined(case))
+                    told(found[-1])
+        finally:
+            examiner.close()
+    return tuple(found)
 
 
 def conformance(
@@ -120,17 +92,18 @@ def conformance(
     """
     import pytest
 
-    found = cases(name)
+    found = cases(name, timeout=min(timeout, _TO_IMPORT))
     _refuse_unknown(expected_failures, found)
-    grounds: list[Ground] = []
+    examiners: list[Examiner] = []
 
     @pytest.mark.parametrize("case", found, ids=[case.id for case in found])
-    def test_conformance(case: Case, tmp_path_factory: pytest.TempPathFactory) -> None:
-        if not grounds:  # made when the first case runs: collecting tests costs nothing
+    def test_conformance(case: Case, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> None:
+        if not examiners:  # one for all cases: what one of them made, the others use
             folder = tmp_path_factory.mktemp(f"conformance-{name}")
-            grounds.append(Ground(name, folder, timeout=timeout, allowed_imports=allowed_imports))
+            examiners.append(Examiner(name, folder, timeout=timeout, allowed_imports=allowed_imports))
+            pytestconfig.add_cleanup(examiners[0].close)
         expected = case.expectation(expected_failures)
-        (finding,) = _examined([case], grounds[0])
+        finding = examiners[0].examined(case)
         if finding.verdict == "skipped":
             pytest.skip(finding.reason)
         if finding.verdict == "failed" and expected:
@@ -150,10 +123,11 @@ def _refuse_unknown(expected_failures: Mapping[str, str], found: Sequence[Case])
     known = sorted({*CHECK_NAMES, *(case.id for case in found)})
     for key, reason in expected_failures.items():
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            raise InputError(
-                f"expected_failures[{key!r}] is no check of this plugin.",
-                hint=f"Did you mean {near[0]!r}?" if near else f"Checks: {', '.join(CHECK_NAMES)}.",
-            )
+            raise InputError(f"expected_failures[{key!r}] is no check of this plugin.", hint=_near(key, known))
         if not reason.strip():
             raise InputError(f"expected_failures[{key!r}] gives no reason.", hint="Say why, for whoever reads it next.")
+
+
+def _near(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"Did you mean {near[0]!r}?" if near else f"Checks: {', '.join(CHECK_NAMES)}."

@@ -1,10 +1,11 @@
-"""Makes what a check needs to try a route on: a source that some plugin offers, samples, artifacts, products."""
+"""Makes what a check needs to try a route on: samples, artifacts, products, each once, in whichever process this is."""
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,14 @@ from navcore.api import run
 from navcore.contract import Artifact, Format, Route, Signature
 from navcore.errors import NavcoreError, PluginError, first_line
 from navcore.execution import Workbench, workbench_of
-from navcore.planning import Source, cheapest_paths, identify
+from navcore.package import PackageDescriptor
 from navcore.registry import EXTRA, OFFER, Plugin, load_registry
 from navcore.testing import crashing
+from navcore.testing.busy import Doing, Tell, busy
+from navcore.testing.offers import Offer, Offers
+from navcore.testing.telling import agrees, made, ran, source_runner, telling
 from navcore.testing.trial import Trial, try_live, try_stored
-from navcore.testing.verdicts import NotHere, NotMet
+from navcore.testing.verdicts import NotHere, NotMet, Reported
 from navcore.testing.watching import watched
 from navcore.workspace import FormatResult, Outcome, Status, Workspace, digest_of_file, digest_of_state
 
@@ -27,52 +31,69 @@ _SAMPLES = 6
 
 
 @attrs.frozen(eq=False)
-class Offer:
-    """A small model with its data, as the plugin of that name offers it."""
-
-    plugin: str
-    source: Source
-    data: Any
-
-
-@attrs.frozen(eq=False)
 class Ready:
-    """An artifact to start from, and where more is made of it."""
+    """An artifact to start from, where more is made of it, and the id of the route that made it (``""``: a source)."""
 
     bench: Workbench
     artifact: Artifact
+    maker: str = ""
 
 
 @attrs.frozen(eq=False)
 class Product:
-    """What a route made of an artifact: how it ended, what is where now, and what else it touched."""
+    """What a route made of an artifact: how it ended, what is where now, and what else it touched.
+
+    Its log is in ``folder``.
+    """
 
     ready: Ready
     outcome: Outcome
     artifact: Artifact | None
     strays: tuple[str, ...]
     source_changed: bool
+    folder: Path
 
 
 class Ground:
     """Where one plugin is tried: everything is made once, in ``folder``, when a check first needs it.
 
     ``timeout`` is how many seconds each step may take; ``allowed_imports`` are names of distributions that the
-    plugin's module may import although they are none of its own.
+    plugin's module may import although they are none of its own. ``tell`` is told which foreign code is about to be
+    called in this process, ``reported`` is what was told to be wrong already.
     """
 
     def __init__(
-        self, plugin: str, folder: Path, *, timeout: float = 300.0, allowed_imports: Sequence[str] = ()
+        self,
+        plugin: str,
+        folder: Path,
+        *,
+        timeout: float = 300.0,
+        allowed_imports: Sequence[str] = (),
+        tell: Tell = lambda _: None,
+        reported: Mapping[str, str] | None = None,
     ) -> None:
         self.name = plugin
         self.folder = folder
         self.timeout = timeout
         self.allowed_imports = tuple(allowed_imports)
-        self.registry = load_registry()
-        self._offers: tuple[list[Offer], list[str]] | None = None
+        self.reported = Reported(reported)
+        self._tell = tell
+        with self.busy(f"importing the plugin {plugin}", about=("plugin",)):
+            self.registry = load_registry()
+        self.offers = Offers(plugin, self.registry, self.busy)
+        self._asked: dict[str, dict[str, bool]] = {}
         self._ready: dict[tuple[str, bool], Ready] = {}
+        self._unready: dict[tuple[str, bool], NotMet | NotHere] = {}
         self._products: dict[str, Product] = {}
         self._trials: dict[str, Trial] = {}
+
+    def busy(self, who: str, *, about: tuple[str, ...] = ()) -> contextlib.AbstractContextManager[None]:
+        """Announce that foreign code is called in this process, which may take no longer than a step.
+
+        Raises :class:`NotHere` where it was told already how that ends.
+        """
+        self.reported.refuse(*about)
+        return busy(self._tell, Doing(who, about, self.timeout))
 
     @property
     def plugin(self) -> Plugin:
@@ -80,16 +101,24 @@ class Ground:
         found = self.registry.plugin(self.name)
         if found is None:
             raise NotMet(
-                f"no installed distribution brings a plugin named {self.name!r}: install it, and look at the "
-                f"entry-point group 'navcore.v1' in its pyproject.toml"
+                f"no installed distribution brings a plugin named {self.name!r}",
+                advice="Install it, and look at the entry-point group 'navcore.v1' in its pyproject.toml.",
+                about=("plugin",),
             )
         if not found.loaded:
-            raise NotMet(f"the plugin {self.name!r} cannot be used: {found.problem}")
+            raise NotMet(
+                f"{found.problem.rstrip('.')}: the plugin {self.name!r} cannot be used",
+                advice="Make its module importable by itself: python -c 'import "
+                f"{found.target.partition(':')[0]}'. What it needs belongs to its dependencies, and a framework is "
+                "imported inside the functions that use it.",
+                about=("plugin",),
+            )
         return found
 
     def require(self, route: Route) -> None:
         """Raises :class:`NotHere` when the route's own probe says that this machine cannot use it."""
-        reason = self.registry.unavailable(route)
+        with self.busy(f"{route.who}, available=", about=(f"probed {route.id}",)):
+            reason = self.registry.unavailable(route)
         if reason:
             raise NotHere(reason)
 
@@ -101,13 +130,20 @@ class Ground:
         and :class:`NotMet` when what leads there fails.
         """
         key = (format_name, verified)
+        if key in self._unready:
+            raise self._unready[key]
         if key not in self._ready:
-            self._ready[key] = self._prepare(self._known(format_name), verified)
+            try:
+                self._ready[key] = self._prepare(self._known(format_name), verified)
+            except (NotMet, NotHere) as error:
+                self._unready[key] = error
+                raise
         return self._ready[key]
 
     def product(self, route: Route) -> Product:
         """What the route makes, with an eye on everything that it should not touch."""
         if route.id not in self._products:
+            self.reported.refuse(made(route))
             self._products[route.id] = self._make(route)
         product = self._products[route.id]
         failure = product.outcome.failure
@@ -120,19 +156,25 @@ class Ground:
         product = self.product(route)
         if product.artifact is None:
             failure = product.outcome.failure
-            raise NotMet(f"the route made nothing: {failure.cause if failure else 'no reason was given'}")
+            raise NotMet(
+                failure.cause if failure else f"{route.who} made nothing, and gave no reason",
+                advice=_of_failure(failure.hint if failure else "", product.folder),
+                about=(made(route),),
+            )
         return product, product.artifact
 
     def trial(self, route: Route) -> Trial:
-        """What a runner did when it was opened, called and closed; raises :class:`NotMet` when it did not open."""
+        """What a runner did when it was opened, called and closed; raises :class:`NotMet` when that went wrong."""
+        ready = self.ready(route.source)
         if route.id not in self._trials:
-            ready = self.ready(route.source)
-            where = self.folder / "trials" / _plain(route.id)
+            self.reported.refuse(ran(route))
+            where = self.folder / "trials" / plain(route.id)
             if ready.artifact.model is not None:
-                self._trials[route.id] = try_live(ready.bench, ready.artifact, route)
+                with self.busy(route.who, about=(ran(route),)):
+                    self._trials[route.id] = try_live(ready.bench, ready.artifact, route)
             else:
                 self._trials[route.id] = try_stored(ready.bench, ready.artifact, route, where)
-        return _opened(self._trials[route.id])
+        return _went_well(self._trials[route.id], (ran(route), agrees(ready.maker, route)))
 
     def trial_as_a_source(self, route: Route) -> Trial:
         """The same for a file of which nothing is known. Raises :class:`NotHere` where no file can be a source."""
@@ -140,8 +182,10 @@ class Ground:
         format = ready.artifact.format
         if not format.suffixes and format.recognises is None:
             raise NotHere(f"no file is recognised as {format.name}, so none can be the source of a run")
+        self.reported.refuse(ran(route))
         unknown = Artifact(format, Signature(()), ready.artifact.path)
-        return _opened(try_stored(ready.bench, unknown, route, self.folder / "sources" / _plain(route.id)))
+        where = self.folder / "sources" / plain(route.id)
+        return _went_well(try_stored(ready.bench, unknown, route, where), ())
 
     @contextmanager
     def crashing(self, bench: Workbench) -> Iterator[Workbench]:
@@ -168,98 +212,107 @@ class Ground:
         told = f"; did you mean {near[0]!r}?" if near else ""
         raise NotHere(f"no installed plugin knows the format {format_name!r}, from which the route starts{told}")
 
-    def _offered(self) -> tuple[list[Offer], list[str]]:
-        """The offered models, that of the plugin under test first, and what is to say of offers that failed."""
-        if self._offers is None:
-            offers, problems = [], []
-            for plugin in sorted(self.registry.plugins, key=lambda plugin: (plugin.name != self.name, plugin.name)):
-                if plugin.offer is None:
-                    continue
-                try:
-                    model, data = plugin.offer()
-                    offers.append(Offer(plugin.name, identify(model, self.registry), data))
-                except Exception as error:
-                    problems.append(f"{OFFER}() of {plugin.name} failed: {type(error).__name__}: {first_line(error)}")
-            self._offers = offers, problems
-        return self._offers
-
-    def _chosen(self, format: Format) -> tuple[Offer, tuple[Route, ...]]:
-        """The plugin's own offer if it leads there, else the one from which the format is cheapest; and the way."""
-        offers, problems = self._offered()
-        usable = [
-            route for route in self.registry.routes if route.target is not None and not self.registry.unavailable(route)
-        ]
-        ways: list[tuple[bool, float, int, Offer, tuple[Route, ...]]] = []
-        for number, offer in enumerate(offers):
-            name = offer.source.format.name
-            way = () if name == format.name else cheapest_paths(usable, [name]).get(format.name)
-            if way is not None:
-                ways.append((offer.plugin != self.name, sum(route.cost for route in way), number, offer, way))
-        if not ways:
-            told = f"no installed plugin makes {format.name} from a model that a plugin offers with {OFFER}()"
-            raise NotHere("; ".join([told, *problems]))
-        *_, offer, way = min(ways, key=lambda one: one[:3])
-        return offer, way
-
     def _prepare(self, format: Format, verified: bool) -> Ready:
-        offer, way = self._chosen(format)
-        source = offer.source
+        broken = {route.id for route in self.registry.routes if self.reported.knows(made(route))}
         try:
-            package = run(
-                source.model if source.is_live else source.path,
-                offer.data,
-                targets=[route.goal.name for route in way],
-                model_name=f"{format.name}{'-verified' if verified else ''}",
-                workdir=self.folder / "workspaces",
-                sample_count=_SAMPLES,
-                runtimes={format.name: ()} if way and not verified else None,
-                run_profiling=False,
-                timeout=self.timeout,
-                git_info=False,
-            )
+            offer, way = self.offers.way_to(format, broken)
+        except NotHere:
+            # Where a route that is known to fail was the only one, that is what there is to say.
+            _, way = self.offers.way_to(format)
+            self.reported.refuse(*(made(route) for route in way))
+            raise
+        asked = self._asked.setdefault(offer.id, {})
+        for route in way:
+            asked[route.goal.name] = asked.get(route.goal.name, False) or verified or route.goal.name != format.name
+        unproven = [name for name, is_verified in asked.items() if not is_verified]
+        package = self.run(offer, sorted(asked), runtimes=dict.fromkeys(unproven, ()))
+        rows = {row.format.name: row for row in package.results}
+        row = rows[format.name]
+        bench = workbench_of(package.record, Workspace(package.workspace), offer.source, self.registry)
+        if way:
+            _refuse_unusable([rows[route.goal.name] for route in way if route.goal.name in rows], verified, offer)
+        return Ready(bench, bench.artifact_of(row), row.route)
+
+    def run(self, offer: Offer, targets: Sequence[str], **arguments: Any) -> PackageDescriptor:
+        """Take an offered model to the targets as a user would; raises :class:`NotMet` where it cannot be begun.
+
+        Each offer has one workspace, so that what was made of it once is not made again.
+        """
+        source, runner = offer.source, source_runner(self.registry, offer.source.format.name)
+        if runner is not None:
+            self.reported.refuse(ran(runner))
+        try:
+            with self.busy(f"running {offer.id}", about=(f"ran {offer.id}",)):
+                return run(
+                    source.model if source.is_live else source.path,
+                    offer.data,
+                    targets=list(targets),
+                    model_name=offer.id,
+                    workdir=self.folder / "workspaces",
+                    sample_count=_SAMPLES,
+                    run_profiling=False,
+                    timeout=self.timeout,
+                    git_info=False,
+                    progress=telling(self.registry, runner, self._tell, self.timeout),
+                    **arguments,
+                )
         except NavcoreError as error:
-            raise _unprepared(format, offer, str(error)) from error
-        row = next(row for row in package.results if row.format == format)
-        bench = workbench_of(package.record, Workspace(package.workspace), source, self.registry)
-        if not row.live:
-            _refuse_unusable(row, verified, offer)
-        return Ready(bench, bench.artifact_of(row))
+            raise _unprepared(source.format, offer, first_line(error), about=(f"ran {offer.id}",)) from error
 
     def _make(self, route: Route) -> Product:
         ready = self.ready(route.source, verified=True)
         workspace, before = ready.bench.workspace, _state(ready.artifact)
-        place, kept = (self.folder / name / _plain(route.id) for name in ("watched", "products"))
+        place, kept = (self.folder / name / plain(route.id) for name in ("watched", "products"))
         written = (workspace.private, workspace.format_folder(route.goal.name))
-        with watched(place, workspace.root, except_for=written) as strays:
+        here = ready.bench.is_exported_here(route, ready.artifact)
+        around = self.busy(route.who, about=(made(route),)) if here else contextlib.nullcontext()
+        with around, watched(place, workspace.root, except_for=written) as strays:
             outcome, artifact = ready.bench.make(route, ready.artifact, kept)
-        return Product(ready, outcome, artifact, tuple(strays), _state(ready.artifact) != before)
+        return Product(ready, outcome, artifact, tuple(strays), _state(ready.artifact) != before, kept)
 
 
-def _opened(trial: Trial) -> Trial:
+def _went_well(trial: Trial, about: tuple[str, ...]) -> Trial:
     if trial.unavailable:
         raise NotHere(trial.unavailable)
     if trial.problem:
-        raise NotMet(f"the runner did not open: {trial.problem}")
+        raise NotMet(
+            trial.problem,
+            advice="The runner is opened and called as in a run: make navcore.run reach this format and give a result "
+            "first. Its log is trial.log, below the folder of this test.",
+            about=about,
+        )
     return trial
 
 
-def _refuse_unusable(row: FormatResult, verified: bool, offer: Offer) -> None:
-    """Raises :class:`NotHere` or :class:`NotMet` when the format was not made, or is not what it has to be."""
-    cause = row.failure.cause if row.failure else "no reason was given"
-    if row.path is None:
-        unprepared = _unprepared(row.format, offer, cause)
-        raise NotHere(str(unprepared)) if row.status in (Status.UNAVAILABLE, Status.SKIPPED) else unprepared
+def _refuse_unusable(way: Sequence[FormatResult], verified: bool, offer: Offer) -> None:
+    """Raises :class:`NotHere` or :class:`NotMet` when the last format was not made, or is not what it has to be."""
+    row = way[-1]
+    lost = next((one for one in way if one.path is None), None)
+    if lost is not None:
+        cause = lost.failure.cause if lost.failure else "no reason was given"
+        about = tuple(f"made {one.route}" for one in lost.attempts)
+        unprepared = _unprepared(row.format, offer, cause, about=about)
+        if lost.status in (Status.UNAVAILABLE, Status.SKIPPED):
+            raise NotHere(f"{row.format.name} could not be made from the model of {offer.plugin}: {cause}")
+        raise unprepared
     if verified and row.status == Status.FAILED:
-        raise _unprepared(row.format, offer, f"it is not right itself: {cause}")
+        cause = row.failure.cause if row.failure else "no reason was given"
+        about = tuple(f"{row.route} agrees in {one.route}" for one in row.runtimes if one.status == Status.FAILED)
+        raise _unprepared(row.format, offer, cause, about=about)
 
 
-def _unprepared(format: Format, offer: Offer, cause: str) -> NotMet:
+def _unprepared(format: Format, offer: Offer, cause: str, *, about: tuple[str, ...]) -> NotMet:
     """The check could not begin: what it starts from is missing, which is not what its own advice is about."""
     return NotMet(
-        f"it was not tried, because {format.name} could not be made from the model of {offer.plugin}: {cause}",
-        advice=f"make {format.name} work first: it is what this check starts from. A plugin that does not take every "
-        f"model offers one that it takes, with a function {OFFER}() in its module, which then comes before all others.",
+        f"{cause.rstrip('.')}: {format.name} of the model that {offer.plugin} offers is what this check starts from",
+        advice=f"Make {format.name} work first. A plugin that does not take every model offers one that it takes, with "
+        f"a function {OFFER}() in its module, which then comes before all others.",
+        about=about,
     )
+
+
+def _of_failure(hint: str, folder: Path) -> str:
+    return f"This is the route's own error, as users see it. {hint} Its log is in {folder}."
 
 
 def _state(artifact: Artifact) -> str:
@@ -271,6 +324,6 @@ def _state(artifact: Artifact) -> str:
     return digest_of_state(artifact.format.live.state(artifact.model))
 
 
-def _plain(identity: str) -> str:
+def plain(identity: str) -> str:
     """A route's id as the name of a folder."""
     return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in identity)

@@ -326,7 +326,15 @@ def dataloader(sizes: Sequence[int] = (4, 4, 6, 5), batch: int = 2) -> list[dict
 
 def conformance_model() -> tuple[ToyModel, list[dict[str, ToyTensor]]]:
     """A small model and its data, on which the conformance kit tries this plugin's routes, and others that need it."""
-    return ToyModel(factor=3.0, offset=1.0), dataloader()
+    return ToyModel(factor=3.0, offset=1.0), dataloader(batch=3)
+
+
+def conformance_models() -> Mapping[str, Callable[[], tuple[ToyModel, list[dict[str, ToyTensor]]]]]:
+    """More of them, by name: data of one size, so that only the batch moves, and items of a single row."""
+    return {
+        "one-size": lambda: (ToyModel(factor=-2.0), dataloader(sizes=(5, 5, 5))),
+        "single-rows": lambda: (ToyModel(factor=0.5, offset=-1.0), dataloader(batch=1)),
+    }
 
 
 def describe(package: PackageDescriptor) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from navcore.registry import code_of
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -53,8 +55,13 @@ def digest_of_state(state: Iterable[tuple[str, np.ndarray]]) -> str:
 
 
 def versions_behind(route: Route) -> Mapping[str, str]:
-    """The versions that the route's result depends on: its plugin's, and those of the plugin's direct requirements."""
+    """The versions that the route's result depends on: its plugin's, and those of the plugin's direct requirements.
+
+    Where the plugin is being written (:func:`navcore.registry.code_of`) its code stands behind its version.
+    """
     versions = {route.distribution: route.version, "python": platform.python_version()}
+    if code := code_of(route):
+        versions[route.distribution] = f"{route.version}+code.{code[:16]}".lstrip("+")
     try:
         requirements = importlib.metadata.requires(route.distribution) or []
     except importlib.metadata.PackageNotFoundError:

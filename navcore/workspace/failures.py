@@ -120,9 +120,15 @@ def user_frame(error: BaseException) -> str:
     foreign = [Path(__file__).parents[1], *_libraries(), *_plugin_places()]
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         file = Path(frame.filename)
+        if not _INSTALLED.isdisjoint(file.parts):
+            continue
         if file.exists() and not any(place == file or place in file.parents for place in foreign):
             return f"{frame.filename}:{frame.lineno} in {frame.name}"
     return ""
+
+
+_INSTALLED = {"site-packages", "dist-packages"}
+"""Folders that hold what is installed, wherever they lie: a child may find libraries where this Python has none."""
 
 
 def _libraries() -> Iterator[Path]:

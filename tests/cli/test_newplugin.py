@@ -62,6 +62,44 @@ def test_the_project_installs_and_passes_its_own_conformance_test(tmp_path: Path
     assert "skipped" not in told
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "source"),
+    [("live", None), ("converter", "toy-alpha"), ("source", None), ("runner", "toy-alpha"), ("profiler", None)],
+)
+def test_each_kind_passes_its_own_test_as_it_stands(kind: str, source: str | None, tmp_path: Path) -> None:
+    write_plugin("my_format", tmp_path / "project", kind=kind, source=source)
+    path = os.pathsep.join([str(tmp_path / "project"), *(entry for entry in sys.path if entry)])
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider"],
+        cwd=tmp_path / "project",
+        env={
+            **os.environ,
+            "PYTHONPATH": path,
+            "NAVCORE_DISABLE_PLUGINS": "torch,onnx,tf,trt,openvino",
+            "NAVCORE_EXTRA_PLUGINS": "my_format=nav_my_format,toy=navcore.testing.toy",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " passed" in done.stdout
+    assert "skipped" not in done.stdout
+
+
+@pytest.mark.parametrize("kind", ["live", "source", "profiler"])
+def test_a_kind_that_starts_from_no_other_format_refuses_one(kind: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="starts from no other format"):
+        write_plugin("my_format", tmp_path / "project", kind=kind, source="onnx")
+    assert not (tmp_path / "project").exists()
+
+
+def test_a_source_that_cannot_be_a_format_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot name a format"):
+        write_plugin("my_format", tmp_path / "project", kind="converter", source="../x")
+
+
 def _packages() -> list[str]:
     return [path for path in sys.path if path.endswith("site-packages")] + [str(Path(navcore.__file__).parents[1])]
 

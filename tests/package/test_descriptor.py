@@ -290,3 +290,31 @@ class TestReport:
             finished.report(tmp_path / "report.html")
         finished.report(tmp_path / "report.html", override=True)
         assert "somebody" not in (tmp_path / "report.html").read_text("utf-8")
+
+
+def test_a_runner_job_is_what_the_open_runner_was_given(finished: Any, toy: Any) -> None:
+    job = finished.runner_job("toy-alpha")
+    assert job.runtime == "toy-runtime"
+    assert job.artifact.format == toy.ALPHA
+    assert job.artifact.file == finished.workspace / "toy-alpha" / "model.toy"
+    assert job.signature.input_names == ("x",)
+    (one,) = (row.runtimes[0] for row in finished.results if row.format == toy.ALPHA)
+    assert job.threads == one.threads
+    with pytest.raises(nav.Unavailable, match="Nothing installed here runs toy-alpha in elsewhere"):
+        finished.runner_job("toy-alpha", runtime="elsewhere")
+
+
+def test_comparisons_are_the_samples_with_what_the_source_returned(finished: Any) -> None:
+    found = list(finished.comparisons())
+    assert len(found) == finished.record.samples.counts["correctness"]
+    with finished.open_runner("toy-alpha") as runner:
+        verdict = nav.verify(runner, found, signature=finished.record.samples.signature)
+    assert verdict.status == Status.OK
+    assert [one.label for one in finished.comparisons("profiling")] == ["profiling sample 0"]
+
+
+def test_a_package_that_was_saved_without_its_data_has_no_comparisons(finished: Any, tmp_path: Path) -> None:
+    finished.save(tmp_path / "x.nav", save_data=False)
+    loaded = nav.load(tmp_path / "x.nav", workdir=tmp_path / "loaded", retest_conversions=False)
+    with pytest.raises(nav.PackageIncomplete, match="holds no samples"):
+        list(loaded.comparisons())

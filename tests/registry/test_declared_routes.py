@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import navcore as nav
-from navcore.contract.jobs import Made
+from navcore.contract.jobs import Made, ProfileJob, Runner
 from navcore.errors import ConversionError, PluginError
 from navcore.registry.discovery import Candidate
 from navcore.registry.loading import load_registry
@@ -139,7 +139,8 @@ def test_every_hook_can_be_answered_so(load: Load) -> None:
         ("mine:run_mine_cpu[mine-b]", "caller", ""),
     ]
     for route in registry.routes:
-        answer = registry.ask(route.hook, 7, route)
+        job = ProfileJob(Runner(lambda feeds: feeds), {}, calls=1) if route.hook == "profile" else 7
+        answer = registry.ask(route.hook, job, route)
         if route.hook == "make_runner":
             assert answer({}) == {route.source: 7}
 

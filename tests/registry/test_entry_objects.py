@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from navcore.contract import ProfileJob, Runner
 from navcore.registry.discovery import Candidate
 from navcore.registry.loading import load_registry
 from navcore.registry.registry import Plugin
@@ -110,7 +111,8 @@ def test_a_plain_namespace_is_told_by_the_docstring_of_its_module(folder: Path) 
 def test_a_class_is_a_namespace_of_static_functions(folder: Path) -> None:
     registry, plugin = load("nav_objects:Static")
     assert plugin.problem == ""
-    assert registry.ask("profile", None, registry.routes[0]) == [1.0]
+    job = ProfileJob(Runner(lambda feeds: feeds), {}, calls=1)
+    assert registry.ask("profile", job, registry.routes[0]) == [1.0]
     _, unmade = load("nav_objects:Unmade")
     assert (
         "The implementation profile of the hook profile takes something else than 'job' and 'route'." in unmade.problem

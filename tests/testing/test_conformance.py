@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pydoc
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from navcore.errors import InputError
+from navcore.testing import checks
 from navcore.testing.checks import CHECK_NAMES
 from navcore.testing.conformance import cases, conformance, examine
 from navcore.testing.verdicts import Finding
@@ -25,6 +27,7 @@ import os
 from pathlib import Path
 
 import attrs
+import click
 import numpy as np
 
 from navcore import Format, Runner, converter, exporter, profiler, runner
@@ -75,6 +78,20 @@ def sample_clock(job):
     for _ in range(calls):
         job.runner(job.feeds)
     return np.ones(calls)
+
+
+class Fewest:
+    def choose(self, candidates):
+        return min(candidates, key=lambda one: len(one.format.name), default=None)
+
+
+def largest(outputs, item):
+    return float(outputs["y"].max())
+
+
+@click.command()
+def hello():
+    """Say hello."""
 '''
 
 READ = "content = json.loads(job.source.file.read_text())"
@@ -90,7 +107,7 @@ OPTION = "factor: float = attrs.field(default=1.0, validator=attrs.validators.in
 CHANGES_THE_SOURCE = f"{WRITE}; job.source.file.write_text(json.dumps(content) + ' ')"
 CHANGES_THE_MODEL = 'isolation="caller")\ndef sample_from_toy(job):\n    job.source.model.factor = 5.0'
 DECLARES_HERE_ONLY = """def later(f): return f
-if 'pytest' in __import__('sys').modules: later = profiler()
+if 'navcore.testing.ground' in __import__('sys').modules: later = profiler()
 @later
 """
 TAKES_ANY_FILE = """text = job.source.file.read_text()
@@ -166,7 +183,7 @@ FAULTS = [
     ("declared_outputs_are_returned", ANSWER, 'return {"y": y.astype("float64")}', "'y' (float64, rank 2)"),
     ("declared_outputs_are_returned", ANSWER, 'return {"y": y[0]}', "'y' (float32, rank 1)"),
     ("declared_outputs_are_returned", ANSWER, 'return {"y": y.tolist()}', "came back as list"),
-    ("batches_of_one_and_three", ANSWER, TAKES_ONE_ROW, "a batch of 3 failed"),
+    ("batches_of_one_and_three", ANSWER, TAKES_ONE_ROW, "one only (when it was called with a batch of 3)"),
     ("batches_of_one_and_three", ANSWER, 'return {"y": y[:1]}', "a batch of 3 came back as 'y' with shape (1,"),
     ("used_twice", ANSWER, COUNTS, "the second call: the values of 'y' changed"),
     ("used_twice", ANSWER, WRITES_INTO_INPUTS, "the inputs: the values of 'x' changed"),
@@ -178,9 +195,26 @@ FAULTS = [
     ("runner_agrees_with_the_source", ANSWER, 'return {"y": y * np.float32(1.01)}', "relative L2"),
     ("opens_as_a_source", ANSWER, NEEDS_A_SIGNATURE, "called before its signature is known, it failed: ValueError"),
     ("opens_as_a_source", ANSWER, "return {name: y for name in job.signature.output_names}", "it returned nothing"),
-    ("window_is_measured", CLOCK, "return np.ones(calls - 1)", "gave 6 latencies"),
+    ("window_is_measured", CLOCK, "return np.ones(calls - 1)", "The profiler measured 6 calls where 7 were asked for"),
     ("window_is_measured", CLOCK, "return [1.0] * calls", "gave a list"),
     ("window_is_measured", CLOCK, "return -np.ones(calls)", "negative"),
+    ("window_is_measured", CLOCK, "return np.zeros(calls)", "The profiler returned only zeros"),
+    ("strategy_chooses", ", default=None)", ")", "ValueError: min"),
+    (
+        "strategy_chooses",
+        "return min(candidates, key=lambda one: len(one.format.name), default=None)",
+        "return 'sample'",
+        "of no candidates it chose 'sample', which is none of them",
+    ),
+    ("metric_gives_a_number", 'return float(outputs["y"].max())', 'return "high"', "it returned 'high'"),
+    (
+        "metric_gives_a_number",
+        'return float(outputs["y"].max())',
+        'outputs["y"] += 1; return 1.0',
+        "it changed the outputs",
+    ),
+    ("command_answers", "@click.command()\n", "", "is not a click command"),
+    ("further_models_are_right", ANSWER, "return {'y': y * np.float32(1 + (x.shape[1] == 5))}", "relative L2"),
 ]
 
 Install = Callable[[str], None]
@@ -196,6 +230,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
         (tmp_path / f"{module}.py").write_text(source)
         monkeypatch.syspath_prepend(tmp_path)
         monkeypatch.setenv("NAVCORE_EXTRA_PLUGINS", f"toy=navcore.testing.toy,sample={module}")
+        monkeypatch.setenv("NAVCORE_EXTRA_COMMANDS", f"sample-hello={module}:hello" if "def hello" in source else "")
         monkeypatch.setenv("NAVCORE_DISABLE_PLUGINS", "torch,onnx,tf,trt,openvino")
 
     return write
@@ -312,7 +347,7 @@ def test_a_format_that_nobody_makes_leaves_its_runner_untried(install: Install) 
 
 def test_a_route_from_a_format_that_nobody_knows_is_untried_and_says_so(install: Install) -> None:
     install(SOUND.replace('"toy-alpha", STORED', '"toy-alhpa", STORED'))
-    (untried,) = examine("sample", checks=["output_is_made"])[:1]
+    (untried,) = (one for one in examine("sample", checks=["output_is_made"]) if one.route == "sample_from_alpha")
     assert (untried.verdict, untried.reason) == (
         "skipped",
         "no installed plugin knows the format 'toy-alhpa', from which the route starts; did you mean 'toy-alpha'?",
@@ -345,8 +380,7 @@ TAKES_SEVEN_ONLY = f"""{READ}
 def test_what_a_check_starts_from_is_blamed_and_not_what_it_checks(install: Install) -> None:
     install(SOUND.replace(READ, TAKES_SEVEN_ONLY))
     (found,) = failed(examine("sample", checks=["closes"]))
-    assert "it was not tried, because sample could not be made from the model of toy" in found.reason
-    assert "this takes sevens only" in found.reason
+    assert "this takes sevens only: sample of the model that toy offers is what this check starts from" in found.reason
     assert "conformance_model()" in found.advice
 
 
@@ -363,12 +397,19 @@ def test_a_route_gets_the_facts_that_the_maker_of_its_source_recorded(install: I
 
 def test_a_plugin_that_is_not_there_fails_and_says_so(install: Install) -> None:
     install(SOUND)
-    assert all("no installed distribution brings a plugin named 'absent'" in one.reason for one in examine("absent"))
+    first, *others = examine("absent")
+    assert first.verdict == "failed"
+    assert first.reason == "no installed distribution brings a plugin named 'absent'"
+    assert {one.verdict for one in others} == {"skipped"}
 
 
 def test_a_plugin_that_does_not_load_fails_with_the_reason(install: Install) -> None:
     install("raise OSError('no library')")
-    assert all("OSError: no library" in finding.reason for finding in examine("sample"))
+    first, *others = examine("sample")
+    assert first.verdict == "failed"
+    assert first.reason == "OSError: no library: the plugin 'sample' cannot be used"
+    assert {one.verdict for one in others} == {"skipped"}
+    assert all("OSError: no library" in one.reason for one in others)
 
 
 @pytest.mark.parametrize(
@@ -425,6 +466,12 @@ def test_collecting_the_tests_of_a_plugin_needs_no_framework(install: Install) -
         check=True,
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_help_has_every_check_with_what_to_do() -> None:
+    shown = pydoc.plain(pydoc.render_doc(checks))
+    assert all(f"    {name}(" in shown for name in CHECK_NAMES)
+    assert shown.count("If this fails: ") == len(CHECK_NAMES)
 
 
 def test_the_page_lists_the_checks() -> None:

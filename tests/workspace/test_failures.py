@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 import inspect
 import itertools
 import json
@@ -169,6 +170,21 @@ def test_the_frame_is_the_users_innermost_one_and_not_the_librarys() -> None:
     line = inspect.getsourcelines(their_model)[1] + 1
     assert frame == f"{__file__}:{line} in their_model"
     assert user_frame(ValueError("never raised")) == ""
+
+
+def test_what_is_installed_elsewhere_is_a_library_too(tmp_path: Path) -> None:
+    """Pluggy's frames, say, in an environment that finds it in another one's packages."""
+    place = tmp_path / "other" / "site-packages"
+    place.mkdir(parents=True)
+    (place / "pluggy_of_others.py").write_text("def call(function):\n    function()\n")
+    spec = importlib.util.spec_from_file_location("pluggy_of_others", place / "pluggy_of_others.py")
+    assert spec is not None
+    assert spec.loader is not None
+    library = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(library)
+    with pytest.raises(TypeError) as caught:
+        library.call(3)
+    assert user_frame(caught.value).endswith("in test_what_is_installed_elsewhere_is_a_library_too")
 
 
 def test_the_frame_is_found_behind_the_plugins_error() -> None:

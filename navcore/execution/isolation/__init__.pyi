@@ -4,6 +4,7 @@ from .child_register import (
     runs_in as runs_in,
 )
 from .child_setup import (
+    PARENT_VARIABLE as PARENT_VARIABLE,
     die_with as die_with,
     enter_child as enter_child,
 )

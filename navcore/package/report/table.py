@@ -30,11 +30,13 @@ from navcore.package.report.cells import (
     source_reference,
 )
 from navcore.package.report.reasons import Reason, folded, reasons_of
-from navcore.workspace import FormatResult, Ranking, Status
+from navcore.workspace import FormatResult, Ranking, Settings, Status
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+
+    from navcore.registry import Registry
 
 DEFAULT_WIDTH = 120
 _LEAST_WIDTH = 40
@@ -60,19 +62,35 @@ _SIGNS = (
 """Column, words in it, what stands for them where there is little room, and its meaning."""
 
 
-def render_table(results: Sequence[FormatResult], ranking: Ranking | None = None, *, width: int | None = None) -> str:
+def render_table(
+    results: Sequence[FormatResult], ranking: Ranking | None = None, *, width: int | None = None, clock: str = ""
+) -> str:
     """The results as plain text: one line per format, runtime and batch size, the source first.
 
     ``width`` is the number of columns that there are; where the table is wider, the least important of its columns are
     left out and named below it. ``None`` draws all of it and wraps sentences at 120. Latencies are in milliseconds,
-    ``items/s`` are samples per second, sizes are in powers of 1000 bytes.
+    ``items/s`` are samples per second, sizes are in powers of 1000 bytes. ``clock`` says what measured, where that is
+    not navcore's own (:func:`clock_of`).
     """
     from rich.console import Console
 
     page = io.StringIO()
     console = Console(file=page, width=width or _ENDLESS, color_system=None, force_terminal=False, legacy_windows=False)
-    print_table(results, console, ranking, width=width)
+    print_table(results, console, ranking, width=width, clock=clock)
     return "\n".join(line.rstrip() for line in page.getvalue().splitlines())
+
+
+def clock_of(profiler: str, registry: Registry | None = None) -> str:
+    """What measured, in words, where that was not navcore itself: ``CPU time, by cputime``.
+
+    ``profiler`` is the plugin's name as the run recorded it. Without a ``registry``, or where that plugin is not
+    installed, nothing is known but the name.
+    """
+    if profiler == Settings().profiler:
+        return ""
+    routes = [route for route in registry.routes if route.hook == "profile"] if registry is not None else []
+    measures = next((route.measures for route in routes if profiler in (route.owner, route.distribution)), "")
+    return f"{printable(measures) or 'what its profiler measures'}, by {printable(profiler)}"
 
 
 def terminal_width() -> int | None:
@@ -90,7 +108,12 @@ def terminal_width() -> int | None:
 
 
 def print_table(
-    results: Sequence[FormatResult], console: Console, ranking: Ranking | None = None, *, width: int | None = None
+    results: Sequence[FormatResult],
+    console: Console,
+    ranking: Ranking | None = None,
+    *,
+    width: int | None = None,
+    clock: str = "",
 ) -> None:
     """Print what :func:`render_table` returns, on a console that may show it in colours."""
     from rich.text import Text
@@ -99,7 +122,7 @@ def print_table(
     if not rows:
         console.print("No results yet.")
         return
-    reasons, legend = reasons_of(results), list(legend_of(results, ranking))
+    reasons, legend = reasons_of(results), list(legend_of(results, ranking, clock))
     drawn = width is None or not all(row.cause for row in rows)
     if width is None:
         limit, told = _print_whole(rows, console)
@@ -279,11 +302,13 @@ def _remarks(result: FormatResult) -> Iterator[str]:
     yield from result.notes
 
 
-def legend_of(results: Sequence[FormatResult], ranking: Ranking | None) -> Iterator[str]:
+def legend_of(results: Sequence[FormatResult], ranking: Ranking | None, clock: str = "") -> Iterator[str]:
     """Sentences that say what the columns and words of the table mean, as far as they occur in it."""
     rows = [runtime for result in results for runtime in result.runtimes]
     measured = [runtime for runtime in rows if runtime.performance]
     if measured:
+        if clock:
+            yield f"Latency is {clock}."
         yield "Latency is in milliseconds and includes host↔device copies; items/s are samples per second."
         yield from _threads(results)
     reference = source_reference(results)

@@ -62,7 +62,7 @@ def imports_light(ground: Ground) -> None:
     owners = importlib.metadata.packages_distributions()
     heavy = {
         name: owners[name][0]
-        for name in _in_child(_LISTED, module)
+        for name in _in_child(ground, _LISTED, module)
         if name in owners and not allowed.intersection(map(_normal, owners[name]))
     }
     if heavy:
@@ -79,7 +79,7 @@ def imports_silently(ground: Ground) -> None:
     inside the function that uses it.
     """
     module = ground.plugin.target.partition(":")[0]
-    printed = _child_output(_SILENT, module).strip()
+    printed = _child_output(ground, _SILENT, module).strip()
     if printed:
         raise NotMet(f"importing {module} prints {printed.splitlines()[0][:80]!r} to standard output")
 
@@ -91,7 +91,8 @@ def names_are_its_own(ground: Ground) -> None:
     such a family (``torch-trt-…``), or another plugin's, imported from there. A runtime begins with the plugin's name
     or is one of ``RuntimeProvider``.
 
-    If this fails: put the plugin's name in front: ``openvino-cpu``, not ``cpu``.
+    If this fails: put the plugin's name in front: ``openvino-cpu``, not ``cpu``. ``family=`` does not help: it is what
+    variants share (``family="openvino"`` of ``openvino-int8``), and users may name it in place of them.
     """
     plugin = ground.plugin
     others = [other for other in ground.registry.plugins if other.loaded and other.name != plugin.name]
@@ -126,7 +127,7 @@ def routes_are_the_same_in_a_child(ground: Ground) -> None:
     here = sorted(route.id for route in ground.plugin.routes)
     if not here and not _wraps_a_hook(ground):
         raise NotMet(f"{ground.plugin.target} declares no route and wraps no hook")
-    there = _in_child(_ROUTES, ground.plugin.name)
+    there = _in_child(ground, _ROUTES, ground.plugin.name)
     if here != there:
         only = ", ".join(sorted(set(here) ^ set(there))) or "one of them twice"
         raise NotMet(f"a fresh process does not find the same routes: {only}")
@@ -145,7 +146,8 @@ def probe_answers(ground: Ground, route: Route) -> None:
     """
     assert route.available is not None
     try:
-        reason: object = route.available()
+        with ground.busy(f"{route.who}, available="):
+            reason: object = route.available()
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
@@ -263,26 +265,30 @@ def _normal(name: str) -> str:
     return name.replace("_", "-").replace(".", "-").lower()
 
 
-def _in_child(code: str, argument: str) -> list[str]:
+def _in_child(ground: Ground, code: str, argument: str) -> list[str]:
     """The JSON on the last line that a fresh Python prints."""
-    names = json.loads(_child_output(code, argument).strip().splitlines()[-1])
+    names = json.loads(_child_output(ground, code, argument).strip().splitlines()[-1])
     if not isinstance(names, list):
         raise NotHere(f"the child answered {names!r}")
     return [str(name) for name in names]
 
 
-def _child_output(code: str, argument: str) -> str:
-    """What a fresh Python prints to standard output. Raises :class:`NotMet` where it ends with an error."""
+def _child_output(ground: Ground, code: str, argument: str) -> str:
+    """What a fresh Python prints to standard output. Raises :class:`NotMet` where it fails, or does not end."""
     path = os.pathsep.join(entry for entry in sys.path if entry)
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", code, argument],
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", code, argument],
+            env={**os.environ, "PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=ground.timeout,
+        )
+    except subprocess.TimeoutExpired:
+        raise NotMet(f"importing {argument} ran longer than {ground.timeout:g} s", about=("plugin",)) from None
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines() or ["it said nothing"]
-        raise NotMet(f"a fresh process could not import it: {lines[-1]}")
+        raise NotMet(f"a fresh process could not import it: {lines[-1]}", about=("plugin",))
     return done.stdout

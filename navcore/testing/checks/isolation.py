@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import attrs
@@ -9,8 +10,9 @@ import attrs
 from navcore.contract import Artifact, Route
 from navcore.testing.checks.products import runners_of
 from navcore.testing.ground import Ground, Ready
+from navcore.testing.telling import ran
 from navcore.testing.verdicts import NotHere, NotMet
-from navcore.workspace import Failure, Status, describe
+from navcore.workspace import Failure, Status
 
 _GARBAGE = b"navcore's conformance kit wrote this: it is no model.\n" * 64
 _ABRUPT = ("crash", "killed", "timeout", "memory", "no-result")
@@ -23,14 +25,19 @@ class NoModel:
 def failure_names_the_plugin(ground: Ground, route: Route) -> None:
     """What cannot work fails: with an exception, under the plugin's name, and not with a product.
 
-    An exporter is handed an object that is no model, a converter and a runner a file that holds none. A converter that
-    does not look into its source, because it only packs bytes, may leave the refusal to the runners of what it made.
+    An exporter is handed an object that is no model, a converter and a runner a file that holds none, each where a run
+    would call it and under the same limits. A converter that does not look into its source, because it only packs
+    bytes, may leave the refusal to the runners of what it made.
 
     If this fails: let the framework's exception pass, or raise one of ``navcore.StepError``'s. Never return as if all
     were well, and never end the process. A framework that crashes on a damaged file needs a look at the file first.
     """
     ground.require(route)
     ready = ground.ready(route.source, verified=route.hook != "make_runner")
+    if route.hook == "make_runner":
+        ground.reported.refuse(ran(route))
+    else:
+        ground.made(route)
     if route.hook == "export_model":
         failure = _exported_nothing(ground, ready, route)
     elif route.hook == "convert":
@@ -63,6 +70,10 @@ def crash_is_contained(ground: Ground, route: Route) -> None:
     if route.hook == "export_model" and route.isolation != "fork":
         raise NotHere("it exports in the caller's process (isolation='caller'), where a crash cannot be contained")
     ready = ground.ready(route.source, verified=route.hook != "make_runner")
+    if route.hook == "make_runner":
+        ground.reported.refuse(ran(route))
+    else:
+        ground.made(route)
     with ground.crashing(ready.bench) as bench:
         if route.hook == "make_runner":
             row = bench.check(route, ready.artifact)
@@ -81,14 +92,9 @@ def crash_is_contained(ground: Ground, route: Route) -> None:
 
 
 def _exported_nothing(ground: Ground, ready: Ready, route: Route) -> Failure | None:
-    folder = ground.folder / "no model" / route.name
-    folder.mkdir(parents=True)
-    job = ready.bench.export_job(route, attrs.evolve(ready.artifact, model=NoModel()), folder)
-    try:
-        ground.registry.ask("export_model", job, route)
-    except Exception as error:
-        return describe(error)
-    return None
+    around = contextlib.nullcontext() if route.isolation == "fork" else ground.busy(route.who)
+    with around:
+        return ready.bench.export(route, attrs.evolve(ready.artifact, model=NoModel())).failure
 
 
 def _converted_garbage(ground: Ground, ready: Ready, route: Route) -> Failure | None:

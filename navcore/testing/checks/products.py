@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from navcore.contract import Format, Route
 from navcore.testing.ground import Ground
+from navcore.testing.telling import agrees, ran
 from navcore.testing.verdicts import NotHere, NotMet
 from navcore.workspace import Status
 
@@ -60,9 +61,12 @@ def product_agrees_with_the_source(ground: Ground, route: Route) -> None:
     rows = [product.ready.bench.check(one, artifact) for one in runners_of(ground, route.goal)]
     if any(row.status == Status.OK for row in rows):
         return
-    failed = [f"{row.runtime}: {row.failure.cause}" for row in rows if row.status == Status.FAILED and row.failure]
+    failed = [row for row in rows if row.status == Status.FAILED]
     if failed:
-        raise NotMet("; ".join(failed))
+        runners = [ground.registry.route(row.route) for row in failed]
+        mute = [ran(one) for one, row in zip(runners, failed, strict=True) if row.verification is None]
+        causes = [f"{row.failure.cause if row.failure else 'it failed'}" for row in failed]
+        raise NotMet("; ".join(dict.fromkeys(causes)), about=(*(agrees(route.id, one) for one in runners), *mute))
     told = [f"{row.runtime}: {row.failure.cause if row.failure else row.status}" for row in rows]
     raise NotHere("; ".join(told) or f"no installed plugin runs {route.goal.name} on this machine")
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from navcore.contract import Route
 from navcore.testing.ground import Ground
-from navcore.testing.trial import LARGE, SMALL
+from navcore.testing.telling import agrees, ran
+from navcore.testing.trial import SMALL
 from navcore.testing.verdicts import NotHere, NotMet
 from navcore.workspace import Status
+
+_CALLING = "The call fails by itself, whatever it would return: this is the runner's own error, as users see it."
 
 
 def declared_outputs_are_returned(ground: Ground, route: Route) -> None:
@@ -16,29 +19,33 @@ def declared_outputs_are_returned(ground: Ground, route: Route) -> None:
     positions or names of its own needs them mapped to ``job.signature.output_names``.
     """
     ground.require(route)
-    call = ground.trial(route).small
+    ready, call = ground.ready(route.source), ground.trial(route).small
+    about = agrees(ready.maker, route)
     if call.problem:
-        raise NotMet(f"the call failed: {call.problem}")
-    signature = ground.ready(route.source).artifact.signature
+        raise NotMet(f"{call.problem} (when it was called with a batch of 1)", advice=_CALLING, about=(about,))
+    signature = ready.artifact.signature
     wanted = {spec.name: (spec.dtype, len(spec.shape)) for spec in signature.outputs}
     found = {array.name: (array.dtype, len(array.shape)) for array in call.outputs}
     if wanted != found:
-        raise NotMet(f"it returned {_told(found)} where {_told(wanted)} is declared")
+        raise NotMet(f"it returned {_told(found)} where {_told(wanted)} is declared", about=(about,))
 
 
 def batches_of_one_and_three(ground: Ground, route: Route) -> None:
     """A batch of 1 and a batch of 3 both work, and every batched output has that many rows.
 
-    If this fails: the export or the runner fixed the batch. Export with the axes of ``job.signature`` as dynamic.
+    Where the batch axis of the signature moves within a smaller range, its largest size is asked for in place of 3.
+
+    If this fails: the export or the runner fixed the batch. Export with the axes of ``job.signature`` as dynamic, each
+    from its ``minimum`` to its ``maximum``.
     """
     ground.require(route)
-    trial = ground.trial(route)
-    signature = ground.ready(route.source).artifact.signature
+    trial, ready = ground.trial(route), ground.ready(route.source)
+    signature, about = ready.artifact.signature, agrees(ready.maker, route)
     if trial.large is None or signature.batch_dim is None:
         raise NotHere("the model that is offered for conformance does not batch")
-    for size, call in ((SMALL, trial.small), (LARGE, trial.large)):
+    for size, call in ((SMALL, trial.small), (trial.rows, trial.large)):
         if call.problem:
-            raise NotMet(f"a batch of {size} failed: {call.problem}")
+            raise NotMet(f"{call.problem} (when it was called with a batch of {size})", about=(about,))
         shapes = {array.name: array.shape for array in call.outputs}
         wrong = [
             f"{spec.name!r} with shape {shapes[spec.name]}"
@@ -48,7 +55,7 @@ def batches_of_one_and_three(ground: Ground, route: Route) -> None:
             and not _has(shapes[spec.name], axis, size)
         ]
         if wrong:
-            raise NotMet(f"a batch of {size} came back as {', '.join(wrong)}")
+            raise NotMet(f"a batch of {size} came back as {', '.join(wrong)}", about=(about,))
 
 
 def used_twice(ground: Ground, route: Route) -> None:
@@ -58,7 +65,13 @@ def used_twice(ground: Ground, route: Route) -> None:
     read-only, and keep nothing between calls or between runners.
     """
     ground.require(route)
-    trial = ground.trial(route)
+    trial, maker = ground.trial(route), ground.ready(route.source).maker
+    if trial.small.problem:
+        raise NotMet(
+            f"{trial.small.problem} (when it was called with a batch of 1)",
+            advice=_CALLING,
+            about=(agrees(maker, route),),
+        )
     told = {
         "the second call": trial.again,
         "arrays returned by the first call, after the second": trial.kept,
@@ -93,12 +106,14 @@ def runner_agrees_with_the_source(ground: Ground, route: Route) -> None:
     """
     ground.require(route)
     ready = ground.ready(route.source)
+    about = (agrees(ready.maker, route), ran(route))
+    ground.reported.refuse(*about)
     row = ready.bench.check(route, ready.artifact)
     cause = row.failure.cause if row.failure else f"its row is {row.status}"
     if row.status == Status.UNAVAILABLE:
         raise NotHere(cause)
     if row.status != Status.OK:
-        raise NotMet(cause)
+        raise NotMet(cause, about=about if row.verification is None else about[:1])
 
 
 def opens_as_a_source(ground: Ground, route: Route) -> None:
@@ -111,6 +126,8 @@ def opens_as_a_source(ground: Ground, route: Route) -> None:
     """
     ground.require(route)
     call = ground.trial_as_a_source(route).small
+    if call.problem and ground.trial(route).small.problem:
+        raise NotMet(call.problem, advice=_CALLING, about=(agrees(ground.ready(route.source).maker, route),))
     if call.problem:
         raise NotMet(f"called before its signature is known, it failed: {call.problem}")
     if not call.outputs:

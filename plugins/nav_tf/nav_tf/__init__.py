@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nav_tf.conformance_model import conformance_model as conformance_model
+from nav_tf.drop_in import PackageCallable, as_callable
 from nav_tf.eager import run_tensorflow
 from nav_tf.formats import KERAS, KERAS_H5, TENSORFLOW, TF_SAVEDMODEL, TF_TRT_FP16, TF_TRT_FP32
 from nav_tf.keras_file import run_keras, tf_savedmodel_from_keras, tf_savedmodel_from_keras_h5
@@ -24,7 +25,9 @@ __all__ = [
     "TF_TRT_FP16",
     "TF_TRT_FP32",
     "OnnxOptions",
+    "PackageCallable",
     "TrtOptions",
+    "as_callable",
     "export",
     "keys_of",
     "onnx_from_tf_savedmodel",

@@ -24,8 +24,8 @@ def conformance_model() -> tuple[Any, list[dict[str, Any]]]:
     random = np.random.default_rng(7)
     data = [
         {
-            "ids": random.integers(0, _WORDS, (2, length)).astype(np.int32),
-            "weights": (random.random((2, length)) + 0.5).astype(np.float32),
+            "ids": random.integers(0, _WORDS, (3, length)).astype(np.int32),
+            "weights": (random.random((3, length)) + 0.5).astype(np.float32),
         }
         for length in _LENGTHS
     ]

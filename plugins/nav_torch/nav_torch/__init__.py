@@ -16,6 +16,8 @@ from nav_torch.axes import Reach, narrowed, settled
 from nav_torch.blame import cause_line
 from nav_torch.capture import reached
 from nav_torch.conformance_model import conformance_model as conformance_model
+from nav_torch.conformance_models import conformance_models as conformance_models
+from nav_torch.drop_in import as_module
 from nav_torch.eager import run_torch
 from nav_torch.exportable import (
     CheckFailed,
@@ -58,6 +60,7 @@ __all__ = [
     "OnnxOptions",
     "Reach",
     "TensorType",
+    "as_module",
     "as_tensor_type",
     "assert_exportable",
     "cause_line",

@@ -112,18 +112,6 @@ def _made(job: ConvertJob[None], *, low: bool = False, pictures: bool = False) -
     if low:
         _keep_types_of_outputs(program)
     watch = Watch()
-    told = {
-        **settings(),
-        **told_to_inductor(),
-        "cpp.dynamic_threads": True,  # else it has for good the threads of this process
-        # To precompile headers does not pay for two files, and these lie outside the cache: a compiler that is killed
-        # would leave them half written for everybody.
-        "cpp_cache_precompile_headers": False,
-        "aot_inductor.precompile_headers": False,
-        "aot_inductor.enable_line_tables": False,
-        "aot_inductor.check_lowerbound": False,  # a bound of 2 means "not looked at 0 and 1"
-        "post_grad_custom_pre_pass": lambda graph: watch.look_at(graph),  # inductor would copy what a method is of
-    }
     with (
         inductor_cache(job.cache_dir),
         threads(job.threads),
@@ -132,7 +120,9 @@ def _made(job: ConvertJob[None], *, low: bool = False, pictures: bool = False) -
         torch.autocast(device.type, torch.bfloat16) if low else nullcontext(),
         blamed("torch._inductor.aoti_compile_and_package"),
     ):
-        torch._inductor.aoti_compile_and_package(program, package_path=os.fspath(job.output), inductor_configs=told)
+        torch._inductor.aoti_compile_and_package(
+            program, package_path=os.fspath(job.output), inductor_configs=_told_to_inductor(watch)
+        )
     drop_sources(job.output)
     computed = watch.computed()
     if low and computed.name != "bf16":
@@ -144,6 +134,22 @@ def _made(job: ConvertJob[None], *, low: bool = False, pictures: bool = False) -
         "torch": str(torch.__version__),
     }
     return Made("positional", signature if reordered else None, _notes(computed, device.type, facts, low=low), facts)
+
+
+def _told_to_inductor(watch: Watch) -> dict[str, Any]:
+    """Inductor's settings for a package. It tries what the processor can do for them, which it keeps in its cache."""
+    return {
+        **settings(),
+        **told_to_inductor(),
+        "cpp.dynamic_threads": True,  # else it has for good the threads of this process
+        # To precompile headers does not pay for two files, and these lie outside the cache: a compiler that is killed
+        # would leave them half written for everybody.
+        "cpp_cache_precompile_headers": False,
+        "aot_inductor.precompile_headers": False,
+        "aot_inductor.enable_line_tables": False,
+        "aot_inductor.check_lowerbound": False,  # a bound of 2 means "not looked at 0 and 1"
+        "post_grad_custom_pre_pass": lambda graph: watch.look_at(graph),  # inductor would copy what a method is of
+    }
 
 
 def drop_sources(path: Path) -> None:

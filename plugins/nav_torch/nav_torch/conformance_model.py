@@ -23,7 +23,7 @@ def conformance_model() -> tuple[torch.nn.Module, list[dict[str, Any]]]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(7)
         data = [
-            {"ids": torch.randint(0, _WORDS, (2, length)), "weights": torch.rand(2, length) + 0.5}
+            {"ids": torch.randint(0, _WORDS, (3, length)), "weights": torch.rand(3, length) + 0.5}
             for length in _LENGTHS
         ]
         return _classifier().eval(), data

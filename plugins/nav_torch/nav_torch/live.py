@@ -31,7 +31,7 @@ def to_array(value: Any) -> np.ndarray | None:
         return None
     import numpy as np
 
-    array = _host_array(value)
+    array = host_array(value)
     if value.device.type == "cpu" or not array.flags.c_contiguous:
         return np.array(array, order="C")
     return array
@@ -72,7 +72,7 @@ def state(model: Any) -> Iterator[tuple[str, np.ndarray]]:
     for named in (model.named_parameters, model.named_buffers):
         for name, tensor in named(remove_duplicate=False):
             for part in dense_parts(tensor):
-                yield name, _host_array(part)
+                yield name, host_array(part)
     for name, module in model.named_modules(remove_duplicate=False):
         yield f"{name}()", np.frombuffer(_behaviour(module).encode("utf-8", "surrogateescape"), np.uint8)
 
@@ -109,7 +109,7 @@ def _constant(part: Any) -> str:
     return repr(part)
 
 
-def _host_array(tensor: Any) -> np.ndarray:
+def host_array(tensor: Any) -> np.ndarray:
     """The values on the host, sharing memory with a tensor on the CPU."""
     import numpy as np
 

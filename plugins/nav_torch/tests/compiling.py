@@ -15,6 +15,8 @@ from navcore.evaluation import distance
 
 
 class Mlp(torch.nn.Module):
+    """The place of a largest number is asked of the inputs: among computed ones it would hang on the last bit."""
+
     def __init__(self) -> None:
         super().__init__()
         self.first = torch.nn.Linear(24, 48)
@@ -22,7 +24,7 @@ class Mlp(torch.nn.Module):
 
     def forward(self, x: torch.Tensor, weight: torch.Tensor) -> dict[str, torch.Tensor]:
         hidden = torch.relu(self.first(x)) * weight.unsqueeze(-1)
-        return {"scores": self.second(hidden), "hidden": hidden, "best": hidden.argmax(-1)}
+        return {"scores": self.second(hidden), "hidden": hidden, "best": x.argmax(-1)}
 
 
 class Pictures(torch.nn.Module):

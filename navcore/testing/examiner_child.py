@@ -1,0 +1,73 @@
+"""The process in which a plugin is tried: ``python -m navcore.testing.examiner_child DESCRIPTOR``.
+
+Foreign code runs here, imports included; whoever watches it (:mod:`navcore.testing.examiner`) is told beforehand whose.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+import threading
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from navcore.execution import IMPORTED_BY_STEPS, enter_child, warm_children
+from navcore.registry import candidates
+from navcore.testing.busy import Doing, busy
+from navcore.testing.cases import Case, cases_of, examined
+from navcore.testing.ground import Ground
+from navcore.workspace import describe, from_data, to_data
+
+
+def main(descriptor: int) -> None:
+    """Answer questions on the connection until whoever asks hangs up."""
+    enter_child()
+    os.set_inheritable(descriptor, False)  # what is started here must not keep it open
+    with Connection(descriptor) as connection, contextlib.suppress(EOFError, ConnectionError):
+        request = connection.recv()
+
+        alone = threading.Lock()  # a run tells what it does from several threads
+
+        def tell(doing: Doing | None) -> None:
+            with alone:
+                connection.send(("doing", None if doing is None else to_data(doing)))
+
+        _import(request["plugin"], request["timeout"], tell)
+        ground = Ground(
+            request["plugin"],
+            Path(request["folder"]),
+            timeout=request["timeout"],
+            allowed_imports=request["allowed_imports"],
+            tell=tell,
+            reported=request["reported"],
+        )
+        cases = cases_of(request["plugin"], ground.registry)
+        connection.send(("cases", to_data(tuple(cases))))
+        with warm_children(ground.folder, IMPORTED_BY_STEPS):
+            while True:
+                case = from_data(connection.recv(), Case)
+                connection.send(("finding", _answer(case, cases, ground)))
+
+
+def _answer(case: Case, cases: Any, ground: Ground) -> dict[str, Any]:
+    try:
+        finding = examined(case, cases[case], ground)
+    except Exception as error:
+        return {"problem": describe(error).cause}
+    return {"finding": to_data(finding), "reported": ground.reported.told}
+
+
+def _import(plugin: str, timeout: float, tell: Any) -> None:
+    """Import the module alone, so that it is known whose import does not end; what it raises is told later."""
+    target = next((one.target for one in candidates() if one.name == plugin and not one.problem), None)
+    if target is not None:
+        module = target.partition(":")[0].strip()
+        with contextlib.suppress(BaseException), busy(tell, Doing(f"importing {module}", ("plugin",), timeout)):
+            importlib.import_module(module)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
