@@ -64,6 +64,7 @@ def exported(case: Any, folder: Path) -> Artifact:
         options=None,
     )
     made = exportedprogram_from_torch(job)
+    assert made is not None
     return made.artifact(TORCH_EXPORTED, case.signature, job.output)
 
 
