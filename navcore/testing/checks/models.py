@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from navcore.contract import Name
+from navcore.contract import Effort, Name
 from navcore.planning import cheapest_paths
 from navcore.testing.ground import Ground
 from navcore.testing.telling import agrees
@@ -13,7 +13,7 @@ _ABRUPT = ("crash", "killed", "timeout", "memory", "no-result")
 
 
 def further_models_are_right(ground: Ground, owner: str, model: str) -> None:
-    """Every format that the plugin makes by default, or runs, is right for this model too, or is refused in words.
+    """Every format that the plugin makes in a quick run, or runs, is right for this model too, or is refused in words.
 
     The models are those of ``conformance_models()``: the plugin's own, or else of the plugin from whose models its
     formats are nearest. Of its own it has to take each. A model of somebody else may be refused with an exception,
@@ -26,7 +26,7 @@ def further_models_are_right(ground: Ground, owner: str, model: str) -> None:
     offer = ground.offers.named(owner, model)
     edges = [route for route in ground.registry.routes if route.target and not ground.registry.unavailable(route)]
     reached = cheapest_paths(edges, [offer.source.format.name])
-    own = {route.goal.name for route in plugin.routes if route.target is not None and route.default}
+    own = {route.goal.name for route in plugin.routes if route.target is not None and route.is_within(Effort.QUICK)}
     by_request = {route.goal.name for route in plugin.routes if route.target is not None} - own
     own |= {Name(route.source) for route in plugin.routes if route.hook == "make_runner"} - by_request
     targets = sorted(own.intersection(reached))
@@ -35,7 +35,7 @@ def further_models_are_right(ground: Ground, owner: str, model: str) -> None:
     makers = {route.id for route in plugin.routes}
     runtimes: dict[str, tuple[str, ...]] = {name: () for name in reached if name not in targets}
     for route in plugin.routes:
-        if route.hook == "make_runner" and route.source in targets and route.default:
+        if route.hook == "make_runner" and route.source in targets and route.is_within(Effort.QUICK):
             runtimes[route.source] = (*runtimes.get(route.source, ()), route.runtime)
     package = ground.run(offer, targets, runtimes=runtimes)
     rows = [row for row in package.results if row.format.name in targets and not row.live]
