@@ -85,6 +85,7 @@ def call_from_data(data: Mapping[str, Any], registry: Registry) -> RouteCall:
         threads=data["threads"],
         log_dir=Path(data["log_dir"]),
         framework=data["framework"],
+        cache_dir=None if data["cache_dir"] is None else Path(data["cache_dir"]),
     )
 
 

@@ -91,6 +91,11 @@ def test_the_format_arrives_as_its_plugin_knows_it(registry: Registry) -> None:
     assert call_from_data(strange, registry).artifact.format == Format("strange")
 
 
+def test_the_place_for_what_a_compiler_keeps_arrives(registry: Registry) -> None:
+    assert call_from_data(plain_call(), registry).cache_dir is None
+    assert call_from_data(plain_call(cache_dir="/cache"), registry).cache_dir == Path("/cache")
+
+
 def test_a_call_becomes_the_job_of_its_runner(registry: Registry) -> None:
     job = runner_job(call_from_data(plain_call(), registry), registry)
     assert (job.runtime, job.threads, job.log_dir, job.options) == ("toy-runtime", 2, Path("/logs"), toy.Options())
