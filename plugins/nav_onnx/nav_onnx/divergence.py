@@ -14,16 +14,14 @@ from nav_onnx.value_graph import Value
 from navcore import (
     InputError,
     OptionError,
-    PackageDescriptor,
     PackageIncomplete,
     Signature,
     UnknownFormat,
-    load_registry,
 )
 from navcore.contract import bound_of
 
 if TYPE_CHECKING:
-    from navcore import Feeds
+    from navcore import Feeds, PackageDescriptor
 
 _SUFFIX = ".onnx"
 _CHILD = "nav_onnx.layer_child"
@@ -141,6 +139,7 @@ class _Asked:
 
     def against_source(self, live: _Live, bound: float | None) -> Divergence:
         from nav_onnx.source_layers import stored_portions, watching
+        from navcore import load_registry
 
         registry = load_registry()
         signature = self.row.signature

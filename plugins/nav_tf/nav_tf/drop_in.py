@@ -10,11 +10,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from nav_tf.live import from_array, is_tensor, parts, to_array
-from navcore import Format, InputError, NavcoreError, PackageDescriptor, Signature
+from navcore import Format, InputError, NavcoreError, Signature
 from navcore.contract import flatten_result, plain_result, read_call
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from navcore import PackageDescriptor
 
 Fill = Callable[[Mapping[str, Any]], Any]
 

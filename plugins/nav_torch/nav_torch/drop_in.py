@@ -13,12 +13,14 @@ import attrs
 
 from nav_torch.live import from_array, host_array, is_tensor
 from nav_torch.result_shape import Fill, shape_of
-from navcore import Format, NavcoreError, PackageDescriptor, Signature
+from navcore import Format, NavcoreError, Signature
 from navcore.contract import plain_result, read_call
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
+
+    from navcore import PackageDescriptor
 
 
 def as_module(

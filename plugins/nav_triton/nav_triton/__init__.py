@@ -1,26 +1,9 @@
-"""nav-triton: from a package to Triton Inference Server, as a model repository, a first server, and a measurement."""
+"""nav-triton: from a package to Triton Inference Server, as a model repository, a first server, and a measurement.
 
-from __future__ import annotations
+Names are resolved when they are first used: every step of a run imports all plugins, and needs nothing of this one.
+"""
 
-from nav_triton.backends import Backend
-from nav_triton.loops import Measured, closed_loop, open_loop
-from nav_triton.measuring import ServingCost, measure
-from nav_triton.repository import ServedModel, save_repository
-from nav_triton.snippets import Snippet, snippet
-from nav_triton.tensors import Served
+import lazy_loader
 
 __version__ = "0.1.0"
-
-__all__ = [
-    "Backend",
-    "Measured",
-    "Served",
-    "ServedModel",
-    "ServingCost",
-    "Snippet",
-    "closed_loop",
-    "measure",
-    "open_loop",
-    "save_repository",
-    "snippet",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
