@@ -93,7 +93,7 @@ def test_nothing_given_means_the_formats_of_the_page_and_the_defaults_of_run(run
     assert (arguments.pop("model"), arguments.pop("dataloader")) == ("model.onnx", [1])
     assert arguments.pop("targets") == ("onnx", "trt")
     assert (arguments.pop("options"), arguments.pop("runtimes")) == ({}, {})
-    assert arguments.pop("ranking") is False
+    assert (arguments.pop("ranking"), arguments.pop("effort")) == (False, "quick")
     defaults = inspect.signature(navcore.api.run).parameters
     assert {name: value for name, value in arguments.items() if value != defaults[name].default} == {}
 
@@ -106,6 +106,7 @@ ARRIVED = {
     "model": "model.onnx",
     "dataloader": [1],
     "model_name": "net",
+    "effort": "quick",
     "targets": ("onnx", "trt-fp16", "trt-fp32"),
     "options": {"trt-fp16": {"max_workspace_size": 1024}, "trt-fp32": {"max_workspace_size": 1024}},
     "workdir": Path("work"),

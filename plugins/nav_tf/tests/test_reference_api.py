@@ -110,7 +110,7 @@ def test_nothing_given_means_the_formats_of_the_page_and_the_defaults_of_run(tra
     assert call.pop("dataloader") is LOADER
     assert (call.pop("options"), call.pop("runtimes")) == ({}, {})
     defaults = inspect.signature(navcore.api.run).parameters
-    assert call.pop("ranking") is False
+    assert (call.pop("ranking"), call.pop("effort")) == (False, "quick")
     assert {name: value for name, value in call.items() if value != defaults[name].default} == {}
 
 
