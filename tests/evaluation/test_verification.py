@@ -257,6 +257,15 @@ def test_any_row_in_every_row_is_called_that(frozen: int | None, told: str) -> N
     assert cause(verify(one_row, given, signature=SIGNATURE)).startswith(f"Every row of output 'y' {told} in item 0")
 
 
+@pytest.mark.parametrize(("labels", "is_told"), [([3, 1, 3], False), ([3, 1, 2, 0], True)])
+def test_a_label_or_two_that_rounding_made_the_same_are_no_row_in_every_row(labels: list[int], is_told: bool) -> None:
+    signature = Signature(SIGNATURE.inputs, (TensorSpec("y", "int64", ("batch",)),), SIGNATURE.axes)
+    given = [compare(lambda _feeds: {"y": np.array(labels)}, draw(len(labels), 8, 8), "item 0", symbol=None)]
+    verdict = verify(lambda _feeds: {"y": np.full(len(labels), 3)}, given, signature=signature)
+    assert verdict.status is Status.FAILED
+    assert ("equals row 0" in cause(verdict)) is is_told
+
+
 def test_a_source_whose_rows_are_alike_has_none_that_is_frozen() -> None:
     alike = [compare(linear, np.repeat(draw(1, 8, 8), 4, axis=0), "item 0")]
     assert "row" not in cause(verify(scaled(2), alike, signature=SIGNATURE))
