@@ -81,19 +81,19 @@ def test_the_cache_stays_in_the_workspace_and_out_of_the_package(package: Any, t
     cache = package.workspace / ".navcore" / "cache" / "torch-inductor"
     assert any(cache.rglob("*.so"))
     package.save(tmp_path / "model.nav")
-    loaded = nav.load(tmp_path / "model.nav", workdir=tmp_path / "again")
+    loaded = nav.load(tmp_path / "model.nav", workdir=tmp_path / "again", budget=2)
     assert not list(loaded.workspace.rglob("torch-inductor"))
 
 
 _ELSEWHERE = """
 import json, sys, numpy as np, navcore as nav
 feeds = {name: np.load(f"{name}.npy") for name in ("x", "weight")}
-package = nav.load("model.nav", workdir="loaded")
+package = nav.load("model.nav", workdir="loaded", budget=2)
 try:
     package.get_runner("torch-aotinductor")
 except nav.errors.TrustRequired as error:
     print(json.dumps(str(error)))
-package = nav.load("model.nav", workdir="trusted", trust=True)
+package = nav.load("model.nav", workdir="trusted", trust=True, budget=2)
 for form in ("torch-aotinductor", "torch-aotinductor-bf16"):
     with package.get_runner(form) as runner:
         np.save(f"{form}.npy", runner.infer(feeds)["scores"])
@@ -155,7 +155,7 @@ def test_bf16_works_where_there_are_no_instructions_for_it(tmp_path: Path) -> No
     assert told["precision"] == ["bf16", "bf16"]
     assert sum("emulates" in note for note in told["notes"]) == 2
     assert told["processor"].endswith("AVX2")
-    package = nav.load(tmp_path / "avx2.nav", workdir=tmp_path / "loaded", trust=True)
+    package = nav.load(tmp_path / "avx2.nav", workdir=tmp_path / "loaded", trust=True, budget=2)
     with package.get_runner("torch-aotinductor-bf16") as runner:
         feeds = {name: tensor.numpy() for name, tensor in items()[0].items()}
         assert runner.infer(feeds)["scores"].shape == (4, 6)
