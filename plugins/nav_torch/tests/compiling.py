@@ -17,10 +17,10 @@ from navcore.evaluation import distance
 class Mlp(torch.nn.Module):
     """The place of a largest number is asked of the inputs: among computed ones it would hang on the last bit."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = 48) -> None:
         super().__init__()
-        self.first = torch.nn.Linear(24, 48)
-        self.second = torch.nn.Linear(48, 6)
+        self.first = torch.nn.Linear(24, width)
+        self.second = torch.nn.Linear(width, 6)
 
     def forward(self, x: torch.Tensor, weight: torch.Tensor) -> dict[str, torch.Tensor]:
         hidden = torch.relu(self.first(x)) * weight.unsqueeze(-1)

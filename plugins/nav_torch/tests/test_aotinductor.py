@@ -37,15 +37,19 @@ def shelf() -> dict[tuple[str, str], Compiled]:
 
 
 @pytest.fixture
-def compiled(case: Build, compiler_cache: Path, shelf: dict[tuple[str, str], Compiled]) -> Callable[..., Any]:
+def compiled(
+    case: Build,
+    compiler_cache: Path,
+    shelf: dict[tuple[str, str], Compiled],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[..., Any]:
     """``compiled(route, "mlp")``: the subject, and what the route makes of it."""
 
     def go(route: Callable[..., Any], name: str, subject: Any = None) -> tuple[Any, Compiled]:
         subject = subject or SUBJECTS[name](case)
         key = (route.__name__, name)
         if key not in shelf:
-            folder = compiler_cache / "-".join(key)
-            folder.mkdir()
+            folder = tmp_path_factory.mktemp("-".join(key))
             shelf[key] = converted(route, exported(subject, folder), subject, folder, compiler_cache)
         return subject, shelf[key]
 
