@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Collection, Iterator
 from enum import Enum
 from types import UnionType
@@ -17,6 +14,7 @@ import attrs
 from navcore.contract import Format, Hook, Route, RuntimeProvider
 from navcore.errors import OptionError, first_line
 from navcore.registry import Plugin, Registry, resolve_options
+from navcore.testing.checks.fresh_python import fresh_python
 from navcore.testing.ground import Ground
 from navcore.testing.verdicts import NotHere, NotMet
 from navcore.workspace import from_data, to_data
@@ -275,19 +273,7 @@ def _in_child(ground: Ground, code: str, argument: str) -> list[str]:
 
 def _child_output(ground: Ground, code: str, argument: str) -> str:
     """What a fresh Python prints to standard output. Raises :class:`NotMet` where it fails, or does not end."""
-    path = os.pathsep.join(entry for entry in sys.path if entry)
-    try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-c", code, argument],
-            env={**os.environ, "PYTHONPATH": path},
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=ground.timeout,
-        )
-    except subprocess.TimeoutExpired:
-        raise NotMet(f"importing {argument} ran longer than {ground.timeout:g} s", about=("plugin",)) from None
+    done = fresh_python(ground, ["-c", code, argument], f"importing {argument}", about=("plugin",))
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines() or ["it said nothing"]
         raise NotMet(f"a fresh process could not import it: {lines[-1]}", about=("plugin",))

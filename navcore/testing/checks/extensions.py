@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import inspect
 import math
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from numbers import Real
 from types import ModuleType
@@ -16,6 +13,7 @@ from navcore.contract import Format
 from navcore.errors import first_line
 from navcore.evaluation import Choice
 from navcore.registry import Plugin, command_candidates
+from navcore.testing.checks.fresh_python import fresh_python
 from navcore.testing.ground import Ground
 from navcore.testing.verdicts import NotHere, NotMet
 
@@ -33,19 +31,7 @@ def command_answers(ground: Ground, name: str) -> None:
     If this fails: the entry point in the group ``navcore.commands.v1`` names a click command,
     ``module:function``; what the command needs is imported inside it.
     """
-    path = os.pathsep.join(entry for entry in sys.path if entry)
-    try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "navcore", name, "--help"],
-            env={**os.environ, "PYTHONPATH": path},
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=ground.timeout,
-        )
-    except subprocess.TimeoutExpired:
-        raise NotMet(f"navcore {name} --help ran longer than {ground.timeout:g} s") from None
+    done = fresh_python(ground, ["-m", "navcore", name, "--help"], f"navcore {name} --help")
     if done.returncode != 0:
         lines = [line for line in done.stderr.strip().splitlines() if line.strip()] or ["it said nothing"]
         raise NotMet(f"navcore {name} --help ended with status {done.returncode}: {lines[-1]}")
