@@ -120,11 +120,12 @@ def packed(toy: Any, finished_workdir: Path) -> Path:
 
 @pytest.fixture
 def journalled() -> Callable[[nav.PackageDescriptor | Path], Counter[str]]:
-    """How many events of each kind the journal of a package's workspace holds."""
+    """How many steps of each kind the journal of a package's workspace holds; what they took is no step."""
 
     def count(package: nav.PackageDescriptor | Path) -> Counter[str]:
         root = package if isinstance(package, Path) else package.workspace
-        return Counter(entry["event"] for entry in Journal(root / ".navcore" / "journal.jsonl").entries())
+        entries = Journal(root / ".navcore" / "journal.jsonl").entries()
+        return Counter(entry["event"] for entry in entries if entry["event"] != "took")
 
     return count
 
