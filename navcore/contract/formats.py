@@ -76,6 +76,8 @@ class Live:
     ``seeded`` is entered for the time of a call: the framework's random numbers start from that seed, and go on
     afterwards as if nothing had been. With it a source that remembers is told from one that draws. Without
     ``seeds_all`` there are numbers that it does not reach: a source whose first answers differ then counts as drawing.
+    ``framework`` names the module by which the framework is imported, where that neither starts threads nor writes
+    files: a run then imports it once, and its steps are forks of that process. Without it each step imports anew.
     """
 
     types: tuple[str, ...]
@@ -88,6 +90,7 @@ class Live:
     )
     seeded: Callable[[int], AbstractContextManager[None]] | None = attrs.field(eq=False, repr=False, default=None)
     seeds_all: bool = attrs.field(eq=False, repr=False, default=True)
+    framework: str = ""
 
     def recognises(self, model: object) -> bool:
         """Whether the model is an instance of one of ``types``; none of these is imported to find out."""

@@ -81,7 +81,7 @@ class RunContext:
     def call(self, route: Route, artifact: Artifact, threads: int, log_dir: Path) -> RouteCall:
         """The route with that model, under the options and on the device of this run."""
         live = framework_of(route, self.registry)
-        framework = "" if live is None else live.types[0].partition(".")[0]
+        framework = "" if live is None else live.framework
         options, cache = self.options.get(route.id), self.workspace.cache
         return RouteCall(route.id, artifact, options, self.device, threads, log_dir, framework, cache)
 

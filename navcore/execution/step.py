@@ -19,8 +19,8 @@ class RouteCall:
     """A route, by its id, with the model that it takes and what every route is told beside that.
 
     ``options`` is the value of the route's own options. ``threads`` are compute threads.
-    ``framework`` is the module that the route's own framework is imported by, ``""`` where it has none. ``cache_dir``
-    is where compilers keep what they can make again.
+    ``framework`` is the module that a process may import before it is forked for this step, or ``""``. ``cache_dir`` is
+    where compilers keep what they can make again.
     """
 
     route: str

@@ -35,7 +35,7 @@ def test_an_image_network_reaches_every_format_and_every_cpu_runtime_is_measured
 
     package = run(model, [torch.randn(2, 3, size, size + 2) for size in (16, 20, 18)], tmp_path)
 
-    assert statuses(package) == dict.fromkeys(STORED, True), str(package)
+    assert statuses(package) == {**dict.fromkeys(STORED, True), "onnx-optimized": True}, str(package)
     assert [module.training for module in model.modules()] == before
     assert set(package.get_formats_performance()) == set(package.get_formats_status())
     source = package.results[0]
@@ -52,7 +52,8 @@ def test_keywords_constants_and_a_bool_output(tmp_path: Path) -> None:
 
     package = run(Keywords(), data, tmp_path)
 
-    assert statuses(package) == dict.fromkeys(STORED, True), str(package)
+    expected = {**dict.fromkeys(STORED, True), "onnx-optimized": False}  # there is nothing to fuse
+    assert statuses(package) == expected, str(package)
     feeds = {name: data[1][name] for name in ("x", "mask")}
     for name in STORED:
         with package.open_runner(name) as runner:

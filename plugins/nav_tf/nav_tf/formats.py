@@ -56,7 +56,7 @@ TENSORFLOW = Format(
         state=state,
         device=device,
         seeded=seeded,
-        seeds_all=False,
+        seeds_all=False,  # and no framework=: TensorFlow has threads as soon as it is imported, and Keras writes a file
     ),
 )
 TF_SAVEDMODEL = attrs.evolve(

@@ -9,6 +9,7 @@ from typing import Any
 from nav_tf.blame import blamed
 from nav_tf.calls import refuse_unusable
 from nav_tf.formats import TENSORFLOW, TF_SAVEDMODEL
+from nav_tf.generated_code import without_generated_files
 from nav_tf.installed import why_no_tensorflow
 from nav_tf.placing import placed
 from nav_tf.quiet import hushed
@@ -27,7 +28,7 @@ def tf_savedmodel_from_tensorflow(job: ExportJob[None]) -> Made:
     model = job.source.model
     refuse_unusable(model)
     with ExitStack() as stack:
-        for surroundings in (hushed(), untouched(model), placed(job.device)):
+        for surroundings in (hushed(), without_generated_files(), untouched(model), placed(job.device)):
             stack.enter_context(surroundings)
         save_function(traced(model, job.signature), model, job.output)
     return Made(calling="named", facts={"tensorflow": tf.__version__})

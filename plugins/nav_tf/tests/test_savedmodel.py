@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -174,3 +176,22 @@ def test_code_that_reads_an_open_axis_as_a_number_is_told_what_to_use(case: Any,
 
     with pytest.raises(ExportError, match=r"Use tf.shape\(x\) where the code reads x.shape"):
         export(case(Shaped(), np.ones((2, 3), np.float32), BATCH))
+
+
+def test_nothing_that_autograph_generated_is_left_in_the_temporary_folder(
+    case: Any, export: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Branching(tf.Module):
+        def __call__(self, x: Any) -> Any:
+            if tf.reduce_sum(x) > 0:
+                return x * 3
+            return x - 2
+
+    subject = case(Branching(), np.ones((2, 3), np.float32), BATCH)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    before = set(sys.modules)
+    export(subject)
+    assert any("autograph_generated" in name for name in set(sys.modules) - before)
+    assert list(temporary.iterdir()) == []

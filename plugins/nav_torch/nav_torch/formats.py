@@ -85,6 +85,7 @@ TORCH = Format(
         device=device,
         provide=own_data,
         seeded=_seeded,
+        framework="torch",
     ),
 )
 TORCHSCRIPT_SCRIPT = Format(
