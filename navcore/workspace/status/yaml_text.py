@@ -6,7 +6,6 @@ import enum
 import math
 import numbers
 import re
-import sys
 from collections.abc import Mapping, Set
 from typing import Any
 
@@ -14,16 +13,17 @@ import yaml
 
 _NUMBER_OF_YAML_1_2 = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _FLOAT = "float"
+_WIDEST = 2**31 - 1  # no line is folded; libyaml counts in C's integers
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]  # libyaml's is many times as fast
     """Repeats a value instead of referring to it, and quotes text that a reader of YAML 1.2 takes for a number."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
-def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     # Other styles fold what PyYAML takes for a line break, such as U+0085, into a space.
     style = None if text.isprintable() else '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
@@ -36,7 +36,7 @@ _Dumper.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"0o[0-7]+\Z")
 
 def to_yaml(data: Mapping[str, Any]) -> str:
     """The text of ``data``, its keys in the order given. See :func:`plain` for what becomes of odd values."""
-    text: str = yaml.dump(plain(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=sys.maxsize)
+    text: str = yaml.dump(plain(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_WIDEST)
     return text
 
 
