@@ -72,6 +72,7 @@ PAGE_EXAMPLE = Path(END_TO_END, "page_example.py").resolve()
 ENGINE_EXAMPLE = Path(END_TO_END, "engines_example.py").resolve()
 CONSTRAINTS = Path("constraints.txt").resolve()
 TRITON = "plugins/nav_triton"
+HUB = "plugins/nav_huggingface"
 NEMO = "tests/nemo"
 NEMO_TOOLKIT = "nemo_toolkit==3.0.0"
 CORE_TESTS = (*PYTEST, "tests", "--ignore", END_TO_END, "-m")
@@ -336,13 +337,23 @@ def nemo(session: nox.Session) -> None:
     session.run("python", "-W", "ignore", f"{NEMO}/compare.py", *session.posargs)
 
 
+@nox.session(default=False, reuse_venv=True)
+def hub(session: nox.Session) -> None:
+    """nav-huggingface beside timm and peft, which need a torchvision that transformers would use in all other tests."""
+    projects = (CORE, *DEMO_PLUGINS, f"{HUB}[datasets,images]")
+    install(session, *TEST_TOOLS, "peft", "safetensors", editable=projects)
+    install(session, "--no-deps", "timm", "torchvision")  # the wheel names CUDA's libraries among what it needs
+    tests = (f"{HUB}/tests/test_timm_models.py", f"{HUB}/tests/test_peft.py")
+    session.run("python", "-m", "pytest", *tests, *session.posargs, env=ONE_THREAD)
+
+
 @nox.session(default=False, requires=["everything"], venv_backend="none")
 def nightly(session: nox.Session) -> None:
     """What takes too long for `make test`: long fuzzing, large models, the other minimums, plugins against wheels."""
     python = str(EVERYTHING / "python")
     session.run(python, *PYTEST, "tests", *PLUGIN_TESTS, "-m", "nightly", *session.posargs, external=True)
     session.run(python, *CORE_TESTS, "hypothesis", "--hypothesis-profile", "nightly", external=True)
-    for name in (*(f"minimums({one})" for one in PROJECTS if one != "core"), "against_wheel"):
+    for name in (*(f"minimums({one})" for one in PROJECTS if one != "core"), "against_wheel", "hub", "lesson"):
         session.notify(name)
 
 

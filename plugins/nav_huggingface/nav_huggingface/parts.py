@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from nav_huggingface.timm_models import TimmImages
 from navcore import InputError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def parts_of(processor: Any) -> Parts:
     for part in (processor, *inner):
         if isinstance(part, transformers.PreTrainedTokenizerBase):
             found.setdefault("tokenizer", part)
-        elif isinstance(part, transformers.BaseImageProcessor):
+        elif isinstance(part, transformers.BaseImageProcessor | TimmImages):
             found.setdefault("images", part)
         elif isinstance(part, transformers.SequenceFeatureExtractor):
             found.setdefault("sounds", part)

@@ -12,6 +12,15 @@ import attrs
 
 from nav_huggingface.embedding import TASK, Recipe, embedding_model, recipe_at
 from nav_huggingface.tasks import Task, task_named, task_of_class, task_of_config
+from nav_huggingface.timm_models import (
+    CLASSIFYING,
+    TimmImages,
+    architecture_of,
+    is_timm_folder,
+    is_timm_model,
+    timm_model,
+    timm_name,
+)
 from navcore import InputError
 from navcore.errors import first_line
 
@@ -41,8 +50,8 @@ def named_source(
     """The model that ``model`` names, loaded, with its processor.
 
     Args:
-        model: a folder that ``save_pretrained`` wrote, an id of the hub, or a live module. Where a folder of that name
-            is there, no hub is asked.
+        model: a folder that ``save_pretrained`` or timm wrote, an id of the hub, a name of timm's, or a live module.
+            Where a folder of that name is there, no hub is asked.
         task: what to load the model for; by default what its architecture is for.
         processor: in place of the one that lies beside the model.
         trust_remote_code: run code that comes with the model.
@@ -64,6 +73,8 @@ def named_source(
         if _is_path(text):
             raise InputError(f"{text} is no folder.", hint="Give a folder that save_pretrained wrote, or a hub's id.")
         where, name = text, text
+    if (of_timm := _in_timm(folder, text)) is not None:
+        return _from_timm(of_timm, text, wanted, processor, workspace_name(name))
     import transformers
 
     if folder.is_dir():
@@ -82,6 +93,18 @@ def named_source(
         if recipe.longest is not None and hasattr(own, "model_max_length"):
             own.model_max_length = min(own.model_max_length, recipe.longest)
     return Named(loaded, own, found, workspace_name(name), problem)
+
+
+def _in_timm(folder: Path, text: str) -> str | None:
+    """What to ask timm for; ``None`` for whatever is none of its models."""
+    if text and folder.is_dir():
+        return f"local-dir:{folder.resolve()}" if is_timm_folder(folder) else None
+    return timm_name(text)
+
+
+def _from_timm(where: str, text: str, wanted: Task | None, processor: Any, name: str) -> Named:
+    model = _loaded(text, lambda: timm_model(where, None if wanted is None else wanted.name))
+    return Named(model, processor or TimmImages(model), wanted or task_named(CLASSIFYING), name)
 
 
 def _refuse_adapter(folder: Path) -> None:
@@ -123,6 +146,9 @@ def _live(model: Any, wanted: Task | None, processor: Any, trust_remote_code: bo
             f"a {type(model).__name__} is no model.",
             hint="Give the name of a model, a folder that save_pretrained wrote, or a live PyTorch module.",
         )
+    if is_timm_model(model):
+        name = workspace_name(architecture_of(model))
+        return Named(model, processor or TimmImages(model), wanted or task_named(CLASSIFYING), name)
     task = wanted or task_of_class(type(model).__name__) or task_named("feature-extraction")
     where, problem = getattr(model, "name_or_path", ""), ""
     if processor is None and isinstance(where, str) and where and Path(where).is_dir():

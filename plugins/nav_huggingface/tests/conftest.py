@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
+import torch
 
 import navcore as nav
 
 from .hub_models import folder
+
+TORCHVISION = torch.library.Library("torchvision", "FRAGMENT")
+"""What timm and transformers import where it is installed. The compiled operators of its wheels are CUDA's and cannot
+be loaded without; it still wants two of them declared, which nothing here calls."""
+
+if importlib.util.find_spec("torchvision") and not hasattr(torch.ops.torchvision, "nms"):
+    for operator in ("nms", "qnms"):
+        TORCHVISION.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
 
 @pytest.fixture(scope="session")

@@ -24,9 +24,12 @@ in_bf16 = pytest.mark.skipif(why_no_bf16() is not None, reason=str(why_no_bf16()
 in_fp16 = pytest.mark.skipif(why_no_fp16() is not None, reason=str(why_no_fp16()))
 
 
-def test_it_computes_in_float32_unless_asked_otherwise(package: nav.PackageDescriptor) -> None:
-    assert list(rows(package)) == [FP32]
-    row = rows(package)[FP32]
+def test_it_computes_in_float32_and_where_it_can_in_bfloat16_in_a_row_of_its_own(
+    package: nav.PackageDescriptor,
+) -> None:
+    found = rows(package)
+    assert [name for name, row in found.items() if row.status != "unavailable"] == [FP32, *[BF16] * (not why_no_bf16())]
+    row = found[FP32]
     assert (row.status, row.precision, row.provider, row.notes) == ("ok", "fp32", "CPU", ())
     assert row.verification.differences[0].relative_l2 < 1e-5
 
