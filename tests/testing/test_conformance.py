@@ -85,6 +85,15 @@ class Fewest:
         return min(candidates, key=lambda one: len(one.format.name), default=None)
 
 
+def as_sample(package, format):
+    runner = package.open_runner(format).__enter__()
+
+    def call(x):
+        return runner({"x": x})
+
+    return call
+
+
 def largest(outputs, item):
     return float(outputs["y"].max())
 
@@ -212,6 +221,18 @@ FAULTS = [
         'return float(outputs["y"].max())',
         'outputs["y"] += 1; return 1.0',
         "it changed the outputs",
+    ),
+    (
+        "drop_in_answers_as_the_source",
+        'return runner({"x": x})',
+        'return {key: array + 1 for key, array in runner({"x": x}).items()}',
+        "relative L2",
+    ),
+    (
+        "drop_in_answers_as_the_source",
+        'return runner({"x": x})',
+        "raise ValueError('one argument only')",
+        "ValueError: one argument only",
     ),
     ("command_answers", "@click.command()\n", "", "is not a click command"),
     ("further_models_are_right", ANSWER, "return {'y': y * np.float32(1 + (x.shape[1] == 5))}", "relative L2"),

@@ -16,6 +16,7 @@ from navcore.testing.checks.declarations import (
     routes_are_the_same_in_a_child,
     wrong_options_are_refused,
 )
+from navcore.testing.checks.drop_ins import drop_in_answers_as_the_source, drop_ins_of
 from navcore.testing.checks.extensions import (
     command_answers,
     commands_of,
@@ -49,6 +50,7 @@ __all__ = [
     "command_answers",
     "crash_is_contained",
     "declared_outputs_are_returned",
+    "drop_in_answers_as_the_source",
     "failure_names_the_plugin",
     "further_models_are_right",
     "imports_light",
@@ -91,6 +93,7 @@ EXTENSION_CHECKS: tuple[tuple[NamedCheck, Callable[[Plugin], tuple[str, ...]]], 
     (command_answers, commands_of),
     (strategy_chooses, strategies_of),
     (metric_gives_a_number, metrics_of),
+    (drop_in_answers_as_the_source, drop_ins_of),
 )
 """Of what a plugin brings beside routes, each with the function that finds the names of it."""
 

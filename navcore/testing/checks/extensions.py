@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Iterator
 from numbers import Real
-from types import ModuleType
-from typing import Any
 
 from navcore.contract import Format
 from navcore.errors import first_line
 from navcore.evaluation import Choice
 from navcore.registry import Plugin, command_candidates
 from navcore.testing.checks.fresh_python import fresh_python
+from navcore.testing.checks.public_names import public_names
 from navcore.testing.ground import Ground
 from navcore.testing.verdicts import NotHere, NotMet
 
@@ -105,26 +103,13 @@ def commands_of(plugin: Plugin) -> tuple[str, ...]:
 
 def strategies_of(plugin: Plugin) -> tuple[str, ...]:
     """The names of the plugin's strategies."""
-    return tuple(name for name, value in _public(plugin) if callable(getattr(value, "choose", None)))
+    return tuple(name for name, value in public_names(plugin) if callable(getattr(value, "choose", None)))
 
 
 def metrics_of(plugin: Plugin) -> tuple[str, ...]:
     """The names of the plugin's metrics that are functions."""
     return tuple(
         name
-        for name, value in _public(plugin)
+        for name, value in public_names(plugin)
         if inspect.isfunction(value) and tuple(inspect.signature(value).parameters) == _SEEN_AS_METRIC
     )
-
-
-def _public(plugin: Plugin) -> Iterator[tuple[str, Any]]:
-    """The public attributes of the plugin that are its own: of a module, what it or a module below it defines."""
-    names = vars(plugin.namespace) if isinstance(plugin.namespace, ModuleType) else dir(plugin.namespace)
-    for name in sorted(names):
-        if name.startswith("_") or isinstance(inspect.getattr_static(plugin.namespace, name, None), property):
-            continue
-        value = getattr(plugin.namespace, name, None)
-        home = getattr(value if isinstance(value, type) or inspect.isroutine(value) else type(value), "__module__", "")
-        root = getattr(plugin.module, "__name__", "")
-        if home == root or str(home).startswith(f"{root}."):
-            yield name, value

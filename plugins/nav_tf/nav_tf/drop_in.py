@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from nav_tf.calls import call_model, input_names, is_keras
 from nav_tf.live import from_array, is_tensor, parts, to_array
 from navcore import Format, InputError, NavcoreError, Signature
 from navcore.contract import flatten_result, plain_result, read_call
@@ -41,21 +42,28 @@ class PackageCallable:
         parameters: Sequence[str],
         ignored: Sequence[str],
         close: Callable[[], None],
+        inputs: Sequence[str] = (),
     ) -> None:
         self._runner = runner
         self._signature = signature
         self._fill = fill
         self._parameters = tuple(parameters)
         self._ignored = frozenset(ignored)
+        self._inputs = tuple(inputs)
         self._dtypes = {spec.name: spec.dtype for spec in signature.inputs}
         self._finalizer = weakref.finalize(self, close)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """The source's arguments in, its result out. Raises :class:`TypeError` for what was not there at the export."""
+        """The source's arguments in, its result out. Raises :class:`TypeError` for what was not there at the export.
+
+        All inputs may be keywords too, as in an item of the data, also where the source takes them in one mapping.
+        """
         import tensorflow as tf
 
         asked = {name: value for name, value in kwargs.items() if name not in self._ignored}
-        tensors = read_call(self._signature.call, args, asked, _is_given, self._parameters)
+        args, asked = self._as_in_an_item(args, asked)
+        parameters = () if not args and set(asked) == set(self._dtypes) else self._parameters
+        tensors = read_call(self._signature.call, args, asked, _is_given, parameters)
         feeds, floats = {}, None
         for name, tensor in tensors.items():
             array = tensor.numpy() if is_tensor(tensor) else tensor
@@ -67,6 +75,23 @@ class PackageCallable:
         if floats is not None:
             outputs = {name: tf.cast(one, floats) if one.dtype.is_floating else one for name, one in outputs.items()}
         return self._fill(outputs)
+
+    def _as_in_an_item(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+        """The call as the data made it: a functional model takes all its inputs in one mapping or list."""
+        call = self._signature.call
+        if len(args) != 1 or len(call["args"]) == 1:
+            return args, kwargs
+        (given,) = args
+        if isinstance(given, Mapping) and not call["args"]:
+            return (), {**given, **kwargs}
+        if isinstance(given, list | tuple) and len(given) == len(self._dtypes):
+            if call["args"]:
+                return tuple(given), kwargs
+            names = self._inputs or tuple(name for name, _ in call["kwargs"])
+            return (), {**dict(zip(names, given, strict=True)), **kwargs}
+        return args, kwargs
 
     def close(self) -> None:
         """Release the model."""
@@ -125,8 +150,9 @@ def as_callable(
         fill = _learned(package, source, signature)
     stack = contextlib.ExitStack()
     runner = stack.enter_context(package.open_runner(job.artifact.format, runtime=job.runtime, threads=threads))
-    names = _parameters(source if like is None else like)
-    return PackageCallable(runner, signature, fill, names, ignored, stack.close)
+    known = source if like is None else like
+    inputs = input_names(known) if is_keras(known) else ()
+    return PackageCallable(runner, signature, fill, _parameters(known), ignored, stack.close, inputs)
 
 
 def _is_given(value: Any) -> bool:
@@ -183,7 +209,7 @@ def _learned(package: PackageDescriptor, source: Any, signature: Signature) -> F
 
     feeds = next(package.comparisons()).feeds
     args, kwargs = signature.bind(feeds, lambda array: from_array(array, None))
-    returned = source(*args, **kwargs)
+    returned = call_model(source, args, kwargs)
     leaves = flatten_result(returned, lambda value: to_array(value) is not None, parts, wanted=signature.output_names)
     names = {id(leaf): _Slot(name) for name, (_, leaf) in zip(signature.output_names, leaves, strict=True)}
 

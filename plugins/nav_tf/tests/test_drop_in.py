@@ -101,3 +101,21 @@ def test_a_package_that_was_loaded_has_no_source(model: Scorer, package: nav.Pac
         assert set(found) == set(loaded.record.samples.signature.output_names)
     with as_callable(loaded, "onnx", like=model, result=lambda **outputs: sorted(outputs)) as swapped:
         assert swapped(one["x"], one["weight"]) == sorted(found)
+
+
+@pytest.mark.parametrize("form", ["mapping", "list"])
+def test_a_functional_model_takes_all_its_inputs_in_one(form: str, tmp_path: Path) -> None:
+    keras.utils.set_random_seed(0)
+    x, weight = keras.Input((4,), name="x"), keras.Input((1,), name="weight")
+    inputs = {"x": x, "weight": weight} if form == "mapping" else [x, weight]
+    model = keras.Model(inputs, {"score": keras.layers.Dense(3)(x) * weight})
+    items = [{"x": one["x"], "weight": one["weight"][:, None]} for one in batches()]
+    package = nav.run(model, items, targets=["tf-savedmodel"], workdir=tmp_path, **ASKED)
+    given = items[1] if form == "mapping" else [items[1]["x"], items[1]["weight"]]
+    expected = model(given)
+    with as_callable(package, "tf-savedmodel") as swapped:
+        for found in (swapped(given), swapped(**items[1])):
+            tf.nest.assert_same_structure(found, expected)
+            np.testing.assert_allclose(found["score"], expected["score"], rtol=1e-5, atol=1e-6)
+        with pytest.raises(TypeError, match="argument 'weight' is missing"):
+            swapped({"x": items[1]["x"]})
