@@ -57,7 +57,7 @@ def broken():
 def data():
     return dataloader()
 """
-QUICK = ("--measurement-interval", "10")
+QUICK = ("--measurement-interval", "10", "--budget", "1")
 PLUGINS = {"NAVCORE_EXTRA_PLUGINS": "toy=navcore.testing.toy", "NAVCORE_DISABLE_PLUGINS": "torch,onnx"}
 
 

@@ -72,7 +72,8 @@ def screen(tmp_path_factory: pytest.TempPathFactory) -> Screen:
 @pytest.fixture(scope="module")
 def progress(screen: Screen) -> str:
     """What the terminal received while a run was piped elsewhere; it leaves ``model.nav``."""
-    words = ("run", "mymodel:model", "--data", "navcore.testing.toy:dataloader", "--measurement-interval", "150")
+    data = ("--data", "navcore.testing.toy:dataloader")
+    words = ("run", "mymodel:model", *data, "--measurement-interval", "150", "--budget", "3")
     return screen.shows(100, *words, "--save", "model.nav", piped=True)
 
 

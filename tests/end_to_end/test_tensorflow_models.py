@@ -42,10 +42,10 @@ def only_our_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         pytest.param(mobilenet, marks=pytest.mark.slow),
         pytest.param(efficientnet, marks=pytest.mark.nightly),
-        text_classifier,
-        transformer_block,
         many_inputs_and_outputs,
-        subclassed,
+        pytest.param(text_classifier, marks=pytest.mark.nightly),
+        pytest.param(transformer_block, marks=pytest.mark.nightly),
+        pytest.param(subclassed, marks=pytest.mark.nightly),
     ],
 )
 def test_a_model_reaches_savedmodel_and_onnx_and_travels_in_a_package(build: Any, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_a_package_works_without_the_workspace_it_came_from(run_toy: Run, toy: A
     package = run_toy(toy.ToyModel(factor=3.0), targets="toy-beta")
     package.set_verified("toy-beta", "toy-runtime")
     package.save(tmp_path / "x.nav", keep_workdir=False)
-    loaded = nav.load(tmp_path / "x.nav", workdir=tmp_path / "there")
+    loaded = nav.load(tmp_path / "x.nav", workdir=tmp_path / "there", ranking=False)
     assert {row.format.name: row.status for row in loaded.results} == {
         "toy-live": Status.OK, "toy-alpha": Status.OK, "toy-beta": Status.OK,
     }  # fmt: skip
@@ -86,7 +86,7 @@ def test_measuring_needs_testing(packed: Path, tmp_path: Path) -> None:
 
 def test_another_measurement_may_be_asked_for(packed: Path, tmp_path: Path) -> None:
     config = nav.ProfilerConfig((2,), "count_windows", measurement_request_count=3)
-    package = nav.load(packed, workdir=tmp_path, profiler_config=config)
+    package = nav.load(packed, workdir=tmp_path, profiler_config=config, ranking=False)
     sizes = {one.batch_size for row in package.results[1:] for each in row.runtimes for one in each.performance}
     assert sizes == {2}
     assert package.record.settings.profiler_config == config

@@ -48,6 +48,7 @@ def runtime_of(package: Any, form: str, runtime: str = "PyTorchExecutionProvider
     return next(one for one in row.runtimes if one.runtime == runtime)
 
 
+@pytest.mark.nightly
 def test_every_row_is_held_against_the_module_itself(package: Any) -> None:
     source = runtime_of(package, "torch")
     assert source.verification is None
@@ -77,6 +78,7 @@ def test_every_row_is_held_against_the_module_itself(package: Any) -> None:
         assert "no convolution" in told.failure.cause
 
 
+@pytest.mark.nightly
 def test_the_cache_stays_in_the_workspace_and_out_of_the_package(package: Any, tmp_path: Path) -> None:
     cache = package.workspace / ".navcore" / "cache" / "torch-inductor"
     assert any(cache.rglob("*.so"))
@@ -100,6 +102,7 @@ for form in ("torch-aotinductor", "torch-aotinductor-bf16"):
 """
 
 
+@pytest.mark.nightly
 def test_another_process_in_another_folder_needs_trust_and_nothing_else(package: Any, tmp_path: Path) -> None:
     package.save(tmp_path / "model.nav")
     feeds = {name: tensor.numpy() for name, tensor in items()[0].items()}
@@ -139,6 +142,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.nightly
 def test_bf16_works_where_there_are_no_instructions_for_it(tmp_path: Path) -> None:
     """Hidden from PyTorch and from oneDNN; what was made for AVX2 runs on whatever has that too."""
     from . import compiling
@@ -167,6 +171,7 @@ def stub(path: Path, body: str) -> str:
     return str(path)
 
 
+@pytest.mark.nightly
 def test_a_compiler_that_hangs_ends_with_the_time_of_its_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", stub(tmp_path / "hanging-c++", "exec sleep 4321"))
     package = nav.run(

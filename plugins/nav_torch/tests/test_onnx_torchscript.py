@@ -44,7 +44,13 @@ def test_a_transformer_in_a_run(tmp_path: Path) -> None:
     model = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
     data = [torch.randn(1, 5, 8) for _ in range(3)]
     package = navcore.run(
-        model, data, targets=["onnx"], options={"onnx": {"opset": 17}}, batch_dim=None, workdir=tmp_path / "work"
+        model,
+        data,
+        targets=["onnx"],
+        options={"onnx": {"opset": 17}},
+        batch_dim=None,
+        workdir=tmp_path / "work",
+        run_profiling=False,
     )
     (row,) = [row for row in package.results if row.format.name == "onnx"]
     assert row.status == Status.OK, str(package)
