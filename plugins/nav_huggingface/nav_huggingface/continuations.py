@@ -1,4 +1,4 @@
-"""Data for the graphs of a generating model: prompts, steps and rests of texts, with the caches that the source makes."""
+"""Data for the graphs of a generating model: prompts and steps of texts, with the caches that the source makes."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def why_no_cache(model: Any, base: Any) -> str:
 
 
 def texts_of(model: Any, item: Any, names: tuple[str, str, str]) -> Tensors:
-    """The tokens of an item, their mask and their positions, as far as the model takes them, as ``generate`` makes them.
+    """The tokens of an item, their mask and positions as ``generate`` makes them, as far as the model takes them.
 
     A text of fewer tokens than a rest needs is followed by itself.
     """

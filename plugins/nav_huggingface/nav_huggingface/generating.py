@@ -28,7 +28,7 @@ _BOTH = f"{_CACHE} + {_TOKENS}"
 """The length of the masks, and that of the cache that comes out."""
 
 _ENCODERS = "-encoder"
-"""What the workspace of an encoder is called beside that of its decoder."""
+"""What the name of an encoder's workspace has beyond that of its decoder's."""
 
 
 def generates(named: Named, base: Any, use_cache: bool | None) -> bool:
@@ -67,9 +67,8 @@ def run_generating(named: Named, base: Any, files: Carried, arguments: Mapping[s
     sources: Any = Sources(base, model)
     name = f"{arguments['model_name']}{_ENCODERS}"
     # Named like the axes of the decoder where the source is a text; of sounds, what moves is seen in the data.
-    told = (
-        {key: {0: _BATCH, 1: _SOURCE} for key in next(iter(sources))} if model.main_input_name == "input_ids" else None
-    )
+    is_text = model.main_input_name == "input_ids"
+    told = {key: {0: _BATCH, 1: _SOURCE} for key in next(iter(sources))} if is_text else None
     packed = navcore.run(encoder, sources, **{**arguments, "model_name": name, "dynamic_axes": told})
     graph = decoder_graph(model)
     answers: Any = Answers(base, model, encoder, graph)
@@ -80,12 +79,13 @@ def run_generating(named: Named, base: Any, files: Carried, arguments: Mapping[s
 def _axes(data: Any, names: tuple[str, str, str]) -> dict[str, dict[int, str]]:
     """The axes that move in the inputs of a graph, with the names by which those of the cache are linked."""
     tokens, mask, positions = names
+    second = {MASK: _SOURCE, tokens: _TOKENS, positions: _TOKENS, mask: _BOTH}  # a causal decoder's mask is MASK, too
     found: dict[str, dict[int, str]] = {}
     for name in next(iter(data)):
         if name.startswith(f"{PAST}."):
             found[name] = {0: _BATCH, LENGTH_AXIS: _SOURCE if f".{CROSS}" in name else _CACHE}
         else:
-            found[name] = {0: _BATCH, 1: {tokens: _TOKENS, positions: _TOKENS, mask: _BOTH, MASK: _SOURCE}[name]}
+            found[name] = {0: _BATCH, 1: second[name]}
     return found
 
 

@@ -78,7 +78,7 @@ def _encoder(
 ) -> EncoderCall:
     """The encoder in the format that is wanted, out of the package that the decoder's carries.
 
-    It is unpacked into a folder that goes with the generator. It is trusted as far as the decoder's package is: what can
+    It is unpacked into a folder that goes with the generator, and trusted as far as the decoder's package is: what can
     execute code is opened only where the decoder's own format can, which was opened before.
     """
     import navcore

@@ -83,7 +83,7 @@ def encoder_graph(model: Any) -> torch.nn.Module:
             states = self.model.get_encoder()(**tensors, return_dict=True)
             cache = transformers.EncoderDecoderCache(transformers.DynamicCache(), transformers.DynamicCache())
             mask = {MASK: tensors[MASK]} if MASK in tensors else {}
-            # The keys and values do not depend on what the decoder says; what it does with them is no part of the graph.
+            # Keys and values do not depend on what the decoder says; what it does with them is no part of the graph.
             word = torch.zeros_like(states.last_hidden_state[:, :1, 0], dtype=torch.int64)
             self.model(
                 encoder_outputs=states, **mask, decoder_input_ids=word, past_key_values=cache, use_cache=True,
@@ -99,8 +99,8 @@ def decoder_graph(model: Any) -> torch.nn.Module:
 
     In: ``decoder_input_ids`` (batch, tokens), ``decoder_attention_mask`` (batch, cache + tokens),
     ``decoder_position_ids`` (batch, tokens) for models that take them, ``attention_mask`` (batch, source) where the
-    encoder has one, all int64; ``past_key_values.<layer>.decoder.key`` and ``….value`` (batch, heads, cache, width), and
-    ``past_key_values.<layer>.encoder.key`` and ``….value`` (batch, heads, source, width), which the encoder returns.
+    encoder has one, all int64; ``past_key_values.<layer>.decoder.key`` and ``….value`` (batch, heads, cache, width),
+    and ``past_key_values.<layer>.encoder.key`` and ``….value`` (batch, heads, source, width) of the encoder.
     Out: ``logits`` (batch, tokens, vocabulary), ``present.<layer>.decoder.key`` and ``….value``, by the tokens longer.
 
     The graph raises :class:`RuntimeError` for a mask of another length.

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
     from navcore import Runner, Signature, TensorSpec
 
-_TAKEN = ("input_features", "past_key_values", "use_cache", "return_dict", "logits_to_keep", "encoder_outputs")
+_CACHE = "past_key_values"
+
+_TAKEN = ("input_features", _CACHE, "use_cache", "return_dict", "logits_to_keep", "encoder_outputs")
 """What ``generate`` may pass beside the tensors of a graph."""
 
 _UNABLE = ("output_attentions", "output_hidden_states")
@@ -77,7 +79,7 @@ class CausalStep:
 
         ``arguments`` are those of the source's ``forward``. Raises :class:`InputError` for what no graph takes.
         """
-        return _stepped(self.graph, CAUSAL_TOKENS, "", arguments, arguments.get("past_key_values"), {})
+        return _stepped(self.graph, CAUSAL_TOKENS, "", arguments, arguments.get(_CACHE), {})
 
 
 @attrs.frozen
@@ -99,7 +101,7 @@ class PairStep:
                 "encoder_outputs do not hold what the decoder reads of them.",
                 hint="Leave encoder_outputs away, or take them of this model's own encoder: model.get_encoder()(…).",
             )
-        cache = arguments.get("past_key_values")
+        cache = arguments.get(_CACHE)
         others = {MASK: arguments.get(MASK), **cross}
         if MASK in self.graph.inputs and others[MASK] is None:
             key = next(iter(cross.values()))
@@ -107,8 +109,8 @@ class PairStep:
         found = _stepped(
             self.graph, DECODER_TOKENS, OWN, arguments, getattr(cache, "self_attention_cache", cache), others
         )
-        if cache is not None:
-            found["past_key_values"] = cache
+        if cache is not None and _CACHE in found:
+            found[_CACHE] = cache
         return found
 
 
@@ -163,8 +165,9 @@ def _stepped(
         key, value = (found.pop(f"{PRESENT}.{layer}.{side}{part}") for part in PARTS)
         set_layer(cache, layer, key, value)
     kept = arguments.get("logits_to_keep") or 0
-    logits = found["logits"]
-    return as_output({"logits": logits[:, -kept:] if kept else logits, "past_key_values": cache})
+    logits = found["logits"][:, slice(-kept, None) if isinstance(kept, int) else kept]
+    # Whoever goes on without a cache gives the whole text again, and no cache may come back from it.
+    return as_output({"logits": logits} if arguments.get("use_cache") is False else {"logits": logits, _CACHE: cache})
 
 
 def _past(graph: Graph, cache: Any, batch: int, side: str) -> dict[str, torch.Tensor]:
@@ -173,9 +176,9 @@ def _past(graph: Graph, cache: Any, batch: int, side: str) -> dict[str, torch.Te
 
     count = layers_in(graph.inputs, side)
     held = list(getattr(cache, "layers", ()))
-    if any(not isinstance(layer, DynamicLayer) for layer in held):
+    if others := {type(layer).__name__ for layer in held if type(layer) is not DynamicLayer}:
         raise InputError(
-            f"The package goes on with a DynamicCache, and this is a {type(cache).__name__}.",
+            f"The package goes on with a cache that keeps all, and this one has {', '.join(sorted(others))}.",
             hint="Leave past_key_values and cache_implementation away.",
         )
     past: dict[str, torch.Tensor] = {}
