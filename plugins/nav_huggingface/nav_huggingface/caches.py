@@ -49,10 +49,11 @@ def cache_of(tensors: Mapping[str, Any], side: str = "") -> Any:
 
 def set_layer(cache: Any, layer: int, key: torch.Tensor, value: torch.Tensor) -> None:
     """Let a layer of the cache hold these tensors; the next layer that there is not is added."""
-    from transformers.cache_utils import DynamicLayer
+    from transformers import cache_utils
 
+    kind: Any = cache_utils.DynamicLayer  # has no types
     if layer == len(cache.layers):
-        cache.layers.append(DynamicLayer())
+        cache.layers.append(kind())
     held = cache.layers[layer]
     held.keys, held.values = key, value
     held.dtype, held.device = key.dtype, key.device

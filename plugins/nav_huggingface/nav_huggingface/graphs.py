@@ -140,7 +140,9 @@ def _check_mask(tensors: dict[str, torch.Tensor], names: tuple[str, str, str], p
     import torch
 
     tokens, mask = names[:2]
-    if mask not in tensors or torch.jit.is_tracing():  # where sizes are tensors, and a check would be a constant
+    jit: Any = torch.jit
+    if mask not in tensors or jit.is_tracing():  # where sizes are tensors, and a check would be a constant
         return
     fits = tensors[mask].shape[1] == past.shape[LENGTH_AXIS] + tensors[tokens].shape[1]
-    torch._check(fits, lambda: f"{mask} has to be as long as the cache and {tokens} together.")
+    check: Any = torch._check
+    check(fits, lambda: f"{mask} has to be as long as the cache and {tokens} together.")

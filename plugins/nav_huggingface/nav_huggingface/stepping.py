@@ -63,9 +63,10 @@ class Graph:
 
         spec = self.inputs[name]
         sizes = [size if isinstance(size, int) else 0 for size in spec.shape]
-        return from_array(
+        empty: torch.Tensor = from_array(
             np.zeros((batch, *sizes[1:LENGTH_AXIS], 0, *sizes[LENGTH_AXIS + 1 :]), dtype_named(spec.dtype))
         )
+        return empty
 
 
 @attrs.frozen
