@@ -26,6 +26,7 @@ def generator(
     runtime: str | None = None,
     *,
     encoder: Format | str | None = None,
+    threads: int | None = None,
 ) -> Any:
     """The package as a model of transformers that generates: ``generate`` takes and returns what the source's does.
 
@@ -38,6 +39,7 @@ def generator(
         format: which format answers.
         runtime: in which runtime; by default the fastest that is ok.
         encoder: the format of the encoder of an encoder–decoder, by default the same.
+        threads: how many the runtime computes with, by default its own choice.
 
     Raises:
         PackageIncomplete: the package was exported without its cache, or the encoder's format is not ok.
@@ -55,10 +57,10 @@ def generator(
     opened = contextlib.ExitStack()
     with contextlib.ExitStack() as failing:
         failing.enter_context(opened)
-        runner = opened.enter_context(package.open_runner(format, runtime=runtime))
+        runner = opened.enter_context(package.open_runner(format, runtime=runtime, threads=threads))
         graph = Graph.of(runner, _signature(package))
         if ours.config.is_encoder_decoder:
-            read = _encoder(opened, package, ours, str(format), str(encoder or format), runtime)
+            read = _encoder(opened, ours, str(format), str(encoder or format), runtime, threads)
             model = _without_weights(ours, PairStep(graph, read))
             _answer_with(model.get_encoder(), read)
         else:
@@ -69,12 +71,7 @@ def generator(
 
 
 def _encoder(
-    opened: contextlib.ExitStack,
-    package: PackageDescriptor,
-    ours: Belongings,
-    format: str,
-    wanted: str,
-    runtime: str | None,
+    opened: contextlib.ExitStack, ours: Belongings, format: str, wanted: str, runtime: str | None, threads: int | None
 ) -> EncoderCall:
     """The encoder in the format that is wanted, out of the package that the decoder's carries.
 
@@ -96,7 +93,8 @@ def _encoder(
                 hint=f"Give encoder= one of {', '.join(sorted(ok))}.",
             )
         try:
-            runner = opened.enter_context(inner.open_runner(wanted, runtime=runtime if wanted == format else None))
+            same = runtime if wanted == format else None
+            runner = opened.enter_context(inner.open_runner(wanted, runtime=same, threads=threads))
         except TrustRequired:
             if trust or wanted != format:
                 raise

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from nav_huggingface.caches import CROSS, LENGTH_AXIS, OWN, PARTS, PAST, PRESENT, layers_in, set_layer
+from nav_huggingface.caches import (
+    CROSS,
+    LENGTH_AXIS,
+    OWN,
+    PARTS,
+    PAST,
+    PRESENT,
+    layers_in,
+    places,
+    set_layer,
+    tensors_of,
+)
 from nav_huggingface.continuations import positions_of
 from nav_huggingface.graphs import CAUSAL_TOKENS, DECODER_TOKENS, MASK
 from nav_huggingface.packed_model import as_output
@@ -91,28 +102,43 @@ class PairStep:
     encoder: EncoderCall
 
     def __call__(self, arguments: Mapping[str, Any]) -> Any:
-        """As :class:`CausalStep`; the encoder is run where nobody ran it."""
-        known = arguments.get("encoder_outputs")
-        if known is None:
-            taken = {name: arguments.get(name) for name in self.encoder.graph.inputs}
-            known = self.encoder(taken)
-        cross = {name: known.get(_field(name.replace(PAST, PRESENT))) for name in self.graph.inputs if CROSS in name}
-        if any(tensor is None for tensor in cross.values()):
-            raise InputError(
-                "encoder_outputs do not hold what the decoder reads of them.",
-                hint="Leave encoder_outputs away, or take them of this model's own encoder: model.get_encoder()(…).",
-            )
+        """As :class:`CausalStep`; the encoder is run where nobody ran it, and the cache keeps what is read of it."""
+        import transformers
+
         cache = arguments.get(_CACHE)
-        others = {MASK: arguments.get(MASK), **cross}
+        if cache is None:
+            cache = transformers.EncoderDecoderCache(transformers.DynamicCache(), transformers.DynamicCache())
+        if not isinstance(cache, transformers.EncoderDecoderCache):
+            raise InputError(
+                f"The package goes on with an EncoderDecoderCache, and this is a {type(cache).__name__}.",
+                hint="Leave past_key_values away.",
+            )
+        cross = self._read(cache.cross_attention_cache, arguments)
+        others: dict[str, Any] = {MASK: arguments.get(MASK), **cross}
         if MASK in self.graph.inputs and others[MASK] is None:
             key = next(iter(cross.values()))
             others[MASK] = key.new_ones((key.shape[0], key.shape[LENGTH_AXIS]), dtype=_integer())
-        found = _stepped(
-            self.graph, DECODER_TOKENS, OWN, arguments, getattr(cache, "self_attention_cache", cache), others
-        )
-        if cache is not None and _CACHE in found:
+        found = _stepped(self.graph, DECODER_TOKENS, OWN, arguments, cache.self_attention_cache, others)
+        if _CACHE in found:
             found[_CACHE] = cache
         return found
+
+    def _read(self, cache: Any, arguments: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+        """What the decoder reads of the encoder: what the cache holds of it, else what the encoder returned."""
+        if not cache.layers:
+            known = arguments.get("encoder_outputs")
+            if known is None:
+                known = self.encoder({name: arguments.get(name) for name in self.encoder.graph.inputs})
+            names = [f"{PRESENT}.{place}" for place in places(layers_in(self.graph.inputs, CROSS), CROSS)]
+            tensors = [known.get(_field(name)) for name in names]
+            if any(tensor is None for tensor in tensors):
+                raise InputError(
+                    "encoder_outputs do not hold what the decoder reads of them.",
+                    hint="Leave encoder_outputs away, or take those of this model's own get_encoder().",
+                )
+            for layer, pair in enumerate(zip(tensors[::2], tensors[1::2], strict=True)):
+                set_layer(cache, layer, *pair)
+        return tensors_of(cache, PAST, CROSS)
 
 
 @attrs.frozen

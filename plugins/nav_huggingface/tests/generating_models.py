@@ -39,8 +39,8 @@ SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "bart": (
         "BartForConditionalGeneration",
-        {**_PAIR, "max_position_embeddings": 128, "init_std": 0.3, "decoder_start_token_id": 2,
-         "forced_eos_token_id": None},
+        {**_PAIR, "max_position_embeddings": 128, "init_std": 0.1, "decoder_start_token_id": 2,
+         "forced_eos_token_id": None, "tie_word_embeddings": False},
     ),
     "whisper": (
         "WhisperForConditionalGeneration",
