@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from click.testing import CliRunner
 
 import navcore as nav
 from nav_huggingface.belongings import Belongings
+from nav_huggingface.commands import hub
 from nav_huggingface.generating import generates
 from nav_huggingface.generator import _without_weights
 from nav_huggingface.sources import named_source
@@ -94,6 +96,17 @@ def test_the_axes_of_the_cache_are_linked(both: tuple[Any, PackageDescriptor]) -
     assert axes["cache"][0] == 0
     assert axes["tokens"][0] == 1
     assert axes["cache"][1] > 1
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("shape", ["gpt2", "gemma", "t5", "whisper"])
+def test_other_formats_generate_the_same(shape: str, tmp_path: Path) -> None:
+    formats = ("torch-exportedprogram", "torchscript-trace", "openvino")
+    source, package = exported(shape, tmp_path, target_formats=formats, runtimes=None)
+    given = prompts(source, 3)
+    expected = source.generate(**given, **GREEDY)
+    for format in formats:
+        assert torch.equal(nav.huggingface.generator(package, format).generate(**given, **GREEDY), expected), format
 
 
 @pytest.fixture(scope="module")
@@ -248,3 +261,33 @@ def test_a_model_that_does_not_generate_is_none_that_does(caplog: pytest.LogCapt
     assert not caplog.text
     with pytest.raises(nav.OptionError, match="its class does not generate"):
         generates(named, [], True)
+
+
+def test_from_a_shell_to_a_pipeline_that_writes(tmp_path: Path) -> None:
+    source = hub_models.folder(tmp_path / "writer", "GPT2LMHeadModel", bos_token_id=3, eos_token_id=3)
+    saved = tmp_path / "writer.nav"
+    words = ["export", str(source), "--target", "torchscript-trace", "--no-profiling", "--workdir", str(tmp_path)]
+    done = CliRunner().invoke(hub, [*words, "--save", str(saved)])
+    assert done.exit_code == 0, done.output
+    closed = nav.load(saved, workdir=tmp_path / "closed", retest_conversions=False)
+    with pytest.raises(nav.TrustRequired):
+        nav.huggingface.generator(closed, "torchscript-trace")
+    loaded = nav.load(saved, workdir=tmp_path / "open", retest_conversions=False, trust=True)
+    settings = {"max_new_tokens": 12, "do_sample": False}
+    expected = transformers.pipeline("text-generation", model=str(source), device="cpu")("whales sing", **settings)
+    assert nav.huggingface.pipeline(loaded)("whales sing", **settings) == expected
+    with pytest.raises(nav.OptionError, match="no pipeline for 'question-answering'"):
+        nav.huggingface.pipeline(loaded, task="question-answering")
+
+
+def test_a_shell_can_leave_the_cache_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def export(*_: object, **arguments: object) -> None:
+        asked.append(arguments["use_cache"])
+        raise nav.InputError("enough")
+
+    monkeypatch.setattr("nav_huggingface.exporting.export", export)
+    for words in (["export", "folder"], ["export", "folder", "--no-cache"]):
+        CliRunner().invoke(hub, words)
+    assert asked == [None, False]
