@@ -158,8 +158,10 @@ def why_no_cache(model: Any, base: Any) -> str:
 
     if not (hasattr(model, "can_generate") and model.can_generate() and hasattr(model, "generation_config")):
         return "its class does not generate"
-    item = next(iter(base))
     try:
+        item = next(iter(base), None)
+        if item is None:
+            return "there are no data"
         if not model.config.is_encoder_decoder:
             if others := sorted(set(_mapping(item)) & {"pixel_values", "input_features", "inputs_embeds"}):
                 return f"it reads {', '.join(others)} beside a text"
@@ -168,6 +170,8 @@ def why_no_cache(model: Any, base: Any) -> str:
             states = model.get_encoder()(**source_of(model, item), return_dict=True).last_hidden_state
         said = {DECODER_TOKENS[0]: _said(model, len(states), np.random.default_rng(0))}
         return refusal(filled_answer(model, states, texts_of(model, said, DECODER_TOKENS)))
+    except DataloaderError as error:
+        return error.what.rstrip(".")
     except (TypeError, ValueError, AttributeError, RuntimeError) as error:
         return f"it fails with one: {type(error).__name__}: {first_line(error)}"
 

@@ -186,6 +186,14 @@ def test_whoever_loads_the_package_needs_no_hub(
     assert not list(answering.parameters())
 
 
+def test_a_second_run_makes_nothing_again(pair: tuple[Any, PackageDescriptor]) -> None:
+    _, package = pair
+    paths = [package.workspace.with_name(f"bart{end}.nav.workspace") / "onnx/model.onnx" for end in ("", "-encoder")]
+    before = [path.stat().st_mtime_ns for path in paths]
+    exported("bart", package.workspace.parent, opset=17)
+    assert [path.stat().st_mtime_ns for path in paths] == before
+
+
 def test_the_runners_go_with_the_generator(
     pair: tuple[Any, PackageDescriptor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -253,6 +261,13 @@ def test_a_model_that_keeps_no_keys_and_values_is_exported_without(caplog: pytes
     assert "exported without its cache" in caplog.text
     with pytest.raises(nav.OptionError, match="cannot be exported with its cache"):
         generates(named, base, True)
+
+
+@pytest.mark.parametrize(("base", "why"), [([(torch.ones(2, 3),)], "is a tuple"), ([], "no data")])
+def test_data_without_names_are_exported_without(base: Any, why: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "nav_huggingface"):
+        assert not generates(named_source(model("llama")), base, None)
+    assert why in caplog.text
 
 
 def test_a_model_that_does_not_generate_is_none_that_does(caplog: pytest.LogCaptureFixture) -> None:
