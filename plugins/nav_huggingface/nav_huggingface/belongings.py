@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 _LONGEST_WORD = 200
 
+_PARTS = ("layer", "block", "expert", "depth", "num_labels")
+_MOST_PARTS = 10_000
+"""Of what a configuration counts and transformers makes one by one."""
+
 
 @attrs.frozen
 class Belongings:
@@ -60,6 +64,7 @@ def belongings_of(
             "The package carries no configuration of transformers, as its source had none.",
             hint="package.open_runner calls the model itself.",
         )
+    refuse_giant(files[f"{FOLDER}/config.json"])
     try:
         config = transformers.AutoConfig.from_pretrained(folder, **options)
     except Exception as error:  # whatever a stranger's file can bring about
@@ -121,6 +126,17 @@ def refuse_code(files: Mapping[str, Path]) -> None:
                 raise _untrusted(f"Its {name} asks for code of its own (auto_map).")
             if key.endswith("_file") and isinstance(value, str) and ("/" in value or "\\" in value):
                 raise _untrusted(f"Its {name} reads a file that is not of the package ({key}).")
+
+
+def refuse_giant(path: Path) -> None:
+    """Refuse a configuration of so many parts that making them would not end; raises :class:`InputError`."""
+    try:
+        settings = json.loads(path.read_text())
+    except ValueError:
+        return  # whoever loads it says so
+    for key, value in _entries(settings):
+        if isinstance(value, int | float) and value > _MOST_PARTS and any(word in key for word in _PARTS):
+            raise InputError(f"The package's configuration has {key} = {value}, more than any model has.")
 
 
 def _entries(settings: Any) -> list[tuple[str, Any]]:

@@ -117,7 +117,7 @@ def source_of(model: Any, item: Any) -> Tensors:
     """
     tensors = _mapping(item)
     taken = wanted_names(model.get_encoder())
-    found = {name: _tensor(tensors[name]) for name in taken if tensors.get(name) is not None}
+    found = {name: _tensor(tensors[name], model) for name in taken if tensors.get(name) is not None}
     if model.main_input_name not in found:
         raise _lacking(model.main_input_name, tensors)
     return found
@@ -187,8 +187,8 @@ def texts_of(model: Any, item: Any, names: tuple[str, str, str]) -> Tensors:
     tokens, mask, positions = names
     if tensors.get(tokens) is None:
         raise _lacking(tokens, tensors)
-    said = _tensor(tensors[tokens])
-    real = torch.ones_like(said) if tensors.get(mask) is None else _tensor(tensors[mask])
+    said = _tensor(tensors[tokens], model)
+    real = torch.ones_like(said) if tensors.get(mask) is None else _tensor(tensors[mask], model)
     times = -(-_CLEAR // said.shape[1])
     said, real = said.repeat(1, times), real.repeat(1, times)
     found = {tokens: said, mask: real, positions: positions_of(real)}
@@ -238,11 +238,9 @@ def _empty(cache: Any, side: str = "") -> Tensors:
 
 def _said(model: Any, size: int, random: np.random.Generator) -> torch.Tensor:
     """A start and some tokens at random, int64 of shape (batch, tokens)."""
-    import torch
-
     config = model.config
     words = random.integers(0, config.get_text_config(decoder=True).vocab_size, size=(size, _TOLD))
-    said = torch.from_numpy(words)
+    said = _tensor(words, model)
     start = getattr(config, "decoder_start_token_id", None)
     said[:, 0] = said[:, 0] if start is None else start
     return said
@@ -257,10 +255,11 @@ def _mapping(item: Any) -> Mapping[str, Any]:
     return item
 
 
-def _tensor(value: Any) -> torch.Tensor:
+def _tensor(value: Any, model: Any) -> torch.Tensor:
+    """The value as a tensor where the model is."""
     import torch
 
-    return torch.as_tensor(value)
+    return torch.as_tensor(value).to(model.device)
 
 
 def _lacking(name: str, tensors: Mapping[str, Any]) -> DataloaderError:

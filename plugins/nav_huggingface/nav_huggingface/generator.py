@@ -142,8 +142,11 @@ def _without_weights(ours: Belongings, answer: Callable[[Mapping[str, Any]], Any
             return super()._prepare_cache_for_generation(generation_config, model_kwargs, *rest)
 
     PackedGenerator.__name__ = PackedGenerator.__qualname__ = ours.model_class
-    with torch.device("meta"):
-        model: Any = PackedGenerator._from_config(ours.config).eval()
+    try:
+        with torch.device("meta"):
+            model: Any = PackedGenerator._from_config(ours.config).eval()
+    except Exception as error:  # whatever a stranger's configuration can bring about
+        raise InputError(f"No {ours.model_class} can be made of the package's configuration: {error}") from error
     for module in model.modules():
         module._parameters.clear()
         module._buffers.clear()
