@@ -61,10 +61,10 @@ def generator(
         graph = Graph.of(runner, _signature(package))
         if ours.config.is_encoder_decoder:
             read = _encoder(opened, ours, str(format), str(encoder or format), runtime, threads)
-            model = _without_weights(ours, PairStep(graph, read))
+            model = without_weights(ours, PairStep(graph, read))
             _answer_with(model.get_encoder(), read)
         else:
-            model = _without_weights(ours, CausalStep(graph))
+            model = without_weights(ours, CausalStep(graph))
         failing.pop_all()
     weakref.finalize(model, opened.close)
     return model
@@ -112,8 +112,11 @@ def _signature(package: PackageDescriptor) -> Signature:
     return samples.signature
 
 
-def _without_weights(ours: Belongings, answer: Callable[[Mapping[str, Any]], Any]) -> Any:
-    """A model of the source's class whose forward is ``answer``; its modules are there, and their weights are not."""
+def without_weights(ours: Belongings, answer: Callable[[Mapping[str, Any]], Any]) -> Any:
+    """A model of the source's class whose forward is ``answer``; its modules are there, and their weights are not.
+
+    Raises :class:`InputError` for a class that is none of transformers', or of which the configuration makes none.
+    """
     import torch
     import transformers
 

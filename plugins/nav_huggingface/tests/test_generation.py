@@ -19,7 +19,7 @@ import navcore as nav
 from nav_huggingface.belongings import Belongings
 from nav_huggingface.commands import hub
 from nav_huggingface.generating import generates
-from nav_huggingface.generator import _without_weights
+from nav_huggingface.generator import without_weights
 from nav_huggingface.sources import named_source
 from navcore import PackageDescriptor
 
@@ -249,7 +249,7 @@ def test_without_its_cache_a_package_does_not_generate(tmp_path: Path) -> None:
 def test_a_class_that_is_none_of_transformers_is_refused() -> None:
     for kind in ("NobodyForCausalLM", "AutoTokenizer", "BertModel"):
         with pytest.raises(nav.InputError, match="generates"):
-            _without_weights(Belongings(None, None, "text-generation", kind), print)
+            without_weights(Belongings(None, None, "text-generation", kind), print)
 
 
 def test_a_model_that_keeps_no_keys_and_values_is_exported_without(caplog: pytest.LogCaptureFixture) -> None:
