@@ -9,6 +9,7 @@ import attrs
 
 from nav_huggingface.belongings import belongings_of
 from nav_huggingface.embedding import TASK
+from nav_huggingface.generator import generator
 from nav_huggingface.packed_model import packed_model
 from nav_huggingface.parts import parts_of
 from navcore import OptionError, PackageIncomplete
@@ -43,7 +44,7 @@ def pipeline(
     Raises:
         PackageIncomplete: no format is ok, or the package carries no tokenizer or processor.
         TrustRequired: what it carries has code of its own, or reads files that are not of the package.
-        OptionError: transformers has no such pipeline, or it is one that generates.
+        OptionError: transformers has no such pipeline, or it generates and the package has no cache for it.
         InputError: what the package carries cannot be loaded.
 
     and what ``package.open_runner`` raises.
@@ -56,13 +57,19 @@ def pipeline(
     parts = parts_of(ours.processor)
     if word == TASK:
         return Embedder(parts.tokenizer, packed_model(package, chosen, runtime, ours.config, ours.model_class))
-    _refuse_task(word)
-    model = packed_model(package, chosen, runtime, ours.config, ours.model_class)
+    _refuse_task(word, generates=ours.generates)
+    if ours.generates and word in _GENERATING:
+        model = generator(package, chosen, runtime)
+    else:
+        model = packed_model(package, chosen, runtime, ours.config, ours.model_class)
     made: Any = transformers.pipeline
     return made(
         word, model=model, tokenizer=parts.tokenizer, image_processor=parts.images, feature_extractor=parts.sounds,
         device="cpu",
     )  # fmt: skip
+
+
+_GENERATING = ("text-generation", "image-text-to-text", "any-to-any", "text-to-audio")
 
 
 @attrs.frozen
@@ -93,7 +100,7 @@ def _chosen(package: PackageDescriptor, format: Format | str | None, runtime: st
     raise PackageIncomplete("No format of the package is ok, so that none can answer.", hint="print(package) says why.")
 
 
-def _refuse_task(task: str) -> None:
+def _refuse_task(task: str, *, generates: bool) -> None:
     """Refuse a task for which transformers has no pipeline, and those of whose model no single call is the answer."""
     from transformers import pipelines
 
@@ -103,8 +110,8 @@ def _refuse_task(task: str) -> None:
             f"transformers has no pipeline for {task!r}.",
             hint=f"package.open_runner calls the model itself; the pipelines are {', '.join(known)}.",
         )
-    if task in ("text-generation", "image-text-to-text", "any-to-any", "text-to-audio"):
+    if task in _GENERATING and not (generates and task == "text-generation"):
         raise OptionError(
             f"A pipeline for {task!r} generates, and the package was exported without a cache for it.",
-            hint="package.open_runner calls the model itself, which gives the logits of the next token.",
+            hint="nav.huggingface.generator takes a package that was exported with its cache.",
         )

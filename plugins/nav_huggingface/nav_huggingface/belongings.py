@@ -19,19 +19,32 @@ if TYPE_CHECKING:
 
 _LONGEST_WORD = 200
 
+_PARTS = ("layer", "block", "expert", "depth", "num_labels")
+_MOST_PARTS = 10_000
+"""Of what a configuration counts and transformers makes one by one."""
+
 
 @attrs.frozen
 class Belongings:
-    """The configuration and the processor of the source, its task, and the name of its class."""
+    """The configuration and the processor of the source, its task, and the name of its class.
+
+    ``generates`` says that it was exported with its cache, ``files`` where everything lies, by the assets' names.
+    """
 
     config: Any = attrs.field(repr=False)
     processor: Any = attrs.field(repr=False)
     task: str
     model_class: str
+    generates: bool = False
+    files: Mapping[str, Path] = attrs.field(factory=dict, repr=False)
 
 
-def belongings_of(package: PackageDescriptor, format: str, *, trust: bool) -> Belongings:
+def belongings_of(
+    package: PackageDescriptor, format: str, *, trust: bool = False, processor: bool = True
+) -> Belongings:
     """What lies beside ``format``, or, where that was made without this plugin, beside another format of the package.
+
+    Without ``processor`` none is loaded.
 
     Raises:
         PackageIncomplete: there is no configuration or no processor.
@@ -44,24 +57,27 @@ def belongings_of(package: PackageDescriptor, format: str, *, trust: bool) -> Be
     folder = files[NOTE].parent
     if not trust:
         refuse_code(files)
-    task, model_class = _note(files[NOTE])
+    task, model_class, generates = _note(files[NOTE])
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": trust}
     if f"{FOLDER}/config.json" not in files:
         raise PackageIncomplete(
             "The package carries no configuration of transformers, as its source had none.",
             hint="package.open_runner calls the model itself.",
         )
+    refuse_giant(files[f"{FOLDER}/config.json"])
     try:
         config = transformers.AutoConfig.from_pretrained(folder, **options)
     except Exception as error:  # whatever a stranger's file can bring about
         raise InputError(f"The package's configuration cannot be loaded: {first_line(error)}") from error
-    processor, problem = processor_at(str(folder), options)
-    if processor is None:
+    if not processor:
+        return Belongings(config, None, task, model_class, generates, files)
+    loaded, problem = processor_at(str(folder), options)
+    if loaded is None:
         raise PackageIncomplete(
             f"The package carries no tokenizer or processor that can be loaded ({problem}).",
             hint="Export the model with processor=.",
         )
-    return Belongings(config, processor, task, model_class)
+    return Belongings(config, loaded, task, model_class, generates, files)
 
 
 def _files(package: PackageDescriptor, format: str) -> dict[str, Path]:
@@ -79,16 +95,16 @@ def _files(package: PackageDescriptor, format: str) -> dict[str, Path]:
     )
 
 
-def _note(path: Path) -> tuple[str, str]:
-    """The task and the class that the exporting side noted; both are words, whoever wrote the file."""
+def _note(path: Path) -> tuple[str, str, bool]:
+    """The task and the class that the exporting side noted, and whether with the cache; the first two are words."""
     try:
         told = json.loads(path.read_text())
-        task, kind = told["task"], told["model"]
+        task, kind, generates = told["task"], told["model"], told.get("generates", False)
         if not (isinstance(task, str) and isinstance(kind, str)) or max(len(task), len(kind)) > _LONGEST_WORD:
             raise ValueError("task and model have to be words")
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"The package's note {NOTE} cannot be read: {first_line(error)}") from error
-    return task, kind
+    return task, kind, generates is True
 
 
 def refuse_code(files: Mapping[str, Path]) -> None:
@@ -110,6 +126,17 @@ def refuse_code(files: Mapping[str, Path]) -> None:
                 raise _untrusted(f"Its {name} asks for code of its own (auto_map).")
             if key.endswith("_file") and isinstance(value, str) and ("/" in value or "\\" in value):
                 raise _untrusted(f"Its {name} reads a file that is not of the package ({key}).")
+
+
+def refuse_giant(path: Path) -> None:
+    """Refuse a configuration of so many parts that making them would not end; raises :class:`InputError`."""
+    try:
+        settings = json.loads(path.read_text())
+    except ValueError:
+        return  # whoever loads it says so
+    for key, value in _entries(settings):
+        if isinstance(value, int | float) and value > _MOST_PARTS and any(word in key for word in _PARTS):
+            raise InputError(f"The package's configuration has {key} = {value}, more than any model has.")
 
 
 def _entries(settings: Any) -> list[tuple[str, Any]]:

@@ -37,6 +37,7 @@ def hub() -> None:
 @click.option("--workdir", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER", help="Where it works.")
 @click.option("--override-workdir", is_flag=True, help="Start with an empty workspace.")
 @click.option("--no-profiling", is_flag=True, help="Verify, and do not measure.")
+@click.option("--no-cache", is_flag=True, help="Export a model that generates without its cache.")
 @click.option("--trust-remote-code", is_flag=True, help="Run code that comes with the model.")
 @click.option("--save", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Pack it into this file.")
 @click.option("--override", is_flag=True, help="Let --save replace a file.")
@@ -50,6 +51,7 @@ def export(
     workdir: Path | None,
     override_workdir: bool,
     no_profiling: bool,
+    no_cache: bool,
     trust_remote_code: bool,
     save: Path | None,
     override: bool,
@@ -66,7 +68,8 @@ def export(
     package = export_model(
         name, task=task, target_formats=targets or None, dataset_name=dataset, max_bs=max_batch,
         max_sequence_len=max_length, workdir=workdir, override_workdir=override_workdir,
-        run_profiling=not no_profiling, trust_remote_code=trust_remote_code, progress=navcore.Console(),
+        run_profiling=not no_profiling, use_cache=False if no_cache else None, trust_remote_code=trust_remote_code,
+        progress=navcore.Console(),
     )  # fmt: skip
     click.echo(str(package))
     click.echo(f"Workspace: {package.workspace}", err=True)

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import navcore
-from nav_huggingface.carrying import carried_by, files_of
+from nav_huggingface.carrying import as_generating, carried_by, files_of
+from nav_huggingface.generating import generates, run_generating
 from nav_huggingface.making import made_items
 from nav_huggingface.parts import parts_of
 from nav_huggingface.rows import Rows, first_split
@@ -74,6 +75,7 @@ def export(
     preprocess: Preprocess | None = None,
     processor: Any = None,
     trust_remote_code: bool = False,
+    use_cache: bool | None = None,
     name: str | None = None,
     progress: Observer | None = None,
     executor: Executor | None = None,
@@ -118,6 +120,9 @@ def export(
         preprocess: turns some rows of the dataset, a list for each column, into the model's inputs.
         processor: a tokenizer or processor in place of the one that lies beside the model.
         trust_remote_code: run code that comes with the model.
+        use_cache: export a model that generates with its cache as inputs and outputs, so that
+            :func:`nav_huggingface.generator` takes the package; by default wherever that is possible. ``False`` exports
+            what its ``forward`` returns without one.
         name: of the workspace, by default that of the model, with ``-`` for what a folder's name cannot have.
         progress: receives an event whenever something begins or ends.
         executor: where the steps run.
@@ -149,11 +154,12 @@ def export(
     }
     arguments = reference_arguments(said, plugin="nav_huggingface", formats=PAGE_FORMATS)
     files = files_of(named)
-    with as_exported(named), carried_by(named.model, files):
+    with as_exported(named, padded_in_front=use_cache is not False and named.task.name == "text-generation"):
+        base = dataloader
         if dataloader is None and data is None:
-            dataloader = made_items(named, batch=max_bs, padding=padding, longest_text=max_sequence_len)
+            base = made_items(named, batch=max_bs, padding=padding, longest_text=max_sequence_len)
         elif dataloader is None:
-            dataloader = Rows(
+            base = Rows(
                 named,
                 first_split(data),
                 preprocess or dataset_preprocessing_function,
@@ -162,7 +168,10 @@ def export(
                 max_sequence_len,
                 sample_count or _SAMPLES,
             )
-        return navcore.run(named.model, dataloader, **arguments)
+        if generates(named, base, use_cache):
+            return run_generating(named, base, as_generating(files, named), arguments)
+        with carried_by(named.model, files):
+            return navcore.run(named.model, base, **arguments)
 
 
 def _refuse_sizes(max_bs: Any, max_sequence_len: Any, padding: Any) -> None:
@@ -207,10 +216,11 @@ def _load_dataset(name: str) -> Any:
 
 
 @contextlib.contextmanager
-def as_exported(named: Named) -> Iterator[None]:
-    """For the time of the block the model returns what it is exported with: named outputs, no cache of a generation.
+def as_exported(named: Named, *, padded_in_front: bool = False) -> Iterator[None]:
+    """For the time of the block the model returns what it is exported with: named outputs, no cache unless told.
 
     A tokenizer without padding pads with the end of a text, and a model that has to know the number of it is told.
+    ``padded_in_front`` lets the tokenizer pad texts in front, where a model that goes on with them needs it.
     """
     config = getattr(named.model, "config", None)
     tokenizer = parts_of(named.processor).tokenizer
@@ -222,6 +232,8 @@ def as_exported(named: Named) -> Iterator[None]:
         wanted.append((tokenizer, "pad_token", tokenizer.eos_token))
         if getattr(config, "pad_token_id", 0) is None:
             wanted.append((config, "pad_token_id", tokenizer.eos_token_id))
+    if tokenizer is not None and padded_in_front:
+        wanted.append((tokenizer, "padding_side", "left"))
     before = [(owner, key, getattr(owner, key)) for owner, key, _ in wanted if hasattr(owner, key)]
     for owner, key, value in wanted:
         if hasattr(owner, key):

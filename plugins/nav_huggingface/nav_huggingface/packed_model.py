@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import weakref
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from nav_torch import from_array
@@ -59,12 +61,22 @@ def packed_model(
 
 
 def _answer(runner: Runner, signature: Signature | None, tensors: dict[str, Any]) -> Any:
+    found = runner(_feeds(runner, signature, tensors))
+    return as_output({name: from_array(array) for name, array in found.items()})
+
+
+def as_output(values: Mapping[str, Any]) -> Any:
+    """The values as transformers returns them: by name, by attribute, and in order."""
+    kind = _output_class(tuple(values))
+    return kind(**values)
+
+
+@functools.cache
+def _output_class(names: tuple[str, ...]) -> Any:
     from transformers.utils.generic import ModelOutput
 
-    found = runner(_feeds(runner, signature, tensors))
-    fields: list[Any] = [(name, Any, None) for name in found]
-    kind: Any = dataclasses.make_dataclass("PackedOutput", fields, bases=(ModelOutput,))
-    return kind(**{name: from_array(array) for name, array in found.items()})
+    fields: list[Any] = [(name, Any, None) for name in names]
+    return dataclasses.make_dataclass("PackedOutput", fields, bases=(ModelOutput,))
 
 
 def _feeds(runner: Runner, signature: Signature | None, tensors: dict[str, Any]) -> dict[str, np.ndarray]:

@@ -37,14 +37,15 @@ class Task:
             yield from (names,) if isinstance(names, str) else names
 
 
-# In the order in which a class is looked for: several lists may hold it, and a model without a head is the last.
+# In the order in which a class is looked for: several lists may hold it (BART's is one of masked language models too),
+# and a model without a head is the last.
 TASKS = (
     Task("text-classification", "ForSequenceClassification", ("sequence-classification", "sentiment-analysis")),
     Task("token-classification", "ForTokenClassification", ("ner",)),
     Task("question-answering", "ForQuestionAnswering"),
+    Task("text2text-generation", "ForSeq2SeqLM", ("seq2seq-lm", "summarization", "translation")),
     Task("fill-mask", "ForMaskedLM", ("masked-lm",)),
     Task("text-generation", "ForCausalLM", ("causal-lm",)),
-    Task("text2text-generation", "ForSeq2SeqLM", ("seq2seq-lm", "summarization", "translation")),
     Task("image-classification", "ForImageClassification"),
     Task("image-segmentation", "ForSemanticSegmentation", ("semantic-segmentation",)),
     Task("object-detection", "ForObjectDetection"),

@@ -14,7 +14,7 @@ import pytest
 import transformers
 
 import navcore as nav
-from nav_huggingface.belongings import refuse_code
+from nav_huggingface.belongings import refuse_code, refuse_giant
 
 from .hub_models import SENTENCES, folder, model, tokenizer
 
@@ -130,6 +130,15 @@ def test_settings_that_name_code_or_other_files_need_trust(tmp_path: Path, name:
     path.write_text(json.dumps(content))
     with pytest.raises(nav.TrustRequired, match=name):
         refuse_code({f"huggingface/{name}": path})
+
+
+def test_a_configuration_that_would_take_for_ever_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"text_config": {"num_hidden_layers": 10**9}}))
+    with pytest.raises(nav.InputError, match="num_hidden_layers = 1000000000, more than any model has"):
+        refuse_giant(path)
+    model("BertModel").save_pretrained(tmp_path)
+    refuse_giant(path)
 
 
 def test_what_an_ordinary_tokenizer_saves_needs_none(tmp_path: Path) -> None:

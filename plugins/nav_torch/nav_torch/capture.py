@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nav_torch.assigning import assigned, drop_false_copies
 from nav_torch.axes import Reach
 from nav_torch.blame import blamed
-from nav_torch.relations import hold_relations, related
+from nav_torch.relations import hold_relations, related, sums
 from nav_torch.remembering import remembered
 from navcore import ExportError, Signature
 
@@ -65,7 +65,8 @@ def dynamic_shapes(signature: Signature, dims: dict[str, Any]) -> tuple[dict[int
 def linked(flat: torch.nn.Module, signature: Signature) -> Iterator[None]:
     """For the time of a capture, tell it that axes of one symbol are equal, as a ``Dim`` shared by them would.
 
-    Axes whose symbol follows from another (``4*time``) are held to that, as a derived ``Dim`` would.
+    Axes whose symbol follows from another (``4*time``) are held to that, as a derived ``Dim`` would, and so is a sum of
+    others (``cache + tokens``), which no ``Dim`` says.
     A hook sees the tensors before the model does, and unlike a module around the model it renames no weights.
     """
     import torch
@@ -76,7 +77,7 @@ def linked(flat: torch.nn.Module, signature: Signature) -> Iterator[None]:
             if isinstance(size, str):
                 places.setdefault(size, []).append((number, index))
     pairs = [(found[0], other) for found in places.values() for other in found[1:]]
-    if not pairs and not related(places):
+    if not pairs and not related(places) and not sums(places):
         yield
         return
 
@@ -103,6 +104,10 @@ def reached(program: torch.export.ExportedProgram, signature: Signature) -> dict
             if isinstance(symbol, str):
                 reach = _reach(size, program.range_constraints, following=symbol in family)
                 found[symbol] = found[symbol].meet(reach) if symbol in found else reach
+    for symbol, parts in sums(found).items():
+        # The bounds of 2 that say nothing of its parts add up to one that says nothing of it.
+        if found[symbol].low <= 2 * len(parts) and all(found[part].low == 0 for part in parts):
+            found[symbol] = Reach(0, found[symbol].high)
     return found
 
 

@@ -1,4 +1,4 @@
-"""Axes whose size follows from another's: ``4*time``, ``time + 1``, ``2*frames - 3``."""
+"""Axes whose size follows from another's: ``4*time``, ``time + 1``, ``2*frames - 3``, or the sum ``cache + tokens``."""
 
 from __future__ import annotations
 
@@ -61,8 +61,15 @@ def related(symbols: Iterable[str]) -> dict[str, Relation]:
     return {symbol: rule for symbol in symbols if not (rule := relation_of(symbol)).plain}
 
 
+def sums(symbols: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Those of the symbols that are sums of others of them, ``cache + tokens``, each with what it is a sum of."""
+    known = tuple(symbols)
+    split = {symbol: tuple(symbol.split(" + ")) for symbol in known}
+    return {symbol: parts for symbol, parts in split.items() if len(parts) > 1 and set(parts) <= set(known)}
+
+
 def hold_relations(signature: Signature, tensors: Sequence[torch.Tensor]) -> None:
-    """Tell a capture that is going on how the sizes of related axes follow from each other.
+    """Tell a capture that is going on how the sizes of related axes follow from each other, and which are sums.
 
     Where no input has the root as an axis, what is left of the rule is that the size has to be one of it.
     """
@@ -86,6 +93,9 @@ def hold_relations(signature: Signature, tensors: Sequence[torch.Tensor]) -> Non
             seen[rule.root] = (size - rule.offset) // rule.factor
         else:
             torch._check(size == rule.factor * seen[rule.root] + rule.offset)  # type: ignore[no-untyped-call]
+    for symbol, parts in sums(places).items():
+        total, *sizes = (tensors[places[one][0]].shape[places[one][1]] for one in (symbol, *parts))
+        torch._check(total == sum(sizes))  # type: ignore[no-untyped-call]
 
 
 def related_dims(dims: Mapping[str, Any]) -> dict[str, Any]:

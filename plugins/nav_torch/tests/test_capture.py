@@ -48,6 +48,20 @@ def test_axes_of_different_symbols_stay_apart(case: Any) -> None:
     assert x != y
 
 
+class Growing(nn.Module):
+    """A mask of what was there and of what comes, as that of a decoder with a cache."""
+
+    def forward(self, cache: torch.Tensor, tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return torch.cat([cache, tokens], 1) * mask
+
+
+def test_an_axis_that_is_a_sum_moves_as_far_as_its_parts(case: Any) -> None:
+    item = {"cache": torch.randn(2, 3), "tokens": torch.randn(2, 4), "mask": torch.ones(2, 7)}
+    subject = case(Growing(), item, {"cache": {1: "cache"}, "tokens": {1: "tokens"}, "mask": {1: "cache + tokens"}})
+    program = capture(subject)
+    assert reached(program, subject.signature) == dict.fromkeys(("cache", "tokens", "cache + tokens"), Reach(0, None))
+
+
 class Positions(nn.Module):
     def __init__(self) -> None:
         super().__init__()

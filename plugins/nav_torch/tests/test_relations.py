@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, strategies as st
 from torch.export import Dim
 
-from nav_torch.relations import Relation, hold_relations, related, related_dims, relation_of, spelled
+from nav_torch.relations import Relation, hold_relations, related, related_dims, relation_of, spelled, sums
 from navcore import Signature, TensorSpec
 
 RELATIONS = st.builds(Relation, st.sampled_from(["time", "_t", "größe"]), st.integers(1, 50), st.integers(-20, 20))
@@ -60,3 +60,17 @@ def test_a_capture_is_told_the_relation() -> None:
     hold_relations(Signature(shapes[:1]), (x,))
     with pytest.raises(RuntimeError):
         hold_relations(Signature(shapes[:1]), (torch.zeros(5),))
+
+
+def test_a_sum_is_one_of_axes_that_are_there() -> None:
+    assert sums(["cache", "tokens", "cache + tokens", "cache + words", "time + 1"]) == {
+        "cache + tokens": ("cache", "tokens")
+    }
+
+
+def test_a_capture_is_told_the_sum() -> None:
+    shapes = tuple(TensorSpec(name, "float32", (size,)) for name, size in zip("xyz", ("a", "b", "a + b"), strict=True))
+    x, y = torch.zeros(2), torch.zeros(3)
+    hold_relations(Signature(shapes), (x, y, torch.zeros(5)))
+    with pytest.raises(RuntimeError):
+        hold_relations(Signature(shapes), (x, y, torch.zeros(4)))
