@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,10 +16,11 @@ from navcore.contract import Artifact, Format, Route, Signature
 from navcore.errors import NavcoreError, PluginError, first_line
 from navcore.execution import Workbench, workbench_of
 from navcore.package import PackageDescriptor
-from navcore.registry import EXTRA, OFFER, Plugin, load_registry
+from navcore.registry import OFFER, Plugin, load_registry
 from navcore.testing import crashing
 from navcore.testing.busy import Doing, Tell, busy
 from navcore.testing.offers import Offer, Offers
+from navcore.testing.own_plugins import announced
 from navcore.testing.telling import agrees, made, ran, source_runner, telling
 from navcore.testing.trial import Trial, try_live, try_stored
 from navcore.testing.verdicts import NotHere, NotMet, Reported
@@ -190,18 +190,8 @@ class Ground:
     @contextmanager
     def crashing(self, bench: Workbench) -> Iterator[Workbench]:
         """The same bench, on which every step of a child process ends in a real segmentation fault."""
-        added = f"{crashing.NAME}={crashing.__name__}"
-        before = {name: os.environ.get(name) for name in (EXTRA, crashing.VARIABLE)}
-        os.environ[EXTRA] = ",".join(part for part in (before[EXTRA], added) if part)
-        os.environ[crashing.VARIABLE] = str(os.getpid())
-        try:
+        with announced(crashing.NAME, crashing.__name__):
             yield bench.knowing(load_registry())
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
 
     def _known(self, format_name: str) -> Format:
         """The format of that name. Raises :class:`NotHere`: its plugin is missing, or the name is misspelt."""
@@ -262,7 +252,7 @@ class Ground:
     def _make(self, route: Route) -> Product:
         ready = self.ready(route.source, verified=True)
         workspace, before = ready.bench.workspace, _state(ready.artifact)
-        place, kept = (self.folder / name / plain(route.id) for name in ("watched", "products"))
+        place, kept = self.folder / "watched", self.folder / "products" / plain(route.id)
         written = (workspace.private, workspace.format_folder(route.goal.name))
         here = ready.bench.is_exported_here(route, ready.artifact)
         around = self.busy(route.who, about=(made(route),)) if here else contextlib.nullcontext()

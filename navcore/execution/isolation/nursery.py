@@ -22,11 +22,14 @@ import attrs
 from navcore.execution.isolation.leader import WarmChild
 from navcore.execution.isolation.nursery_process import READY
 from navcore.execution.isolation.search_path import search_path
+from navcore.registry import DISABLE, EXTRA
 
 _PROCESS = "navcore.execution.isolation.nursery_process"
 _MOST = 4
 """Warm processes at a time: each holds a framework in memory."""
 _PATIENCE = 120.0  # seconds for a framework to be imported, and for a fork
+_ABOUT_PLUGINS = (DISABLE, EXTRA)
+"""Variables that say which plugins there are. A warm process has found none, and each request names them."""
 
 
 class Nursery:
@@ -106,7 +109,8 @@ def here() -> Place:
         folder = os.getcwd()
     except FileNotFoundError:
         folder = ""
-    return Place(folder, search_path(), tuple(sorted(os.environ.items())))
+    environment = sorted((name, value) for name, value in os.environ.items() if name not in _ABOUT_PLUGINS)
+    return Place(folder, search_path(), tuple(environment))
 
 
 class _Nurseries:
@@ -124,8 +128,9 @@ class _Nurseries:
         with self._lock:
             if self._owner != os.getpid():  # a fork of a process that had some
                 self._owner, self._users, self._open = os.getpid(), 0, {}
+            begun = self._modules if self._users else ()  # who is here already goes on having what it asked for
             self._users += 1
-            self._near, self._modules = near, tuple(modules)
+            self._near, self._modules = near, tuple(dict.fromkeys((*begun, *modules)))
 
     def leave(self) -> None:
         with self._lock:
