@@ -21,11 +21,11 @@ from navcore.testing import crashing
 from navcore.testing.busy import Doing, Tell, busy
 from navcore.testing.offers import Offer, Offers
 from navcore.testing.own_plugins import announced
-from navcore.testing.telling import agrees, made, ran, source_runner, telling
+from navcore.testing.telling import agrees, made, ran, runners_of, source_runner, telling
 from navcore.testing.trial import Trial, try_live, try_stored
 from navcore.testing.verdicts import NotHere, NotMet, Reported
 from navcore.testing.watching import watched
-from navcore.workspace import FormatResult, Outcome, Status, Workspace, digest_of_file, digest_of_state
+from navcore.workspace import FormatResult, Outcome, RuntimeResult, Status, Workspace, digest_of_file, digest_of_state
 
 _SAMPLES = 6
 
@@ -85,6 +85,7 @@ class Ground:
         self._ready: dict[tuple[str, bool], Ready] = {}
         self._unready: dict[tuple[str, bool], NotMet | NotHere] = {}
         self._products: dict[str, Product] = {}
+        self._checked: dict[str, tuple[RuntimeResult, ...]] = {}
         self._trials: dict[str, Trial] = {}
 
     def busy(self, who: str, *, about: tuple[str, ...] = ()) -> contextlib.AbstractContextManager[None]:
@@ -125,9 +126,10 @@ class Ground:
     def ready(self, format_name: str, *, verified: bool = False) -> Ready:
         """An artifact of that format, made from the cheapest offered model by whatever plugins are installed.
 
-        A model that the plugin under test offers itself comes before any other that leads there. With ``verified`` the
-        artifact has to have passed wherever it can be run. Raises :class:`NotHere` when nothing installed leads there,
-        and :class:`NotMet` when what leads there fails.
+        A model that the plugin under test offers itself comes before any other that leads there. What the plugin's own
+        route makes of it is made once, under the eye that is kept on it; what leads to that comes from a user's run.
+        With ``verified`` the artifact has to have passed wherever it can be run. Raises :class:`NotHere` when nothing
+        installed leads there, and :class:`NotMet` when what leads there fails.
         """
         key = (format_name, verified)
         if key in self._unready:
@@ -162,6 +164,14 @@ class Ground:
                 about=(made(route),),
             )
         return product, product.artifact
+
+    def checked(self, route: Route) -> tuple[RuntimeResult, ...]:
+        """The verification that users get, of what the route made, in each runtime that a run would use here."""
+        product, artifact = self.made(route)
+        if route.id not in self._checked:
+            runners = runners_of(self.registry, route.goal)
+            self._checked[route.id] = tuple(product.ready.bench.check(one, artifact) for one in runners)
+        return self._checked[route.id]
 
     def trial(self, route: Route) -> Trial:
         """What a runner did when it was opened, called and closed; raises :class:`NotMet` when that went wrong."""
@@ -211,6 +221,8 @@ class Ground:
             _, way = self.offers.way_to(format)
             self.reported.refuse(*(made(route) for route in way))
             raise
+        if way and way[-1].owner == self.name:
+            return self._from_product(way[-1], verified, offer)
         asked = self._asked.setdefault(offer.id, {})
         for route in way:
             asked[route.goal.name] = asked.get(route.goal.name, False) or verified or route.goal.name != format.name
@@ -222,6 +234,21 @@ class Ground:
         if way:
             _refuse_unusable([rows[route.goal.name] for route in way if route.goal.name in rows], verified, offer)
         return Ready(bench, bench.artifact_of(row), row.route)
+
+    def _from_product(self, route: Route, verified: bool, offer: Offer) -> Ready:
+        try:
+            product, artifact = self.made(route)
+        except NotHere as reason:
+            raise NotHere(f"{route.goal.name} could not be made from the model of {offer.plugin}: {reason}") from None
+        except NotMet as error:
+            raise _unprepared(route.goal, offer, str(error), about=error.about) from error
+        rows = self.checked(route) if verified else ()
+        failed = [row for row in rows if row.status == Status.FAILED]
+        if failed and not any(row.status == Status.OK for row in rows):
+            cause = failed[0].failure.cause if failed[0].failure else "no reason was given"
+            about = tuple(f"{route.id} agrees in {row.route}" for row in failed)
+            raise _unprepared(route.goal, offer, cause, about=about)
+        return Ready(product.ready.bench, artifact, route.id)
 
     def run(self, offer: Offer, targets: Sequence[str], **arguments: Any) -> PackageDescriptor:
         """Take an offered model to the targets as a user would; raises :class:`NotMet` where it cannot be begun.
