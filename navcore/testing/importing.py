@@ -49,8 +49,10 @@ def bring_in(folder: Path, without: Collection[str]) -> None:
     """Import what was noted in ``folder``, but for packages called ``without``: plugins are tried as they come.
 
     A module that cannot be imported by itself is left to the forks. A module that starts a thread is the last one:
-    forks of a process with threads may wait for ever for a lock that one of them holds.
+    forks of a process with threads may wait for ever for a lock that one of them holds. What they write into the
+    environment is undone, as it is gone with a fork: PyTorch writes down where its caches are, for all that follow.
     """
+    environment = dict(os.environ)
     noted = sorted(folder.glob("*.json"))
     names = dict.fromkeys(name for note in noted for name in json.loads(note.read_text()))
     threads = _threads()
@@ -58,6 +60,9 @@ def bring_in(folder: Path, without: Collection[str]) -> None:
         if name not in sys.modules and name.partition(".")[0] not in without and _threads() <= threads:
             with contextlib.suppress(Exception):
                 importlib.import_module(name)
+    for variable in set(os.environ) - set(environment):
+        del os.environ[variable]
+    os.environ.update(environment)
     for note in noted:
         note.unlink()
 

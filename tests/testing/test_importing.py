@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -64,6 +65,14 @@ def test_what_was_noted_is_imported(tmp_path: Path, write: Write) -> None:
     bring_in(tmp_path / "notes", without=())
     assert framework in sys.modules
     assert not list((tmp_path / "notes").iterdir())
+
+
+def test_the_environment_is_as_it_was(tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_PLACE", "chosen")
+    noted(tmp_path / "notes", write("writer", "import os; os.environ.update(A_PLACE='other', A_CACHE='somewhere')"))
+    bring_in(tmp_path / "notes", without=())
+    assert os.environ["A_PLACE"] == "chosen"
+    assert "A_CACHE" not in os.environ
 
 
 def test_plugins_are_left_to_the_forks(tmp_path: Path, write: Write) -> None:
