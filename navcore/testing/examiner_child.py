@@ -55,7 +55,7 @@ def main(descriptor: int) -> None:
             connection.send(("cases", to_data(tuple(cases))))
             own = _packages(ground.registry, [request["plugin"]])
             others = _packages(ground.registry) - own
-            with warm_children(folder, (*IMPORTED_BY_STEPS, trial.__name__, *sorted(others))):
+            with warm_children(folder, (*IMPORTED_BY_STEPS, trial.__name__), plugins=sorted(others)):
                 while True:
                     case = from_data(connection.recv(), Case)
                     bring_in(folder / "imported", without=own | others)

@@ -200,6 +200,21 @@ def test_who_was_there_first_goes_on_having_what_it_asked_for(ask: Ask, tmp_path
         assert "colorsys" not in ask()["loaded"]
 
 
+def test_plugins_are_imported_beforehand_where_that_is_asked_for(ask: Ask, tmp_path: Path) -> None:
+    with warm_children(tmp_path, IMPORTED_BY_STEPS, plugins=["colorsys"]):
+        assert {"colorsys", "wave"} <= set(ask("wave")["loaded"])
+
+
+def test_a_plugin_that_starts_a_thread_has_children_started_anew(
+    ask: Ask, tmp_path: Path, write: Callable[[str, str], None]
+) -> None:
+    write(
+        "a_busy_plugin", "import threading, time; threading.Thread(target=time.sleep, args=(60,), daemon=True).start()"
+    )
+    with warm_children(tmp_path, IMPORTED_BY_STEPS, plugins=["a_busy_plugin"]):
+        assert ask()["parent"] == os.getpid()
+
+
 PROGRAM = """
 import sys
 from pathlib import Path
