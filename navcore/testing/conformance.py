@@ -10,7 +10,6 @@ A plugin's whole test file::
 from __future__ import annotations
 
 import difflib
-import os
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _TO_IMPORT = 60.0
-_ON_A_WORKER = "PYTEST_XDIST_WORKER"
 
 
 def cases(name: str, *, timeout: float = _TO_IMPORT) -> tuple[Case, ...]:
@@ -108,14 +106,9 @@ def conformance(
     for key, reason in expected_failures.items():
         if not reason.strip():
             raise InputError(f"expected_failures[{key!r}] gives no reason.", hint="Say why, for whoever reads it next.")
-    # What one case made the others use, so that they belong on one worker of pytest-xdist, which alone knows this mark.
-    together = [pytest.mark.xdist_group(f"conformance-{name}")] if _ON_A_WORKER in os.environ else []
     examiners: list[Examiner] = []
 
-    @pytest.mark.parametrize(
-        "case",
-        [pytest.param(case, id=case.id, marks=[*together, *_marks_of(case, marks)]) for case in found],
-    )
+    @pytest.mark.parametrize("case", [pytest.param(case, id=case.id, marks=_marks_of(case, marks)) for case in found])
     def test_conformance(case: Case, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> None:
         if not examiners:  # one for all cases: what one of them made, the others use
             folder = tmp_path_factory.mktemp(f"conformance-{name}")

@@ -445,15 +445,6 @@ def test_a_plugin_marks_checks_and_cases_for_its_own_suite(install: Install) -> 
         conformance("sample", marks={"closses": pytest.mark.slow})
 
 
-def test_all_cases_belong_on_one_worker(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("xdist")
-    install(SOUND)
-    monkeypatch.setenv("PYTEST_XDIST_WORKER", "gw0")
-    assert all("xdist_group" in marks for marks in marks_of(conformance("sample")).values())
-    monkeypatch.delenv("PYTEST_XDIST_WORKER")
-    assert not any(marks_of(conformance("sample")).values())  # without the plugin nobody knows such a mark
-
-
 def test_three_lines_are_a_plugins_test_file(install: Install, tmp_path: Path) -> None:
     install(SOUND.replace("return np.ones(calls)", "return np.ones(calls - 1)"))
     lines = tmp_path / "test_sample.py"
