@@ -81,8 +81,9 @@ def _required() -> set[str]:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Runs before each test; a skip carries its reason into the closing lines of pytest."""
-    if item.get_closest_marker("nightly") and "nightly" not in item.config.option.markexpr:
-        pytest.skip(_NIGHTLY)
+    nightly = item.get_closest_marker("nightly")
+    if nightly and "nightly" not in item.config.option.markexpr:
+        pytest.skip("; ".join([*nightly.args, _NIGHTLY]))
     for name, why_not in NEEDS.items():
         reason = why_not() if item.get_closest_marker(name) else ""
         if reason and name in _required():

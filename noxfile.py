@@ -62,6 +62,8 @@ TEST_TOOLS = ("pytest", "pytest-cov", "pytest-timeout", "pytest-xdist", "hypothe
 TYPE_TOOLS = ("mypy", "types-PyYAML")
 DOCS_TOOLS = ("mkdocs", "mkdocs-material", "mkdocstrings[python]", "ruff")  # ruff breaks long signatures into lines
 PYTEST = ("-m", "pytest", "--durations", "5", "--numprocesses", "auto", "--maxprocesses", "4", "--dist", "worksteal")
+# The cases of a plugin's kit use what one of them made, and tests of a file its fixtures: each file on one worker.
+BY_FILE = (*PYTEST, "--dist", "loadfile")
 COMPILE_ONCE = {"PYTHONDONTWRITEBYTECODE": ""}  # the tests start hundreds of processes that import the same modules
 ONE_THREAD = {**COMPILE_ONCE, "OMP_NUM_THREADS": "1"}  # pytest has a process for each processor already
 END_TO_END = "tests/end_to_end"
@@ -194,7 +196,7 @@ def tests(session: nox.Session) -> None:
     python = str(EVERYTHING / "python")
     session.run(python, *CORE_TESTS, "slow", env=COMPILE_ONCE, external=True)
     others = ("--ignore", CLUSTER, "-m", "not triton")  # each has a session of its own
-    session.run(python, *PYTEST, END_TO_END, *PLUGIN_TESTS, *others, *session.posargs, env=ONE_THREAD, external=True)
+    session.run(python, *BY_FILE, END_TO_END, *PLUGIN_TESTS, *others, *session.posargs, env=ONE_THREAD, external=True)
 
 
 @nox.session(reuse_venv=True, requires=["everything"])
@@ -264,7 +266,7 @@ def minimums(session: nox.Session, project: str) -> None:
     if project == CORE:
         session.run("python", *CORE_TESTS, "not slow and not processes", *session.posargs, env=COMPILE_ONCE)
     else:
-        session.run("python", *PYTEST, f"{project}/tests", *session.posargs, env=COMPILE_ONCE)
+        session.run("python", *BY_FILE, f"{project}/tests", *session.posargs, env=COMPILE_ONCE)
 
 
 def lowest(session: nox.Session, *projects: str) -> list[str]:
@@ -311,7 +313,7 @@ def against_wheel(session: nox.Session) -> None:
         for project in PLUGINS:
             where = ("--rootdir", str(tree), "--config-file", str(tree / "pyproject.toml"))
             suite = str(tree / project / "tests")
-            session.run("python", "-P", *PYTEST, *where, suite, *session.posargs)
+            session.run("python", "-P", *BY_FILE, *where, suite, *session.posargs)
 
 
 @nox.session(default=False, venv_backend="none")
@@ -351,7 +353,7 @@ def hub(session: nox.Session) -> None:
 def nightly(session: nox.Session) -> None:
     """What takes too long for `make test`: long fuzzing, large models, the other minimums, plugins against wheels."""
     python = str(EVERYTHING / "python")
-    session.run(python, *PYTEST, "tests", *PLUGIN_TESTS, "-m", "nightly", *session.posargs, external=True)
+    session.run(python, *BY_FILE, "tests", *PLUGIN_TESTS, "-m", "nightly", *session.posargs, external=True)
     session.run(python, *CORE_TESTS, "hypothesis", "--hypothesis-profile", "nightly", external=True)
     for name in (*(f"minimums({one})" for one in PROJECTS if one != "core"), "against_wheel", "hub", "lesson"):
         session.notify(name)

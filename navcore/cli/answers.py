@@ -19,6 +19,7 @@ from navcore.errors import NavcoreError, OptionError, UnknownFormat
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from navcore.registry import Registry
     from navcore.workspace import Record
 
 NOT_OK = 1
@@ -147,15 +148,19 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def print_results(record: Record) -> None:
-    """The table of a record: as wide as the terminal, and whole where there is none."""
-    from navcore.package import clock_of, print_table, render_table, terminal_width
+def knows_the_clock_of(record: Record) -> Registry | None:
+    """The plugins, for what the record's profiler measures; of navcore's own that is known, and none is imported."""
     from navcore.registry import load_registry
     from navcore.workspace import Settings
 
-    profiler, width = record.settings.profiler, terminal_width()
-    own = profiler == Settings().profiler  # then no plugin need be imported for it
-    clock = "" if own else clock_of(profiler, load_registry())
+    return None if record.settings.profiler == Settings().profiler else load_registry()
+
+
+def print_results(record: Record) -> None:
+    """The table of a record: as wide as the terminal, and whole where there is none."""
+    from navcore.package import clock_of, print_table, render_table, terminal_width
+
+    clock, width = clock_of(record.settings.profiler, knows_the_clock_of(record)), terminal_width()
     if width is None:
         click.echo(render_table(record.results, record.ranking, clock=clock))
     else:

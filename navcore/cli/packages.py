@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from navcore.cli import COMMANDS
-from navcore.cli.answers import NOT_OK, Command, json_option, print_columns, print_json, print_results, shown, tell
+from navcore.cli.answers import (
+    NOT_OK,
+    Command,
+    json_option,
+    knows_the_clock_of,
+    print_columns,
+    print_json,
+    print_results,
+    shown,
+    tell,
+)
 from navcore.cli.arguments import limit_options, measuring_arguments, measuring_options, workspace_options
 from navcore.cli.trusting import trust_option, trust_options, trusted
 
@@ -126,7 +136,7 @@ def _write_page(where: Path, page: Path, override: bool) -> None:
 
         record, manifest = read_record(where)
         reader = reader_of_package(where, manifest)
-    write_page(page, record, reader, override=override)
+    write_page(page, record, reader, override=override, registry=knows_the_clock_of(record))
     tell(f"Report: {page}")
 
 

@@ -307,7 +307,8 @@ class PackageDescriptor(RecordedResults):
         given = settled_for_package(path=path, override=override)
         if given["path"].resolve().is_relative_to(self.workspace.resolve()):
             raise OptionError(f"{path} is inside the workspace.", hint="Choose another path.")
-        write_page(given["path"], self._record, reader_of_workspace(self._workspace), override=given["override"])
+        reader = reader_of_workspace(self._workspace)
+        write_page(given["path"], self._record, reader, override=given["override"], registry=self._registry)
 
     def profile(
         self,

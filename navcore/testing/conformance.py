@@ -14,12 +14,16 @@ import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from navcore.errors import InputError
 from navcore.testing.cases import Case
 from navcore.testing.checks import CHECK_NAMES
 from navcore.testing.examiner import Examiner
 from navcore.testing.verdicts import Finding
+
+if TYPE_CHECKING:
+    import pytest
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _TO_IMPORT = 60.0
@@ -74,6 +78,7 @@ def conformance(
     name: str,
     *,
     expected_failures: Mapping[str, str] = _NOTHING,
+    marks: Mapping[str, pytest.MarkDecorator] = MappingProxyType({}),
     timeout: float = 300.0,
     allowed_imports: Sequence[str] = (),
 ) -> Callable[..., None]:
@@ -83,20 +88,27 @@ def conformance(
         name: the plugin, as it is called in the entry-point group ``navcore.v1``.
         expected_failures: ``{"check": reason}`` or ``{"check[route]": reason}``, as the test's ids show them. Such a
             case is reported as an expected failure; when it passes, that is an error.
+        marks: by check or case, written in the same way, a mark of pytest's: ``pytest.mark.slow``, say, for what your
+            suite need not try each time.
         timeout: seconds that each step may take.
         allowed_imports: distributions that the plugin's module may import though they are neither navcore's nor its
             own.
 
     Raises:
-        InputError: ``expected_failures`` names no check or no case of this plugin, or gives no reason.
+        InputError: ``expected_failures`` or ``marks`` names no check or no case of this plugin, or a failure is
+            expected for no reason.
     """
     import pytest
 
     found = cases(name, timeout=min(timeout, _TO_IMPORT))
-    _refuse_unknown(expected_failures, found)
+    _refuse_unknown("expected_failures", expected_failures, found)
+    _refuse_unknown("marks", marks, found)
+    for key, reason in expected_failures.items():
+        if not reason.strip():
+            raise InputError(f"expected_failures[{key!r}] gives no reason.", hint="Say why, for whoever reads it next.")
     examiners: list[Examiner] = []
 
-    @pytest.mark.parametrize("case", found, ids=[case.id for case in found])
+    @pytest.mark.parametrize("case", [pytest.param(case, id=case.id, marks=_marks_of(case, marks)) for case in found])
     def test_conformance(case: Case, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> None:
         if not examiners:  # one for all cases: what one of them made, the others use
             folder = tmp_path_factory.mktemp(f"conformance-{name}")
@@ -119,13 +131,15 @@ def conformance(
     return test_conformance
 
 
-def _refuse_unknown(expected_failures: Mapping[str, str], found: Sequence[Case]) -> None:
+def _marks_of(case: Case, marks: Mapping[str, pytest.MarkDecorator]) -> list[pytest.MarkDecorator]:
+    return [marks[key] for key in (case.check, case.id) if key in marks]
+
+
+def _refuse_unknown(argument: str, keys: Collection[str], found: Sequence[Case]) -> None:
     known = sorted({*CHECK_NAMES, *(case.id for case in found)})
-    for key, reason in expected_failures.items():
+    for key in keys:
         if key not in known:
-            raise InputError(f"expected_failures[{key!r}] is no check of this plugin.", hint=_near(key, known))
-        if not reason.strip():
-            raise InputError(f"expected_failures[{key!r}] gives no reason.", hint="Say why, for whoever reads it next.")
+            raise InputError(f"{argument}[{key!r}] is no check of this plugin.", hint=_near(key, known))
 
 
 def _near(name: str, known: Sequence[str]) -> str:

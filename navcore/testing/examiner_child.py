@@ -10,15 +10,19 @@ import importlib
 import os
 import sys
 import threading
+from collections.abc import Collection
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from navcore.execution import IMPORTED_BY_STEPS, enter_child, warm_children
-from navcore.registry import candidates
+from navcore.registry import Registry, candidates
+from navcore.testing import importing, trial
 from navcore.testing.busy import Doing, busy
 from navcore.testing.cases import Case, cases_of, examined
 from navcore.testing.ground import Ground
+from navcore.testing.importing import bring_in
+from navcore.testing.own_plugins import announced, tell_own_plugins
 from navcore.workspace import describe, from_data, to_data
 
 
@@ -36,20 +40,26 @@ def main(descriptor: int) -> None:
                 connection.send(("doing", None if doing is None else to_data(doing)))
 
         _import(request["plugin"], request["timeout"], tell)
-        ground = Ground(
-            request["plugin"],
-            Path(request["folder"]),
-            timeout=request["timeout"],
-            allowed_imports=request["allowed_imports"],
-            tell=tell,
-            reported=request["reported"],
-        )
-        cases = cases_of(request["plugin"], ground.registry)
-        connection.send(("cases", to_data(tuple(cases))))
-        with warm_children(ground.folder, IMPORTED_BY_STEPS):
-            while True:
-                case = from_data(connection.recv(), Case)
-                connection.send(("finding", _answer(case, cases, ground)))
+        folder = Path(request["folder"])
+        tell_own_plugins(folder / "imported")
+        with announced(importing.NAME, importing.__name__):
+            ground = Ground(
+                request["plugin"],
+                folder,
+                timeout=request["timeout"],
+                allowed_imports=request["allowed_imports"],
+                tell=tell,
+                reported=request["reported"],
+            )
+            cases = cases_of(request["plugin"], ground.registry)
+            connection.send(("cases", to_data(tuple(cases))))
+            own = _packages(ground.registry, [request["plugin"]])
+            others = _packages(ground.registry) - own
+            with warm_children(folder, (*IMPORTED_BY_STEPS, trial.__name__), plugins=sorted(others)):
+                while True:
+                    case = from_data(connection.recv(), Case)
+                    bring_in(folder / "imported", without=own | others)
+                    connection.send(("finding", _answer(case, cases, ground)))
 
 
 def _answer(case: Case, cases: Any, ground: Ground) -> dict[str, Any]:
@@ -58,6 +68,12 @@ def _answer(case: Case, cases: Any, ground: Ground) -> dict[str, Any]:
     except Exception as error:
         return {"problem": describe(error).cause}
     return {"finding": to_data(finding), "reported": ground.reported.told}
+
+
+def _packages(registry: Registry, names: Collection[str] = ()) -> set[str]:
+    """The names of the packages that these plugins are in; without names, of all that can be used."""
+    found = [one for one in registry.plugins if one.module is not None and (not names or one.name in names)]
+    return {one.module.__name__.partition(".")[0] for one in found if one.module is not None}
 
 
 def _import(plugin: str, timeout: float, tell: Any) -> None:

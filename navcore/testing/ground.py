@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,15 +16,16 @@ from navcore.contract import Artifact, Format, Route, Signature
 from navcore.errors import NavcoreError, PluginError, first_line
 from navcore.execution import Workbench, workbench_of
 from navcore.package import PackageDescriptor
-from navcore.registry import EXTRA, OFFER, Plugin, load_registry
+from navcore.registry import OFFER, Plugin, load_registry
 from navcore.testing import crashing
 from navcore.testing.busy import Doing, Tell, busy
 from navcore.testing.offers import Offer, Offers
-from navcore.testing.telling import agrees, made, ran, source_runner, telling
+from navcore.testing.own_plugins import announced
+from navcore.testing.telling import agrees, made, ran, runners_of, source_runner, telling
 from navcore.testing.trial import Trial, try_live, try_stored
 from navcore.testing.verdicts import NotHere, NotMet, Reported
 from navcore.testing.watching import watched
-from navcore.workspace import FormatResult, Outcome, Status, Workspace, digest_of_file, digest_of_state
+from navcore.workspace import FormatResult, Outcome, RuntimeResult, Status, Workspace, digest_of_file, digest_of_state
 
 _SAMPLES = 6
 
@@ -85,6 +85,7 @@ class Ground:
         self._ready: dict[tuple[str, bool], Ready] = {}
         self._unready: dict[tuple[str, bool], NotMet | NotHere] = {}
         self._products: dict[str, Product] = {}
+        self._checked: dict[str, tuple[RuntimeResult, ...]] = {}
         self._trials: dict[str, Trial] = {}
 
     def busy(self, who: str, *, about: tuple[str, ...] = ()) -> contextlib.AbstractContextManager[None]:
@@ -125,9 +126,10 @@ class Ground:
     def ready(self, format_name: str, *, verified: bool = False) -> Ready:
         """An artifact of that format, made from the cheapest offered model by whatever plugins are installed.
 
-        A model that the plugin under test offers itself comes before any other that leads there. With ``verified`` the
-        artifact has to have passed wherever it can be run. Raises :class:`NotHere` when nothing installed leads there,
-        and :class:`NotMet` when what leads there fails.
+        A model that the plugin under test offers itself comes before any other that leads there. What the plugin's own
+        route makes of it is made once, under the eye that is kept on it; what leads to that comes from a user's run.
+        With ``verified`` the artifact has to have passed wherever it can be run. Raises :class:`NotHere` when nothing
+        installed leads there, and :class:`NotMet` when what leads there fails.
         """
         key = (format_name, verified)
         if key in self._unready:
@@ -163,6 +165,14 @@ class Ground:
             )
         return product, product.artifact
 
+    def checked(self, route: Route) -> tuple[RuntimeResult, ...]:
+        """The verification that users get, of what the route made, in each runtime that a run would use here."""
+        product, artifact = self.made(route)
+        if route.id not in self._checked:
+            runners = runners_of(self.registry, route.goal)
+            self._checked[route.id] = tuple(product.ready.bench.check(one, artifact) for one in runners)
+        return self._checked[route.id]
+
     def trial(self, route: Route) -> Trial:
         """What a runner did when it was opened, called and closed; raises :class:`NotMet` when that went wrong."""
         ready = self.ready(route.source)
@@ -190,18 +200,8 @@ class Ground:
     @contextmanager
     def crashing(self, bench: Workbench) -> Iterator[Workbench]:
         """The same bench, on which every step of a child process ends in a real segmentation fault."""
-        added = f"{crashing.NAME}={crashing.__name__}"
-        before = {name: os.environ.get(name) for name in (EXTRA, crashing.VARIABLE)}
-        os.environ[EXTRA] = ",".join(part for part in (before[EXTRA], added) if part)
-        os.environ[crashing.VARIABLE] = str(os.getpid())
-        try:
+        with announced(crashing.NAME, crashing.__name__):
             yield bench.knowing(load_registry())
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
 
     def _known(self, format_name: str) -> Format:
         """The format of that name. Raises :class:`NotHere`: its plugin is missing, or the name is misspelt."""
@@ -221,6 +221,8 @@ class Ground:
             _, way = self.offers.way_to(format)
             self.reported.refuse(*(made(route) for route in way))
             raise
+        if way and way[-1].owner == self.name:
+            return self._from_product(way[-1], verified, offer)
         asked = self._asked.setdefault(offer.id, {})
         for route in way:
             asked[route.goal.name] = asked.get(route.goal.name, False) or verified or route.goal.name != format.name
@@ -232,6 +234,21 @@ class Ground:
         if way:
             _refuse_unusable([rows[route.goal.name] for route in way if route.goal.name in rows], verified, offer)
         return Ready(bench, bench.artifact_of(row), row.route)
+
+    def _from_product(self, route: Route, verified: bool, offer: Offer) -> Ready:
+        try:
+            product, artifact = self.made(route)
+        except NotHere as reason:
+            raise NotHere(f"{route.goal.name} could not be made from the model of {offer.plugin}: {reason}") from None
+        except NotMet as error:
+            raise _unprepared(route.goal, offer, str(error), about=error.about) from error
+        rows = self.checked(route) if verified else ()
+        failed = [row for row in rows if row.status == Status.FAILED]
+        if failed and not any(row.status == Status.OK for row in rows):
+            cause = failed[0].failure.cause if failed[0].failure else "no reason was given"
+            about = tuple(f"{route.id} agrees in {row.route}" for row in failed)
+            raise _unprepared(route.goal, offer, cause, about=about)
+        return Ready(product.ready.bench, artifact, route.id)
 
     def run(self, offer: Offer, targets: Sequence[str], **arguments: Any) -> PackageDescriptor:
         """Take an offered model to the targets as a user would; raises :class:`NotMet` where it cannot be begun.
@@ -262,7 +279,7 @@ class Ground:
     def _make(self, route: Route) -> Product:
         ready = self.ready(route.source, verified=True)
         workspace, before = ready.bench.workspace, _state(ready.artifact)
-        place, kept = (self.folder / name / plain(route.id) for name in ("watched", "products"))
+        place, kept = self.folder / "watched", self.folder / "products" / plain(route.id)
         written = (workspace.private, workspace.format_folder(route.goal.name))
         here = ready.bench.is_exported_here(route, ready.artifact)
         around = self.busy(route.who, about=(made(route),)) if here else contextlib.nullcontext()

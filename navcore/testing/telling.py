@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from navcore.contract import Route
+from navcore.contract import Format, Route
 from navcore.registry import Registry
 from navcore.testing.busy import Doing, Tell
 from navcore.workspace import Event, Stage
@@ -30,6 +30,18 @@ def source_runner(registry: Registry, name: str) -> Route | None:
     found = [route for route in registry.routes if route.hook == "make_runner" and route.source == name]
     found.sort(key=lambda route: (not route.default, route.cost, route.id))
     return next((route for route in found if not registry.unavailable(route)), None)
+
+
+def runners_of(registry: Registry, format: Format) -> list[Route]:
+    """The runners that a run would use for the format on this machine without being asked."""
+    return [
+        route
+        for route in registry.routes
+        if route.hook == "make_runner"
+        and route.source == format.name
+        and route.default
+        and not registry.unavailable(route)
+    ]
 
 
 def telling(registry: Registry, runner: Route | None, tell: Tell, timeout: float) -> Callable[[Event], None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,10 +18,13 @@ def watched(place: Path, kept: Path, *, except_for: Sequence[Path]) -> Iterator[
     """Work in empty folders below ``place`` and keep an eye on ``kept``; the list is filled when the block ends.
 
     The current folder, the home folder and the one for temporary files are replaced for this process and for the
-    children that it starts. In ``kept`` everything but the folders ``except_for`` and log files has to stay as it is.
+    children that it starts. ``place`` may be the same each time, so that warm processes serve several steps: what lay
+    there is removed. In ``kept`` everything but the folders ``except_for`` and log files has to stay as it is.
     """
     empty = {name: place / name for name in ("current", "home", "temporary")}
     for folder in empty.values():
+        if folder.exists():
+            shutil.rmtree(folder)
         folder.mkdir(parents=True)
     before = _files(kept, except_for)
     strays: list[str] = []

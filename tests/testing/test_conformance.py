@@ -448,6 +448,24 @@ def test_an_expected_failure_names_a_case_and_a_reason(install: Install, expecte
     assert told in str(caught.value)
 
 
+def marks_of(test: Callable[..., None]) -> dict[str, set[str]]:
+    """The names of the marks of each case, by its id."""
+    (mark,) = [one for one in test.pytestmark if one.name == "parametrize"]  # type: ignore[attr-defined]
+    return {case.id: {one.name for one in case.marks} for case in mark.args[1]}
+
+
+def test_a_plugin_marks_checks_and_cases_for_its_own_suite(install: Install) -> None:
+    install(SOUND)
+    marks = {"used_twice": pytest.mark.slow, "closes[run_sample, sample]": pytest.mark.gpu}
+    found = marks_of(conformance("sample", marks=marks))
+    assert {name: found[name] & {"slow", "gpu"} for name in found if found[name] & {"slow", "gpu"}} == {
+        "used_twice[run_sample, sample]": {"slow"},
+        "closes[run_sample, sample]": {"gpu"},
+    }
+    with pytest.raises(InputError, match=r"marks\['closses'\] is no check of this plugin. Did you mean 'closes'?"):
+        conformance("sample", marks={"closses": pytest.mark.slow})
+
+
 def test_three_lines_are_a_plugins_test_file(install: Install, tmp_path: Path) -> None:
     install(SOUND.replace("return np.ones(calls)", "return np.ones(calls - 1)"))
     lines = tmp_path / "test_sample.py"

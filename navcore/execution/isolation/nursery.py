@@ -1,8 +1,9 @@
 """Keeps warm processes for the time of a run: children are forked from them, and need not import everything again.
 
-A warm process has imported what children begin with, and perhaps a framework, but no plugin and no model; whatever
-runs, runs in a fork of it that is used once. Where none is at hand (no run is under way, the environment is another
-by now, a framework has started threads when it was imported) a child is started anew, which is only slower.
+A warm process has imported what children begin with, and perhaps a framework, but no model, and no plugin unless it
+was asked to; whatever runs, runs in a fork of it that is used once. Where none is at hand (no run is under way, the
+environment is another by now, a framework has started threads when it was imported) a child is started anew, which is
+only slower.
 """
 
 from __future__ import annotations
@@ -22,26 +23,29 @@ import attrs
 from navcore.execution.isolation.leader import WarmChild
 from navcore.execution.isolation.nursery_process import READY
 from navcore.execution.isolation.search_path import search_path
+from navcore.registry import DISABLE, EXTRA
 
 _PROCESS = "navcore.execution.isolation.nursery_process"
 _MOST = 4
 """Warm processes at a time: each holds a framework in memory."""
 _PATIENCE = 120.0  # seconds for a framework to be imported, and for a fork
+_ABOUT_PLUGINS = (DISABLE, EXTRA)
+"""Variables that say which plugins there are. A warm process has found none, and each request names them."""
 
 
 class Nursery:
-    """One warm process that has imported ``modules`` and ``framework``; its children work in ``folder``.
+    """One warm process that has imported ``modules``, and what is foreign to navcore; its children work in ``folder``.
 
     ``near`` is shown among its arguments, for whoever looks.
     """
 
-    def __init__(self, modules: Sequence[str], framework: str, folder: str, near: str) -> None:
+    def __init__(self, modules: Sequence[str], foreign: Sequence[str], folder: str, near: str) -> None:
         self._folder = folder
         self._lock = threading.Lock()
         self._state = "starting"
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._line.settimeout(_PATIENCE)
-        what = [",".join(modules), framework, near]
+        what = [",".join(modules), ",".join(foreign), near]
         command = [sys.executable, "-P", "-m", _PROCESS, str(theirs.fileno()), *what]
         try:
             self._process = subprocess.Popen(
@@ -106,7 +110,8 @@ def here() -> Place:
         folder = os.getcwd()
     except FileNotFoundError:
         folder = ""
-    return Place(folder, search_path(), tuple(sorted(os.environ.items())))
+    environment = sorted((name, value) for name, value in os.environ.items() if name not in _ABOUT_PLUGINS)
+    return Place(folder, search_path(), tuple(environment))
 
 
 class _Nurseries:
@@ -117,15 +122,20 @@ class _Nurseries:
         self._users = 0
         self._near = ""
         self._modules: tuple[str, ...] = ()
+        self._plugins: tuple[str, ...] = ()
         self._owner = 0
         self._open: dict[tuple[str, Place], Nursery] = {}
 
-    def enter(self, near: str, modules: Sequence[str]) -> None:
+    def enter(self, near: str, modules: Sequence[str], plugins: Sequence[str]) -> None:
         with self._lock:
             if self._owner != os.getpid():  # a fork of a process that had some
                 self._owner, self._users, self._open = os.getpid(), 0, {}
+            if self._users == 0:  # who is here already goes on having what it asked for
+                self._modules, self._plugins = (), ()
             self._users += 1
-            self._near, self._modules = near, tuple(modules)
+            self._near = near
+            self._modules = tuple(dict.fromkeys((*self._modules, *modules)))
+            self._plugins = tuple(dict.fromkeys((*self._plugins, *plugins)))
 
     def leave(self) -> None:
         with self._lock:
@@ -142,7 +152,8 @@ class _Nurseries:
             if self._users == 0 or self._owner != os.getpid():
                 return None
             if key not in self._open and len(self._open) < _MOST:
-                self._open[key] = Nursery(self._modules, framework, key[1].folder, self._near)
+                foreign = [name for name in (*self._plugins, framework) if name]
+                self._open[key] = Nursery(self._modules, foreign, key[1].folder, self._near)
             return self._open.get(key)
 
 
@@ -150,12 +161,13 @@ _NURSERIES = _Nurseries()
 
 
 @contextlib.contextmanager
-def warm_children(near: Path, modules: Sequence[str]) -> Iterator[None]:
+def warm_children(near: Path, modules: Sequence[str], plugins: Sequence[str] = ()) -> Iterator[None]:
     """Have children forked from processes that have imported ``modules``, until the block ends.
 
-    ``near`` is the folder that it is about.
+    ``near`` is the folder that it is about. ``plugins`` are modules of plugins that are imported beforehand as well:
+    one that starts threads then has all children started anew.
     """
-    _NURSERIES.enter(str(near), modules)
+    _NURSERIES.enter(str(near), modules, plugins)
     try:
         yield
     finally:

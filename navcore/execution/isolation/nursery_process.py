@@ -36,11 +36,11 @@ class _Birth:
     output: int
 
 
-def main(descriptor: str, modules: str, framework: str) -> None:
-    """Import ``modules`` (by commas) and the framework, say whether a fork of this process is safe, fork on demand.
+def main(descriptor: str, modules: str, foreign: str) -> None:
+    """Import ``modules`` and ``foreign`` ones (by commas), say whether a fork of this process is safe, fork on demand.
 
-    ``descriptor`` is the number of the socket to the parent. A framework that starts threads makes forks unsafe: they
-    may hold a lock. Returns when the parent is gone; in a child never.
+    ``descriptor`` is the number of the socket to the parent. A framework, or a plugin, that starts threads makes forks
+    unsafe: they may hold a lock. Returns when the parent is gone; in a child never.
     """
     parent = os.getppid()  # its end is seen by the line: the thread that started this may end long before
     signal.pthread_sigmask(signal.SIG_SETMASK, set())
@@ -49,8 +49,8 @@ def main(descriptor: str, modules: str, framework: str) -> None:
     for name in modules.split(","):
         _import(name)
     before = _threads()  # numpy's OpenBLAS has some, and knows how to be forked
-    if framework:
-        _import(framework)
+    for name in filter(None, foreign.split(",")):
+        _import(name)
     if _threads() > before:
         line.send(UNFIT)
         return

@@ -55,7 +55,6 @@ def run_module(
         PARENT_VARIABLE: str(os.getpid()),
         TOKEN_VARIABLE: token,
     }
-    began = time.monotonic()
     output, child_output = os.pipe()
     # An interrupt must not come between the start of the child and its supervision. `enter_child` lets signals in.
     mask = block_signals()
@@ -67,6 +66,7 @@ def run_module(
         raise
     finally:
         os.close(child_output)
+    began = time.monotonic()  # not before: to wait for a warm process that is still importing is not the child's time
     with contextlib.closing(leader):
         return supervise(StartedChild(leader, output, token, began, mask), folder=folder, log=log, limits=limits)
 

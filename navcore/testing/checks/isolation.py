@@ -8,9 +8,8 @@ from pathlib import Path
 import attrs
 
 from navcore.contract import Artifact, Route
-from navcore.testing.checks.products import runners_of
 from navcore.testing.ground import Ground, Ready
-from navcore.testing.telling import ran
+from navcore.testing.telling import ran, runners_of
 from navcore.testing.verdicts import NotHere, NotMet
 from navcore.workspace import Failure, Status
 
@@ -102,7 +101,7 @@ def _converted_garbage(ground: Ground, ready: Ready, route: Route) -> Failure | 
     outcome, product = ready.bench.make(route, artifact, ground.folder / "made of garbage" / route.name)
     if product is None:
         return outcome.failure
-    rows = [ready.bench.check(one, product) for one in runners_of(ground, route.goal)]
+    rows = [ready.bench.check(one, product) for one in runners_of(ground.registry, route.goal)]
     refused = [row.failure for row in rows if row.verification is None or not row.verification.compared]
     return refused[0] if refused and len(refused) == len(rows) else None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from navcore.contract import Format, Route
+from navcore.contract import Route
 from navcore.testing.ground import Ground
 from navcore.testing.telling import agrees, ran
 from navcore.testing.verdicts import NotHere, NotMet
@@ -57,8 +57,7 @@ def product_agrees_with_the_source(ground: Ground, route: Route) -> None:
     ``Format(precision=...)``; axes that the product fixes are told with ``Made(signature=...)``.
     """
     ground.require(route)
-    product, artifact = ground.made(route)
-    rows = [product.ready.bench.check(one, artifact) for one in runners_of(ground, route.goal)]
+    rows = ground.checked(route)
     if any(row.status == Status.OK for row in rows):
         return
     failed = [row for row in rows if row.status == Status.FAILED]
@@ -69,15 +68,3 @@ def product_agrees_with_the_source(ground: Ground, route: Route) -> None:
         raise NotMet("; ".join(dict.fromkeys(causes)), about=(*(agrees(route.id, one) for one in runners), *mute))
     told = [f"{row.runtime}: {row.failure.cause if row.failure else row.status}" for row in rows]
     raise NotHere("; ".join(told) or f"no installed plugin runs {route.goal.name} on this machine")
-
-
-def runners_of(ground: Ground, format: Format) -> list[Route]:
-    """The runners that a run would use for the format on this machine without being asked."""
-    return [
-        route
-        for route in ground.registry.routes
-        if route.hook == "make_runner"
-        and route.source == format.name
-        and route.default
-        and not ground.registry.unavailable(route)
-    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nav_tf.conformance_model import conformance_model as conformance_model
+from nav_tf.conformance_models import conformance_models as conformance_models
 from nav_tf.drop_in import PackageCallable, as_callable
 from nav_tf.eager import run_tensorflow
 from nav_tf.formats import KERAS, KERAS_H5, TENSORFLOW, TF_SAVEDMODEL, TF_TRT_FP16, TF_TRT_FP32

@@ -115,6 +115,14 @@ class TestWhileARunIsUnderWay:
         assert (before["home"], after["home"], after["folder"]) == (None, "here", str(tmp_path))
         assert before["parent"] != after["parent"]  # what a framework reads when it is imported may depend on it
 
+    @pytest.mark.parametrize("variable", ["NAVCORE_EXTRA_PLUGINS", "NAVCORE_DISABLE_PLUGINS"])
+    def test_other_plugins_do_not_make_another_process(
+        self, ask: Ask, monkeypatch: pytest.MonkeyPatch, variable: str
+    ) -> None:
+        before = ask()["parent"]
+        monkeypatch.setenv(variable, "toy=navcore.testing.toy")
+        assert ask()["parent"] == before  # each request names the plugins, and a warm process has looked for none
+
     def test_its_arguments_are_those_of_a_module_that_is_run(self, ask: Ask, tmp_path: Path) -> None:
         assert ask()["arguments"] == ["a_warm_child", str(tmp_path / "step" / "request.json")]
 
@@ -183,6 +191,28 @@ def test_runs_beside_each_other_share_them_and_the_last_one_ends_them(ask: Ask, 
             inner = ask()["parent"]
         assert ask()["parent"] == inner
     assert not descendants(os.getpid())
+
+
+def test_who_was_there_first_goes_on_having_what_it_asked_for(ask: Ask, tmp_path: Path) -> None:
+    with warm_children(tmp_path, ["colorsys"]), warm_children(tmp_path, ["wave"]):
+        assert {"colorsys", "wave"} <= set(ask()["loaded"])
+    with warm_children(tmp_path, ["wave"]):
+        assert "colorsys" not in ask()["loaded"]
+
+
+def test_plugins_are_imported_beforehand_where_that_is_asked_for(ask: Ask, tmp_path: Path) -> None:
+    with warm_children(tmp_path, IMPORTED_BY_STEPS, plugins=["colorsys"]):
+        assert {"colorsys", "wave"} <= set(ask("wave")["loaded"])
+
+
+def test_a_plugin_that_starts_a_thread_has_children_started_anew(
+    ask: Ask, tmp_path: Path, write: Callable[[str, str], None]
+) -> None:
+    write(
+        "a_busy_plugin", "import threading, time; threading.Thread(target=time.sleep, args=(60,), daemon=True).start()"
+    )
+    with warm_children(tmp_path, IMPORTED_BY_STEPS, plugins=["a_busy_plugin"]):
+        assert ask()["parent"] == os.getpid()
 
 
 PROGRAM = """

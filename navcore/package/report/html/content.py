@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -15,8 +16,11 @@ from navcore.package.report.html.private_paths import told
 from navcore.package.report.html.reproduction import Reproduction, reproduction_of
 from navcore.package.report.html.speed_error import SpeedAndError, speed_and_error
 from navcore.package.report.reasons import folded, reasons_of
-from navcore.package.report.table import legend_of, remarks_of
+from navcore.package.report.table import clock_of, legend_of, remarks_of
 from navcore.workspace import FormatResult, Record
+
+if TYPE_CHECKING:
+    from navcore.registry import Registry
 
 _MOST = 500
 """What is shown of a record, which may be a stranger's and hold any number of rows."""
@@ -54,7 +58,7 @@ class Failed:
 
 @attrs.frozen
 class Content:
-    """The page: its parts in their order."""
+    """The page: its parts in their order. ``clock`` says what measured, where that was not navcore itself."""
 
     model_name: str
     source: str
@@ -72,13 +76,18 @@ class Content:
     environment: tuple[tuple[str, str], ...]
     reproduction: Reproduction
     is_cut: bool = False
+    clock: str = ""
 
 
-def content_of(record: Record, read: Reader) -> Content:
-    """What there is to say of the record; ``read`` gives the files behind it. Nothing is run, and nothing loaded."""
+def content_of(record: Record, read: Reader, registry: Registry | None = None) -> Content:
+    """What there is to say of the record; ``read`` gives the files behind it. Nothing is run, and nothing loaded.
+
+    ``registry`` knows what a profiler measures, where that is installed here.
+    """
     results = record.results[:_MOST]
-    answer = answer_of(results, record.ranking, record.settings)
     settings = record.settings
+    clock = clock_of(settings.profiler, registry)
+    answer = _by_clock(answer_of(results, record.ranking, settings), clock)
     lines = list(itertools.islice(rows_of(results, record.ranking), _MOST))
     return Content(
         model_name=told(settings.model_name),
@@ -88,7 +97,7 @@ def content_of(record: Record, read: Reader) -> Content:
         answer=answer,
         columns=tuple(_columns(lines)),
         rows=tuple(_rows(lines, answer.chosen)),
-        legend=tuple(map(told, legend_of(results, record.ranking))),
+        legend=tuple(map(told, legend_of(results, record.ranking, clock))),
         speeds=speed_and_error(results, record.ranking),
         latencies=latencies_of(results, read, by_windows=settings.windows is not None),
         errors=errors_of(results, read),
@@ -97,7 +106,15 @@ def content_of(record: Record, read: Reader) -> Content:
         environment=environment_lines(record.environment),
         reproduction=reproduction_of(record),
         is_cut=len(record.results) > _MOST,
+        clock=told(clock),
     )
+
+
+def _by_clock(answer: Answer, clock: str) -> Answer:
+    """The answer, which says first what its milliseconds are; without any there is nothing to say."""
+    if not clock or not answer.details:
+        return answer
+    return attrs.evolve(answer, details=(f"Latency is {told(clock)}.", *answer.details))
 
 
 def _columns(lines: Sequence[TableRow]) -> Iterator[str]:

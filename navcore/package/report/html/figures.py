@@ -54,10 +54,15 @@ def speed_figures(content: Content) -> Iterator[Figure]:
     """A picture of speed against error per batch size that has points."""
     for number, seen in enumerate(content.speeds):
         if seen.points:
-            yield _speed_figure(seen, f"speed-{number}")
+            yield _speed_figure(seen, f"speed-{number}", _by(content.clock))
 
 
-def _speed_figure(seen: SpeedAndError, name: str) -> Figure:
+def _by(clock: str) -> str:
+    """The sentence that says what measured, where that was not navcore itself."""
+    return f" Latency is {clock}." if clock else ""
+
+
+def _speed_figure(seen: SpeedAndError, name: str, clock: str) -> Figure:
     at = _at_size(seen.batch_size)
     front = [point for point in seen.points if point.best]
     front.sort(key=lambda point: point.error)
@@ -73,6 +78,7 @@ def _speed_figure(seen: SpeedAndError, name: str) -> Figure:
         caption += " A number stands for a row whose name has no room: it is the row's mark in the table below."
     if seen.left_out:
         caption += f" Not in the picture: {'; '.join(seen.left_out)}."
+    caption += clock
     title = f"Speed against error{at}"
     speed = f"times as fast as {seen.reference}" if seen.by_ratio else "median latency, ms"
     return Figure(
@@ -126,7 +132,7 @@ def latency_figures(content: Content) -> Iterator[Figure]:
         yield Figure(
             title,
             f"{words} The outermost half percent on either side is not drawn.{_without(ending)}"
-            f"{_more(len(spreads) - len(shown))}",
+            f"{_more(len(spreads) - len(shown))}{_by(content.clock)}",
             drawn(
                 partial(ridges, _short(shown, ending), _short_place(content.answer.chosen, ending)),
                 name=f"latencies-{number}", title=title, description=description,
