@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
+from torch._inductor import config as inductor_config
 
 import navcore as nav
 from navcore.evaluation import distance
@@ -193,7 +194,9 @@ def test_a_compiler_that_hangs_ends_with_the_time_of_its_step(tmp_path: Path, mo
 
 
 def test_a_compiler_that_fails_fails_its_rows_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CXX", stub(tmp_path / "failing-c++", "echo no licence >&2; exit 3"))
+    failing = stub(tmp_path / "failing-c++", "echo no licence >&2; exit 3")
+    monkeypatch.setenv("CXX", failing)
+    monkeypatch.setattr(inductor_config.cpp, "cxx", (None, failing))  # read once in a process, as is what it leads to
     package = nav.run(
         Unseen(),
         items(),
