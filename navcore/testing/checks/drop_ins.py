@@ -13,9 +13,9 @@ from navcore.errors import first_line
 from navcore.evaluation import verify
 from navcore.package import PackageDescriptor
 from navcore.registry import Plugin
-from navcore.testing.checks.products import runners_of
 from navcore.testing.checks.public_names import public_names
 from navcore.testing.ground import Ground
+from navcore.testing.telling import runners_of
 from navcore.testing.verdicts import NotHere, NotMet
 from navcore.workspace import Status
 
@@ -60,7 +60,7 @@ def _cheapest(ground: Ground) -> Route:
         route
         for route in ground.plugin.routes
         if route.target is not None and route.default and not ground.registry.unavailable(route)
-        if runners_of(ground, route.goal)
+        if runners_of(ground.registry, route.goal)
     ]
     if not usable:
         raise NotHere("the plugin makes no format that can be run here, so that nothing can stand in for a source")

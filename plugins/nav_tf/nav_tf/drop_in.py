@@ -61,9 +61,9 @@ class PackageCallable:
         import tensorflow as tf
 
         asked = {name: value for name, value in kwargs.items() if name not in self._ignored}
-        args, asked = self._as_in_an_item(args, asked)
-        parameters = () if not args and set(asked) == set(self._dtypes) else self._parameters
-        tensors = read_call(self._signature.call, args, asked, _is_given, parameters)
+        args, named = self._as_in_an_item(args, asked)
+        parameters = () if not args and set(named) == set(self._dtypes) else self._parameters
+        tensors = read_call(self._signature.call, args, named, _is_given, parameters)
         feeds, floats = {}, None
         for name, tensor in tensors.items():
             array = tensor.numpy() if is_tensor(tensor) else tensor
