@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +13,8 @@ import navcore as nav
 
 from .hub_models import folder
 
-TORCHVISION = torch.library.Library("torchvision", "FRAGMENT")
+_library: Any = torch.library.Library  # has no types
+TORCHVISION = _library("torchvision", "FRAGMENT")
 """What timm and transformers import where it is installed. The compiled operators of its wheels are CUDA's and cannot
 be loaded without; it still wants two of them declared, which nothing here calls."""
 
