@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from nav_huggingface.embedding import TASK, Recipe, embedding_model, recipe_at
+from nav_huggingface.parts import wanted_names
 from nav_huggingface.tasks import Task, task_named, task_of_class, task_of_config
 from nav_huggingface.timm_models import (
     CLASSIFYING,
@@ -104,7 +105,7 @@ def _in_timm(folder: Path, text: str) -> str | None:
 
 def _from_timm(where: str, text: str, wanted: Task | None, processor: Any, name: str) -> Named:
     model = _loaded(text, lambda: timm_model(where, None if wanted is None else wanted.name))
-    return Named(model, processor or TimmImages(model), wanted or task_named(CLASSIFYING), name)
+    return Named(model, processor or TimmImages(model, wanted_names(model)[0]), wanted or task_named(CLASSIFYING), name)
 
 
 def _refuse_adapter(folder: Path) -> None:
@@ -148,7 +149,9 @@ def _live(model: Any, wanted: Task | None, processor: Any, trust_remote_code: bo
         )
     if is_timm_model(model):
         name = workspace_name(architecture_of(model))
-        return Named(model, processor or TimmImages(model), wanted or task_named(CLASSIFYING), name)
+        return Named(
+            model, processor or TimmImages(model, wanted_names(model)[0]), wanted or task_named(CLASSIFYING), name
+        )
     task = wanted or task_of_class(type(model).__name__) or task_named("feature-extraction")
     where, problem = getattr(model, "name_or_path", ""), ""
     if processor is None and isinstance(where, str) and where and Path(where).is_dir():

@@ -23,15 +23,16 @@ CLASSIFYING, FEATURES = "image-classification", "feature-extraction"
 
 
 class TimmImages:
-    """Prepares images for a model of timm: resized, cropped and normalised by timm's own transform for it."""
+    """Prepares images for a model of timm: resized, cropped and normalised by timm's own transform for it.
 
-    def __init__(self, model: Any) -> None:
+    ``takes`` is what the model's ``forward`` calls them.
+    """
+
+    def __init__(self, model: Any, takes: str) -> None:
         from timm.data import create_transform, resolve_model_data_config
 
-        from nav_huggingface.parts import wanted_names
-
         self.settings: Mapping[str, Any] = resolve_model_data_config(model)
-        self.model_input_names = wanted_names(model)[:1]
+        self.model_input_names = (takes,)
         self._transform = create_transform(**self.settings, is_training=False)
 
     def __call__(self, images: Sequence[np.ndarray], return_tensors: str = "pt") -> dict[str, Any]:
