@@ -86,11 +86,14 @@ class Fewest:
 
 
 def as_sample(package, format):
-    runner = package.open_runner(format).__enter__()
+    opened = package.open_runner(format)
+    runner = opened.__enter__()
 
     def call(x):
-        return runner({"x": x})
+        outputs = runner({"x": TOY.live.to_array(x)})
+        return {key: TOY.live.from_array(array, None) for key, array in outputs.items()}
 
+    call.close = lambda: opened.__exit__(None, None, None)
     return call
 
 
@@ -224,13 +227,13 @@ FAULTS = [
     ),
     (
         "drop_in_answers_as_the_source",
-        'return runner({"x": x})',
-        'return {key: array + 1 for key, array in runner({"x": x}).items()}',
+        'outputs = runner({"x": TOY.live.to_array(x)})',
+        'outputs = {"y": runner({"x": TOY.live.to_array(x)})["y"] + 1}',
         "relative L2",
     ),
     (
         "drop_in_answers_as_the_source",
-        'return runner({"x": x})',
+        'outputs = runner({"x": TOY.live.to_array(x)})',
         "raise ValueError('one argument only')",
         "ValueError: one argument only",
     ),
