@@ -21,6 +21,8 @@ from navcore.registry import load_registry
 from navcore.workspace import describe_environment, versions_behind
 
 MODULE = "navcore.cli.selfcheck_child"
+_BUDGET = 5.0
+"""Seconds for the ranking of each model: whether it can be made is asked here, and not which is faster."""
 
 
 @attrs.frozen
@@ -131,6 +133,7 @@ def _run(name: str, workdir: Path, width: int | None) -> dict[str, Any]:
         model_name="self_check",
         workdir=workdir,
         profiler_config=ProfilerConfig(measurement_interval=200, max_trials=5),
+        budget=_BUDGET,
         git_info=False,
     )
     return {
