@@ -191,6 +191,7 @@ def test_nothing_that_autograph_generated_is_left_in_the_temporary_folder(
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     before = set(sys.modules)
     export(subject)
     assert any("autograph_generated" in name for name in set(sys.modules) - before)
