@@ -126,9 +126,9 @@ def test_a_normal_run_has_one_and_it_is_the_best_only_for_who_says_how_far_off_i
     best = package.best()
     assert best is not None
     assert (best.format.name, best.runtime) not in lossy
-    loosest = package.best(nav.MinLatency(max_error=0.2))
-    fastest = max(seen, key=lambda one: one.ratio.ratio if one.ratio is not None else 0.0)
-    assert loosest == fastest
+    coarse = [one for one in seen if one.coarser]  # alone: which of all is the fastest depends on the machine
+    assert nav.MinLatency().choose(coarse) is None
+    assert nav.MinLatency(max_error=0.2).choose(coarse) in coarse
 
 
 def test_what_each_effort_runs_the_format_in() -> None:
