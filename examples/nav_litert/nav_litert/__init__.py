@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from importlib.util import find_spec
+from typing import Any
 
 from navcore import ConvertJob, Format, Runner, RunnerJob, converter, runner
 
@@ -43,4 +45,9 @@ def run_litert(job: RunnerJob[None]) -> Runner:
 
     loaded = Interpreter(str(job.artifact.file), num_threads=job.threads)
     call = next(iter(loaded.get_signature_runner(key) for key in loaded.get_signature_list()))
-    return Runner(lambda feeds: call(**feeds), provider="CPU", threads=job.threads)
+
+    def answer(feeds: Mapping[str, Any]) -> dict[str, Any]:
+        found = call(**feeds)
+        return {name: found[name] for name in job.signature.output_names}  # LiteRT has them by the alphabet
+
+    return Runner(answer, provider="CPU", threads=job.threads)
