@@ -114,6 +114,8 @@ def change_manifest(chance: random.Random) -> bytes:
         holder, key = chance.choice(spots)
         other_holder, other_key = chance.choice(spots)
         kind = chance.randrange(4)
+        if isinstance(holder, dict) and key not in holder:
+            continue  # the change before took it away
         if kind == 0 and isinstance(holder, dict):
             holder.pop(key, None)
         elif kind == 1 and isinstance(holder, dict):
