@@ -51,6 +51,7 @@ def exporter(
     seconds: float | None = ...,
     available: Probe | None = ...,
     isolation: Isolation = ...,
+    imports: tuple[str, ...] = ...,
 ) -> Callable[[Callable[[ExportJob[Options]], Made | None]], Callable[[ExportJob[Options]], Made | None]]: ...
 @overload
 def exporter(
@@ -64,6 +65,7 @@ def exporter(
     seconds: float | None = ...,
     available: Probe | None = ...,
     isolation: Isolation = ...,
+    imports: tuple[str, ...] = ...,
 ) -> Callable[[Callable[[ExportJob[None]], Made | None]], Callable[[ExportJob[None]], Made | None]]: ...
 def exporter(
     source: Format | str,
@@ -76,11 +78,13 @@ def exporter(
     seconds: float | None = None,
     available: Probe | None = None,
     isolation: Isolation = "caller",
+    imports: tuple[str, ...] = (),
 ) -> Callable[[Any], Any]:
     """Declare a function that exports the live format ``source`` to ``target``.
 
     ``isolation="fork"`` promises that the function works in a single-threaded fork of the caller; there a crash is
-    contained. Everything else runs in the caller's process and its row says so.
+    contained. Everything else runs in the caller's process and its row says so. ``imports`` names modules of the
+    framework that the function imports, where that takes long: see :class:`navcore.Route`.
     """
 
     def declare(function: Callable[[ExportJob[Any]], Made | None]) -> Callable[[ExportJob[Any]], Made | None]:
@@ -99,6 +103,7 @@ def exporter(
                 options=options,
                 available=available,
                 isolation=isolation,
+                imports=imports,
             ),
         )
 
@@ -116,6 +121,7 @@ def converter(
     effort: str = ...,
     seconds: float | None = ...,
     available: Probe | None = ...,
+    imports: tuple[str, ...] = ...,
 ) -> Callable[[Callable[[ConvertJob[Options]], Made | None]], Callable[[ConvertJob[Options]], Made | None]]: ...
 @overload
 def converter(
@@ -128,6 +134,7 @@ def converter(
     effort: str = ...,
     seconds: float | None = ...,
     available: Probe | None = ...,
+    imports: tuple[str, ...] = ...,
 ) -> Callable[[Callable[[ConvertJob[None]], Made | None]], Callable[[ConvertJob[None]], Made | None]]: ...
 def converter(
     source: Format | str,
@@ -139,6 +146,7 @@ def converter(
     effort: str = Effort.QUICK,
     seconds: float | None = None,
     available: Probe | None = None,
+    imports: tuple[str, ...] = (),
 ) -> Callable[[Any], Any]:
     """Declare a function that converts the stored format ``source`` to ``target``; it runs in a child process."""
 
@@ -157,6 +165,7 @@ def converter(
                 seconds=seconds,
                 options=options,
                 available=available,
+                imports=imports,
             ),
         )
 
@@ -175,6 +184,7 @@ def runner(
     available: Probe | None = ...,
     spot_check: SpotCheck | None = ...,
     threads_per_process: bool = ...,
+    imports: tuple[str, ...] = ...,
 ) -> Callable[
     [Callable[[RunnerJob[Options]], Runner | Callable[[Feeds], Mapping[str, np.ndarray]]]],
     Callable[[RunnerJob[Options]], Runner | Callable[[Feeds], Mapping[str, np.ndarray]]],
@@ -191,6 +201,7 @@ def runner(
     available: Probe | None = ...,
     spot_check: SpotCheck | None = ...,
     threads_per_process: bool = ...,
+    imports: tuple[str, ...] = ...,
 ) -> Callable[
     [Callable[[RunnerJob[None]], Runner | Callable[[Feeds], Mapping[str, np.ndarray]]]],
     Callable[[RunnerJob[None]], Runner | Callable[[Feeds], Mapping[str, np.ndarray]]],
@@ -206,6 +217,7 @@ def runner(
     available: Probe | None = None,
     spot_check: SpotCheck | None = None,
     threads_per_process: bool = False,
+    imports: tuple[str, ...] = (),
 ) -> Callable[[Any], Any]:
     """Declare a function that loads ``formats`` in ``runtime`` and returns a runner, or a plain callable.
 
@@ -233,6 +245,7 @@ def runner(
                     available=available,
                     spot_check=spot_check,
                     threads_per_process=threads_per_process,
+                    imports=imports,
                 ),
             )
         return function

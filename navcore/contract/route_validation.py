@@ -20,9 +20,9 @@ from navcore.errors import PluginError, first_line
 _USUAL = ("options", "cost", "default", "effort", "seconds", "available")
 FIELDS_OF_HOOK: Mapping[Hook, tuple[str, ...]] = MappingProxyType(
     {
-        "export_model": ("source", "target", *_USUAL, "isolation"),
-        "convert": ("source", "target", *_USUAL),
-        "make_runner": ("source", "runtime", *_USUAL, "spot_check", "threads_per_process"),
+        "export_model": ("source", "target", *_USUAL, "isolation", "imports"),
+        "convert": ("source", "target", *_USUAL, "imports"),
+        "make_runner": ("source", "runtime", *_USUAL, "spot_check", "threads_per_process", "imports"),
         "profile": ("available", "measures"),
     }
 )
@@ -164,10 +164,17 @@ def _validate_words(route: Route) -> None:
         "measures": (isinstance(route.measures, str) and len(route.measures) <= 40, "a word or two: 'CPU time'"),
         "spot_check": (route.spot_check is None or isinstance(route.spot_check, SpotCheck), "a navcore.SpotCheck"),
         "threads_per_process": (isinstance(route.threads_per_process, bool), "True or False"),
+        "imports": (_are_modules(route.imports), "a tuple of modules: ('torch.export',)"),
     }
     for name, (fits, hint) in expected.items():
         if not fits:
             raise PluginError(f"The route {route.name} has {name}={getattr(route, name)!r}.", hint=f"Give {hint}.")
+
+
+def _are_modules(names: object) -> bool:
+    return isinstance(names, tuple) and all(
+        isinstance(name, str) and all(part.isidentifier() for part in name.split(".")) for name in names
+    )
 
 
 def _validate_options(options: type | None, name: str) -> None:

@@ -73,6 +73,10 @@ class Route:
     ``isolation`` says where a live model may be exported: in a fork of the caller, or only in the caller itself.
     ``spot_check`` is set for a runtime that only proves numbers. ``threads_per_process`` is for a runtime whose number
     of threads is that of its whole process from its first call on: numbers are then tried in a process each.
+    ``imports`` names modules of the framework that the route's work imports, where that takes long: a run then imports
+    them once, in the process that is forked for it, and not in each fork. A name counts when it begins with that of a
+    framework that may be imported beforehand (``Live.framework`` of a format of the plugin): what is another's, each
+    process imports itself.
     ``measures`` says what a profiler's milliseconds are, where they are not time on the wall. ``name`` stands in
     listings, ids and blame lines; without one it is ``<target>_from_<source>``, ``run_<runtime>`` or ``profile``.
 
@@ -94,6 +98,7 @@ class Route:
     isolation: Isolation = "caller"
     spot_check: SpotCheck | None = None
     threads_per_process: bool = False
+    imports: tuple[str, ...] = attrs.field(default=(), eq=False)
     measures: str = ""
     name: str = attrs.field(default=attrs.Factory(_usual_name, takes_self=True))
     function: Callable[..., Any] = attrs.field(eq=False, repr=False, default=_nobody)

@@ -177,6 +177,11 @@ def make(
     return built
 
 
+def is_forked(context: RunContext, step: Step, origin: Artifact) -> bool:
+    """Whether the step is an export of a live model that happens in a fork of the caller."""
+    return step.route.hook == "export_model" and can_fork(context, step, origin)
+
+
 def can_fork(context: RunContext, step: Step, origin: Artifact) -> bool:
     """Whether a live model is exported in a fork of the caller: the route allows it, and no device is involved.
 

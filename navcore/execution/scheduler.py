@@ -12,8 +12,9 @@ import attrs
 
 from navcore.contract import Artifact, estimate_seconds, resolve_batch_sizes
 from navcore.evaluation import FRUITLESS
-from navcore.execution.build_format import BuildResult, build_key, built_artifact, recall
+from navcore.execution.build_format import BuildResult, build_key, built_artifact, is_forked, recall
 from navcore.execution.check_format import is_reference, is_refused
+from navcore.execution.isolation import import_before_forks
 from navcore.execution.run_context import RunContext, StartingPoint
 from navcore.execution.schedule import (
     PlanBasis,
@@ -114,8 +115,17 @@ def _made(
             known[step.target.name] = before
         else:
             context.announce(Event(Stage.MAKING, step.target.name, f"by {step.route.name}"))
+    import_before_forks(_imports_of_forks(context, tasks, known))
     made = pool.make_all(tasks, known)
     return [(step, made[step.target.name]) for step in steps]
+
+
+def _imports_of_forks(context: RunContext, tasks: Sequence[Task], known: Mapping[str, BuildResult]) -> list[str]:
+    """What the live exports of a wave import of their framework: the caller has it then, and each fork with it."""
+    forked = [
+        task.step for task in tasks if task.step.target.name not in known and is_forked(context, task.step, task.origin)
+    ]
+    return [name for step in forked for name in context.imports_of(step.route)]
 
 
 def _was_refused(context: RunContext, task: Task, known: BuildResult) -> bool:

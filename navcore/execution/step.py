@@ -19,8 +19,9 @@ class RouteCall:
     """A route, by its id, with the model that it takes and what every route is told beside that.
 
     ``options`` is the value of the route's own options. ``threads`` are compute threads.
-    ``framework`` is the module that a process may import before it is forked for this step, or ``""``. ``cache_dir`` is
-    where compilers keep what they can make again.
+    ``framework`` is the module that a process may import before it is forked for this step, or ``""``, and ``imports``
+    are further ones of the framework that the route wants. ``cache_dir`` is where compilers keep what they can make
+    again.
     """
 
     route: str
@@ -31,6 +32,7 @@ class RouteCall:
     log_dir: Path
     framework: str = ""
     cache_dir: Path | None = None
+    imports: tuple[str, ...] = ()
 
 
 @attrs.frozen

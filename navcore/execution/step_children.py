@@ -91,7 +91,13 @@ def _run(request: Mapping[str, Any], place: StepPlace) -> StepAnswer:
     # To look for plugins is to import and read a lot: it is done here, not in each child.
     told = {**request, "announced": to_data(tuple(candidates()))}
     report = run_module(
-        WORKER, told, folder=place.folder, log=place.log, limits=_limits(place.limits), framework=request["framework"]
+        WORKER,
+        told,
+        folder=place.folder,
+        log=place.log,
+        limits=_limits(place.limits),
+        framework=request["framework"],
+        imports=request["imports"],
     )
     answer = _conclude(report, place)
     return attrs.evolve(answer, hardware=hardware_key()) if request.get("measuring") else answer

@@ -86,6 +86,7 @@ def call_from_data(data: Mapping[str, Any], registry: Registry) -> RouteCall:
         log_dir=Path(data["log_dir"]),
         framework=data["framework"],
         cache_dir=None if data["cache_dir"] is None else Path(data["cache_dir"]),
+        imports=tuple(data["imports"]),
     )
 
 

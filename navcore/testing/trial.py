@@ -78,8 +78,8 @@ def try_live(bench: Workbench, artifact: Artifact, route: Route) -> Trial:
 def try_stored(bench: Workbench, artifact: Artifact, route: Route, folder: Path) -> Trial:
     """Try the runner of a stored model in a child process of its own, and wait for the end of that process."""
     request, limits = bench.request(route, artifact, folder), Limits(seconds=bench.timeout)
-    log, framework = folder / "trial.log", request["framework"]
-    report = run_module(__name__, request, folder=folder, log=log, limits=limits, framework=framework)
+    log, framework, imports = folder / "trial.log", request["framework"], request["imports"]
+    report = run_module(__name__, request, folder=folder, log=log, limits=limits, framework=framework, imports=imports)
     failure = None if report.ended == "ok" else died(report.ended, report.cause, route.who)
     result = report.result or {}
     if "trial" in result:

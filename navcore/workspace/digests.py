@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -62,15 +64,16 @@ def versions_behind(route: Route) -> Mapping[str, str]:
     versions = {route.distribution: route.version, "python": platform.python_version()}
     if code := code_of(route):
         versions[route.distribution] = f"{route.version}+code.{code[:16]}".lstrip("+")
-    try:
-        requirements = importlib.metadata.requires(route.distribution) or []
-    except importlib.metadata.PackageNotFoundError:
-        return versions
-    for requirement in requirements:
-        match = _REQUIREMENT.match(requirement)
-        if match:
-            try:
-                versions[match.group()] = importlib.metadata.version(match.group())
-            except importlib.metadata.PackageNotFoundError:
-                continue
+    return {**versions, **_versions_required(route.distribution)}
+
+
+@functools.cache
+def _versions_required(distribution: str) -> Mapping[str, str]:
+    """Of what is installed of a distribution's requirements; looked up once, as what is imported stays what it is."""
+    versions: dict[str, str] = {}
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        for requirement in importlib.metadata.requires(distribution) or []:
+            if match := _REQUIREMENT.match(requirement):
+                with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+                    versions[match.group()] = importlib.metadata.version(match.group())
     return versions

@@ -62,6 +62,7 @@ def test_a_sound_one_passes_with_what_it_needs_and_with_everything_that_its_hook
     every: dict[str, Any] = {
         "options": Options, "cost": 2, "default": False, "effort": "quick", "seconds": 2, "available": lambda: None,
         "isolation": "fork", "spot_check": SpotCheck(), "threads_per_process": True, "measures": "CPU time",
+        "imports": ("json.tool",),
         **SOUND[hook],
     }  # fmt: skip
     validate_route(Route(hook=hook, **{name: every[name] for name in FIELDS_OF_HOOK[hook]}))

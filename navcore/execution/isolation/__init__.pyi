@@ -8,7 +8,10 @@ from .child_setup import (
     die_with as die_with,
     enter_child as enter_child,
 )
-from .fork import run_forked as run_forked
+from .fork import (
+    import_before_forks as import_before_forks,
+    run_forked as run_forked,
+)
 from .nursery import warm_children as warm_children
 from .output_capture import captured_output as captured_output
 from .result_file import (

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import os
 import signal
+import sys
 import threading
 import time
 import traceback
 import uuid
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,8 +25,26 @@ from navcore.execution.isolation.output_capture import flush_output, replace_sta
 from navcore.execution.isolation.result_file import write_result
 from navcore.execution.isolation.supervisor import ChildReport, Limits, StartedChild, block_signals, prepare, supervise
 
-# Warning filters belong to the whole process; two threads that change and restore them at once would mix them up.
-_FILTERS = threading.Lock()
+# Warning filters belong to the whole process; two threads that change and restore them at once would mix them up. And a
+# fork in the middle of another thread's import would wait for ever for that import to end.
+_ALONE = threading.Lock()
+
+
+def import_before_forks(modules: Iterable[str]) -> None:
+    """Import here, once, what forks of this process would each import; what cannot be imported they will say.
+
+    What an import writes into the environment is undone, as it would be gone with a fork: PyTorch writes down where its
+    caches are, for all that follow.
+    """
+    with _ALONE:
+        environment = dict(os.environ)
+        for name in modules:
+            if name not in sys.modules:
+                with contextlib.suppress(Exception):
+                    importlib.import_module(name)
+        for variable in set(os.environ) - set(environment):
+            del os.environ[variable]
+        os.environ.update(environment)
 
 
 def run_forked(
@@ -86,7 +107,7 @@ class _Errand:
 
 def _fork() -> int:
     try:
-        with _FILTERS, warnings.catch_warnings():
+        with _ALONE, warnings.catch_warnings():
             # From 3.12 on Python warns of forks beside threads. Here the caller has decided that this one is safe.
             warnings.filterwarnings("ignore", category=DeprecationWarning, message=".*multi-threaded")
             return os.fork()

@@ -60,8 +60,13 @@ class Nursery:
         finally:
             theirs.close()
 
-    def fork(self, module: str, argument: str, environment: Mapping[str, str], output: int) -> WarmChild | None:
-        """A child that calls ``main(argument)`` of the module; ``None`` where it has to be started anew."""
+    def fork(
+        self, module: str, argument: str, environment: Mapping[str, str], output: int, imports: Sequence[str] = ()
+    ) -> WarmChild | None:
+        """A child that calls ``main(argument)`` of the module; ``None`` where it has to be started anew.
+
+        The warm process has imported ``imports`` as well by then, and keeps them for those that come after.
+        """
         with self._lock:
             if self._state == "starting":
                 self._state = self._begun()
@@ -69,6 +74,7 @@ class Nursery:
                 return None
             told = {
                 "module": module, "argument": argument, "environment": dict(environment), "folder": self._folder,
+                "imports": list(imports),
             }  # fmt: skip
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             ours.settimeout(_PATIENCE)
@@ -175,11 +181,17 @@ def warm_children(near: Path, modules: Sequence[str], plugins: Sequence[str] = (
 
 
 def warm_child(
-    module: str, argument: str, environment: Mapping[str, str], output: int, *, framework: str
+    module: str,
+    argument: str,
+    environment: Mapping[str, str],
+    output: int,
+    *,
+    framework: str,
+    imports: Sequence[str] = (),
 ) -> WarmChild | None:
     """A child from a warm process that has imported ``framework``; ``None`` where it has to be started anew."""
     try:
         nursery = _NURSERIES.with_framework(framework)
     except OSError:  # no process can be started: whoever starts one anew will say so
         return None
-    return None if nursery is None else nursery.fork(module, argument, environment, output)
+    return None if nursery is None else nursery.fork(module, argument, environment, output, imports)

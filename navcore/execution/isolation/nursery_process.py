@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
 import attrs
@@ -49,15 +49,11 @@ def main(descriptor: str, modules: str, foreign: str) -> None:
     for name in modules.split(","):
         _import(name)
     before = _threads()  # numpy's OpenBLAS has some, and knows how to be forked
-    for name in filter(None, foreign.split(",")):
-        _import(name)
-    if _threads() > before:
+    if not _is_fit_after(filter(None, foreign.split(",")), before):
         line.send(UNFIT)
         return
-    gc.collect()
-    gc.freeze()  # what is shared with the children stays shared
     line.send(READY)
-    if (birth := _wait_for_births(line, parent)) is not None:
+    if (birth := _wait_for_births(line, parent, before)) is not None:
         _live(birth)
 
 
@@ -66,12 +62,26 @@ def _import(name: str) -> None:
         importlib.import_module(name)
 
 
+def _is_fit_after(modules: Iterable[str], threads: int) -> bool:
+    """Import what is not there yet; whether this process can still be forked, having no more ``threads`` than that."""
+    missing = [name for name in modules if name not in sys.modules]
+    for name in missing:
+        _import(name)
+    if missing:
+        gc.collect()
+        gc.freeze()  # what is shared with the children stays shared
+    return _threads() <= threads
+
+
 def _threads() -> int:
     return len(os.listdir("/proc/self/task"))
 
 
-def _wait_for_births(line: socket.socket, parent: int) -> _Birth | None:
-    """Fork for each request on ``line``; return in every child with what it is for, in this process at the end."""
+def _wait_for_births(line: socket.socket, parent: int, threads: int) -> _Birth | None:
+    """Fork for each request on ``line``; return in every child with what it is for, in this process at the end.
+
+    A request whose imports start threads is not answered: its socket is closed.
+    """
     children: dict[socket.socket, int] = {}
     with selectors.DefaultSelector() as selector:
         selector.register(line, selectors.EVENT_READ)
@@ -89,6 +99,10 @@ def _wait_for_births(line: socket.socket, parent: int) -> _Birth | None:
                 if request is None:
                     return None
                 told, (output, status) = request
+                if not _is_fit_after(told.pop("imports"), threads):
+                    os.close(output)
+                    os.close(status)
+                    continue
                 pid = os.fork()
                 if pid == 0:
                     for other in (line, *children):

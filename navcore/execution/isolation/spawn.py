@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ def run_module(
     limits: Limits,
     environment: Mapping[str, str] | None = None,
     framework: str | None = None,
+    imports: Sequence[str] = (),
 ) -> ChildReport:
     """Run ``module`` with a JSON request in a child process, stay until it has ended, and report how it went.
 
@@ -39,7 +40,8 @@ def run_module(
     removed. The child works in the current folder, reads nothing from standard input, and imports from where the
     caller can, except from "the current folder, whatever it is". ``environment`` is set on top of the caller's, but
     PYTHONPATH is always ours. With the name of a ``framework``, which may be empty, the child is a fork of a warm
-    process that has imported it, where one is at hand (`warm_children`), and calls the module's ``main`` with the path.
+    process that has imported it, and its modules ``imports``, where one is at hand (`warm_children`), and calls the
+    module's ``main`` with the path.
 
     Nothing that the child does is raised here. Raises TypeError or ValueError for a request that is not plain JSON
     data, and StepError when no Python can be started at all.
@@ -59,7 +61,7 @@ def run_module(
     # An interrupt must not come between the start of the child and its supervision. `enter_child` lets signals in.
     mask = block_signals()
     try:
-        leader = _begin(module, path, variables, child_output, framework)
+        leader = _begin(module, path, variables, child_output, framework, imports)
     except BaseException:
         os.close(output)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
@@ -72,10 +74,15 @@ def run_module(
 
 
 def _begin(
-    module: str, path: Path, variables: dict[str, str], output: int, framework: str | None
+    module: str,
+    path: Path,
+    variables: dict[str, str],
+    output: int,
+    framework: str | None,
+    imports: Sequence[str],
 ) -> StartedAnew | WarmChild:
     if framework is not None:
-        child = warm_child(module, str(path), variables, output, framework=framework)
+        child = warm_child(module, str(path), variables, output, framework=framework, imports=imports)
         if child is not None:
             return child
     return StartedAnew(_start([sys.executable, "-P", "-m", module, str(path)], variables, output))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from nav_torch.blame import blamed
+from nav_torch.capture import CAPTURING
 from nav_torch.channels_last import channels_last, refuse_without_pictures
 from nav_torch.formats import TORCH_EXPORTED, load_exported
 from nav_torch.inductor import emulated_bf16, settings, why_no_compiler
@@ -77,19 +78,28 @@ TORCH_AOTINDUCTOR_BF16 = attrs.evolve(
 )
 
 
-@converter(TORCH_EXPORTED, TORCH_AOTINDUCTOR, cost=4.0, effort="thorough", available=why_no_compiler)
+@converter(TORCH_EXPORTED, TORCH_AOTINDUCTOR, cost=4.0, effort="thorough", available=why_no_compiler, imports=CAPTURING)
 def torch_aotinductor_from_exportedprogram(job: ConvertJob[None]) -> Made:
     """Compile the exported program; axes move as they do in it."""
     return _made(job)
 
 
-@converter(TORCH_EXPORTED, TORCH_AOTINDUCTOR_CHANNELS_LAST, cost=4.0, effort="thorough", available=why_no_compiler)
+@converter(
+    TORCH_EXPORTED,
+    TORCH_AOTINDUCTOR_CHANNELS_LAST,
+    cost=4.0,
+    effort="thorough",
+    available=why_no_compiler,
+    imports=CAPTURING,
+)
 def torch_aotinductor_channels_last_from_exportedprogram(job: ConvertJob[None]) -> Made:
     """The same with pictures and the weights of convolutions channels-last."""
     return _made(job, pictures=True)
 
 
-@converter(TORCH_EXPORTED, TORCH_AOTINDUCTOR_BF16, cost=4.0, effort="thorough", available=why_no_compiler)
+@converter(
+    TORCH_EXPORTED, TORCH_AOTINDUCTOR_BF16, cost=4.0, effort="thorough", available=why_no_compiler, imports=CAPTURING
+)
 def torch_aotinductor_bf16_from_exportedprogram(job: ConvertJob[None]) -> Made:
     """The same with matrix products and convolutions in bfloat16, by PyTorch's own rules (autocast)."""
     return _made(job, low=True)

@@ -16,6 +16,9 @@ from navcore import ExportError, Signature
 if TYPE_CHECKING:
     import torch
 
+CAPTURING = ("torch._dynamo", "torch.export._trace")
+"""What torch.export imports at its first use, which takes longer than to capture a small model."""
+
 
 def captured(
     flat: torch.nn.Module, tensors: tuple[torch.Tensor, ...], signature: Signature

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nav_torch.axes import settled
 from nav_torch.blame import blamed
-from nav_torch.capture import reached
+from nav_torch.capture import CAPTURING, reached
 from nav_torch.flat import example_tensors, flattened
 from nav_torch.formats import TORCH, TORCH_EXPORTED, load_exported
 from nav_torch.operators import facts_of_program, import_recorded
@@ -16,7 +16,7 @@ from nav_torch.warming import captured_widely
 from navcore import ExportJob, Made, Runner, RunnerJob, RuntimeProvider, exporter, runner
 
 
-@exporter(TORCH, TORCH_EXPORTED, cost=1.0, isolation="fork")
+@exporter(TORCH, TORCH_EXPORTED, cost=1.0, isolation="fork", imports=CAPTURING)
 def exportedprogram_from_torch(job: ExportJob[None]) -> Made:
     """Capture the model with torch.export; the result takes flat tensors and returns one tensor or a flat tuple.
 
@@ -39,7 +39,7 @@ def exportedprogram_from_torch(job: ExportJob[None]) -> Made:
     )
 
 
-@runner(TORCH_EXPORTED, runtime=RuntimeProvider.PYT)
+@runner(TORCH_EXPORTED, runtime=RuntimeProvider.PYT, imports=CAPTURING)
 def run_exported(job: RunnerJob[None]) -> Runner:
     """Load the file, move it to the job's device (its own unless told), and call it, its guards included.
 

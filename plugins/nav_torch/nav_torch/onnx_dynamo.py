@@ -10,7 +10,7 @@ import attrs
 
 from nav_torch.axes import settled
 from nav_torch.blame import blamed
-from nav_torch.capture import captured, reached
+from nav_torch.capture import CAPTURING, captured, reached
 from nav_torch.flat import example_tensors, flattened
 from nav_torch.formats import TORCH
 from nav_torch.onnx_file import SINGLE_FILE_LIMIT, read_back, refuse_complex, weight_bytes
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     import torch
 
 
-@exporter(TORCH, Format.ONNX, options=OnnxOptions, cost=1.0, isolation="fork")
+_TRANSLATING = (*CAPTURING, "torch.onnx._internal.exporter._core")
+
+
+@exporter(TORCH, Format.ONNX, options=OnnxOptions, cost=1.0, isolation="fork", imports=_TRANSLATING)
 def onnx_from_torch_dynamo(job: ExportJob[OnnxOptions]) -> Made:
     """Capture the model with torch.export and translate the graph; opset 18 and newer.
 
@@ -37,7 +40,7 @@ def onnx_from_torch_dynamo(job: ExportJob[OnnxOptions]) -> Made:
     return _write(job, strict=True)
 
 
-@exporter(TORCH, Format.ONNX, options=OnnxOptions, cost=3.0, isolation="fork")
+@exporter(TORCH, Format.ONNX, options=OnnxOptions, cost=3.0, isolation="fork", imports=_TRANSLATING)
 def onnx_from_torch_static(job: ExportJob[OnnxOptions]) -> Made:
     """The same, with every frozen axis that the user did not declare left fixed and reported: the last resort.
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from navcore.execution.isolation.fork import run_forked
+from navcore.execution.isolation.fork import import_before_forks, run_forked
 from navcore.execution.isolation.procfs import identify
 from navcore.execution.isolation.result_file import write_result
 from navcore.execution.isolation.supervisor import Limits
@@ -183,6 +183,23 @@ def test_a_fork_beside_other_threads_works_and_warns_nobody(tmp_path: Path) -> N
         other.join()
 
     assert report.result == {"threads": 1}
+
+
+def test_what_forks_need_is_imported_before_them_and_leaves_no_mark_on_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a_part_that_is_slow.py").write_text("import os\nos.environ['A_MARK'] = os.environ['HOME'] = 'x'\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    before = dict(os.environ)
+
+    import_before_forks(["a_part_that_is_slow", "a_part_that_is_not_there"])
+
+    report = run_forked(
+        lambda: {"there": "a_part_that_is_slow" in sys.modules}, folder=tmp_path, log=tmp_path / "log", limits=Limits()
+    )
+    assert report.result == {"there": True}
+    assert dict(os.environ) == before
+    del sys.modules["a_part_that_is_slow"]
 
 
 def test_grandchildren_end_with_the_fork(tmp_path: Path) -> None:

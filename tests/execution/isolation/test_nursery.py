@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,8 @@ if __name__ == "__main__":
     main(sys.argv[1])
 """
 
+BUSY = "import threading, time; threading.Thread(target=time.sleep, args=(60,), daemon=True).start()"
+
 
 @pytest.fixture
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
@@ -63,10 +65,17 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str
 def report(tmp_path: Path, write: Callable[[str, str], None]) -> Callable[..., ChildReport]:
     write("a_warm_child", CHILD)
 
-    def run(framework: str = "", module: str = "a_warm_child", seconds: float = 60) -> ChildReport:
-        limits = Limits(seconds=seconds)
+    def run(
+        framework: str = "", module: str = "a_warm_child", seconds: float = 60, imports: Sequence[str] = ()
+    ) -> ChildReport:
         return run_module(
-            module, {}, folder=tmp_path / "step", log=tmp_path / "step.log", limits=limits, framework=framework
+            module,
+            {},
+            folder=tmp_path / "step",
+            log=tmp_path / "step.log",
+            limits=Limits(seconds=seconds),
+            framework=framework,
+            imports=imports,
         )
 
     return run
@@ -74,8 +83,8 @@ def report(tmp_path: Path, write: Callable[[str, str], None]) -> Callable[..., C
 
 @pytest.fixture
 def ask(report: Callable[..., ChildReport]) -> Ask:
-    def answer(framework: str = "") -> dict[str, Any]:
-        found = report(framework)
+    def answer(framework: str = "", imports: Sequence[str] = ()) -> dict[str, Any]:
+        found = report(framework, imports=imports)
         assert found.ended == "ok", found.log.read_text()
         assert found.result is not None
         return found.result
@@ -95,6 +104,21 @@ class TestWhileARunIsUnderWay:
         first, second = ask("wave"), ask("wave")
         assert first["parent"] == second["parent"] != os.getpid()
         assert {"wave", "numpy", "navcore.execution.worker"} <= set(first["loaded"])
+
+    def test_what_a_child_imports_of_it_is_imported_once_for_all_that_follow(self, ask: Ask) -> None:
+        before, asking, after = ask("wave"), ask("wave", ("colorsys", "is_not_there")), ask("wave")
+        assert before["parent"] == asking["parent"] == after["parent"]
+        assert "colorsys" not in before["loaded"]
+        assert "colorsys" in asking["loaded"]
+        assert "colorsys" in after["loaded"]
+
+    def test_once_an_import_has_started_a_thread_children_are_started_anew(
+        self, ask: Ask, write: Callable[[str, str], None]
+    ) -> None:
+        write("a_busy_part", BUSY)
+        assert ask("wave")["parent"] != os.getpid()
+        assert ask("wave", ("a_busy_part",))["parent"] == os.getpid()
+        assert ask("wave")["parent"] == os.getpid()
 
     def test_each_framework_has_a_process_of_its_own(self, ask: Ask) -> None:
         one, other = ask("wave"), ask("colorsys")
@@ -208,9 +232,7 @@ def test_plugins_are_imported_beforehand_where_that_is_asked_for(ask: Ask, tmp_p
 def test_a_plugin_that_starts_a_thread_has_children_started_anew(
     ask: Ask, tmp_path: Path, write: Callable[[str, str], None]
 ) -> None:
-    write(
-        "a_busy_plugin", "import threading, time; threading.Thread(target=time.sleep, args=(60,), daemon=True).start()"
-    )
+    write("a_busy_plugin", BUSY)
     with warm_children(tmp_path, IMPORTED_BY_STEPS, plugins=["a_busy_plugin"]):
         assert ask()["parent"] == os.getpid()
 
