@@ -89,7 +89,6 @@ nox.options.sessions = [
     "docs",
     "core",
     "processes",
-    "minimums(core)",
     "fuzz",
     "examples",
     "types",
@@ -351,11 +350,11 @@ def hub(session: nox.Session) -> None:
 
 @nox.session(default=False, requires=["everything"], venv_backend="none")
 def nightly(session: nox.Session) -> None:
-    """What takes too long for `make test`: long fuzzing, large models, the other minimums, plugins against wheels."""
+    """What takes too long for `make test`: long fuzzing, large models, the minimums, plugins against wheels."""
     python = str(EVERYTHING / "python")
     session.run(python, *BY_FILE, "tests", *PLUGIN_TESTS, "-m", "nightly", *session.posargs, external=True)
     session.run(python, *CORE_TESTS, "hypothesis", "--hypothesis-profile", "nightly", external=True)
-    for name in (*(f"minimums({one})" for one in PROJECTS if one != "core"), "against_wheel", "hub", "lesson"):
+    for name in (*(f"minimums({one})" for one in PROJECTS), "against_wheel", "hub", "lesson"):
         session.notify(name)
 
 

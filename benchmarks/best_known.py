@@ -299,7 +299,7 @@ def in_turn(calls: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, fl
     return {name: statistics.median(taken) for name, taken in blocks.items()}
 
 
-def measure(name: str, rounds: int, budget: float) -> None:
+def measure(name: str, rounds: int, budget: float, effort: str) -> None:
     """One model in this process, whose threads OMP_NUM_THREADS says."""
     import torch
 
@@ -312,7 +312,7 @@ def measure(name: str, rounds: int, budget: float) -> None:
     print(f"{name}, at most {threads} thread{'s' * (threads > 1)}", flush=True)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as open_models, torch.no_grad():
         began = time.perf_counter()
-        package = nav.run(model, data, workdir=Path(folder), effort="thorough", budget=budget)
+        package = nav.run(model, data, workdir=Path(folder), effort=effort, budget=budget)
         print(f"  navcore took {time.perf_counter() - began:.0f} s")
         print(package)
         raw = Raw(model, data, Path(folder), threads).all()
@@ -344,10 +344,11 @@ def main() -> None:
     parser.add_argument("--threads", choices=("1", "all"))
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--budget", type=float, default=240.0)
+    parser.add_argument("--effort", default="thorough", help="what navcore may try; normal is much shorter")
     parser.add_argument("--child", action="store_true")
     given = parser.parse_args()
     if given.child:
-        measure(given.model, given.rounds, given.budget)
+        measure(given.model, given.rounds, given.budget, given.effort)
         return
     import torch
 
@@ -358,7 +359,7 @@ def main() -> None:
         for threads in [given.threads] if given.threads else ("1", "all"):
             count = "1" if threads == "1" else str(len(os.sched_getaffinity(0)))
             command = [sys.executable, __file__, "--child", "--model", name]
-            command += ["--rounds", str(given.rounds), "--budget", str(given.budget)]
+            command += ["--rounds", str(given.rounds), "--budget", str(given.budget), "--effort", given.effort]
             subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": count})
 
 

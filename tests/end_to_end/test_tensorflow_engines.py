@@ -26,10 +26,10 @@ def only_our_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     "build",
     [
         pytest.param(mobilenet, marks=pytest.mark.nightly),
-        text_classifier,
+        pytest.param(text_classifier, marks=pytest.mark.nightly),
         transformer_block,
         many_inputs_and_outputs,
-        subclassed,
+        pytest.param(subclassed, marks=pytest.mark.nightly),
     ],
 )
 def test_a_model_becomes_engines_of_both_precisions(build: Any, tmp_path: Path) -> None:

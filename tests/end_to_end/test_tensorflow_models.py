@@ -40,7 +40,7 @@ def only_our_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "build",
     [
-        pytest.param(mobilenet, marks=pytest.mark.slow),
+        pytest.param(mobilenet, marks=pytest.mark.nightly),
         pytest.param(efficientnet, marks=pytest.mark.nightly),
         many_inputs_and_outputs,
         pytest.param(text_classifier, marks=pytest.mark.nightly),
