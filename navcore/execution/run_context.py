@@ -83,17 +83,18 @@ class RunContext:
         live = framework_of(route, self.registry)
         framework = "" if live is None else live.framework
         options, cache = self.options.get(route.id), self.workspace.cache
-        imports = self.imports_of(route)
+        imports = imports_of(route, self.registry)
         return RouteCall(route.id, artifact, options, self.device, threads, log_dir, framework, cache, imports)
 
-    def imports_of(self, route: Route) -> tuple[str, ...]:
-        """The modules of its framework that a process may import before it is forked for the route.
 
-        What is not the framework's own is left to the fork: another's import must not happen in the caller.
-        """
-        live = framework_of(route, self.registry)
-        own = "" if live is None else live.framework
-        return tuple(name for name in route.imports if own and name.startswith(f"{own}."))
+def imports_of(route: Route, registry: Registry) -> tuple[str, ...]:
+    """The modules of its framework that a process may import before it is forked for the route.
+
+    What is not the framework's own is left to the fork: another's import must not happen in the caller.
+    """
+    live = framework_of(route, registry)
+    own = "" if live is None else live.framework
+    return tuple(name for name in route.imports if own and name.startswith(f"{own}."))
 
 
 def new_context(

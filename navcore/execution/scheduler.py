@@ -15,7 +15,7 @@ from navcore.evaluation import FRUITLESS
 from navcore.execution.build_format import BuildResult, build_key, built_artifact, is_forked, recall
 from navcore.execution.check_format import is_reference, is_refused
 from navcore.execution.isolation import import_before_forks
-from navcore.execution.run_context import RunContext, StartingPoint
+from navcore.execution.run_context import RunContext, StartingPoint, imports_of
 from navcore.execution.schedule import (
     PlanBasis,
     PointChecked,
@@ -125,7 +125,7 @@ def _imports_of_forks(context: RunContext, tasks: Sequence[Task], known: Mapping
     forked = [
         task.step for task in tasks if task.step.target.name not in known and is_forked(context, task.step, task.origin)
     ]
-    return [name for step in forked for name in context.imports_of(step.route)]
+    return [name for step in forked for name in imports_of(step.route, context.registry)]
 
 
 def _was_refused(context: RunContext, task: Task, known: BuildResult) -> bool:
