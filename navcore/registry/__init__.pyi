@@ -26,5 +26,6 @@ from .route_options import (
 )
 from .standard_streams import (
     are_streams_ours as are_streams_ours,
+    foreign_code as foreign_code,
     own_streams as own_streams,
 )

@@ -24,6 +24,7 @@ from navcore.execution.isolation.leader import OwnChild
 from navcore.execution.isolation.output_capture import flush_output, replace_standard_streams
 from navcore.execution.isolation.result_file import write_result
 from navcore.execution.isolation.supervisor import ChildReport, Limits, StartedChild, block_signals, prepare, supervise
+from navcore.registry import foreign_code
 
 # Warning filters belong to the whole process; two threads that change and restore them at once would mix them up. And a
 # fork in the middle of another thread's import would wait for ever for that import to end.
@@ -33,18 +34,26 @@ _ALONE = threading.Lock()
 def import_before_forks(modules: Iterable[str]) -> None:
     """Import here, once, what forks of this process would each import; what cannot be imported they will say.
 
-    What an import writes into the environment is undone, as it would be gone with a fork: PyTorch writes down where its
-    caches are, for all that follow.
+    A module is imported when its framework, the package that it is a part of, is there already; one that starts a
+    thread is the last. What an import writes into the environment is undone, and so is another working folder, as it
+    would be gone with a fork: PyTorch writes down where its caches are, for all that follow.
     """
     with _ALONE:
-        environment = dict(os.environ)
+        environment, folder, threads = dict(os.environ), os.open(".", os.O_PATH), _threads()
         for name in modules:
-            if name not in sys.modules:
-                with contextlib.suppress(Exception):
-                    importlib.import_module(name)
+            if name in sys.modules or name.partition(".")[0] not in sys.modules or _threads() > threads:
+                continue
+            with contextlib.suppress(Exception, SystemExit), foreign_code():
+                importlib.import_module(name)
         for variable in set(os.environ) - set(environment):
             del os.environ[variable]
         os.environ.update(environment)
+        os.fchdir(folder)
+        os.close(folder)
+
+
+def _threads() -> int:
+    return len(os.listdir("/proc/self/task"))
 
 
 def run_forked(

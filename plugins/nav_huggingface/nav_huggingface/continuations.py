@@ -172,7 +172,7 @@ def why_no_cache(model: Any, base: Any) -> str:
         return refusal(filled_answer(model, states, texts_of(model, said, DECODER_TOKENS)))
     except DataloaderError as error:
         return error.what.rstrip(".")
-    except (TypeError, ValueError, AttributeError, RuntimeError) as error:
+    except Exception as error:  # whatever a model says to a cache that it does not know
         return f"it fails with one: {type(error).__name__}: {first_line(error)}"
 
 
@@ -188,6 +188,11 @@ def texts_of(model: Any, item: Any, names: tuple[str, str, str]) -> Tensors:
     if tensors.get(tokens) is None:
         raise _lacking(tokens, tensors)
     said = _tensor(tensors[tokens], model)
+    if said.ndim != 2 or not said.shape[1]:
+        raise DataloaderError(
+            f"An item's {tokens} has the shape {tuple(said.shape)}, and not (batch, tokens).",
+            hint="Each item is a batch of texts, be it of one, with a token at least.",
+        )
     real = torch.ones_like(said) if tensors.get(mask) is None else _tensor(tensors[mask], model)
     times = -(-_CLEAR // said.shape[1])
     said, real = said.repeat(1, times), real.repeat(1, times)

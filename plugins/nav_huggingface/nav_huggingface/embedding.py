@@ -40,6 +40,10 @@ def recipe_at(where: str, options: dict[str, Any]) -> Recipe | None:
     listed = _content(where, "modules.json", options)
     if listed is None:
         return None
+    if not (
+        isinstance(listed, list) and all(isinstance(one, dict) and {"type", "path"} <= one.keys() for one in listed)
+    ):
+        raise InputError(f"{where} has a modules.json that is no list of modules of sentence-transformers.")
     modules = [(str(one["type"]).rpartition(".")[2], str(one["path"])) for one in listed]
     unknown = [kind for kind, _ in modules if kind not in _KNOWN]
     if unknown:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from nav_huggingface.belongings import Belongings, belongings_of
 from nav_huggingface.carrying import ENCODER, GENERATION
 from nav_huggingface.stepping import CausalStep, EncoderCall, Graph, PairStep
-from navcore import InputError, PackageIncomplete, TrustRequired
+from navcore import InputError, OptionError, PackageIncomplete, TrustRequired
 from navcore.errors import first_line
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def generator(
         PackageIncomplete: the package was exported without its cache, or the encoder's format is not ok.
         TrustRequired: loading the format can execute code, and the package was loaded without trust.
         InputError: what the package carries cannot be loaded, or its class is none of transformers'.
+        OptionError: ``encoder`` of a model that has none.
 
     and what ``package.open_runner`` raises.
     """
@@ -54,6 +55,8 @@ def generator(
             "The package was exported without its cache, so that it does not generate.",
             hint="Export the model again, without use_cache=False; package.open_runner calls it as it is.",
         )
+    if encoder is not None and not ours.config.is_encoder_decoder:
+        raise OptionError(f"encoder={str(encoder)!r} is given, and {ours.model_class} has no encoder.")
     opened = contextlib.ExitStack()
     with contextlib.ExitStack() as failing:
         failing.enter_context(opened)
@@ -113,7 +116,7 @@ def _signature(package: PackageDescriptor) -> Signature:
 
 
 def without_weights(ours: Belongings, answer: Callable[[Mapping[str, Any]], Any]) -> Any:
-    """A model of the source's class whose forward is ``answer``; its modules are there, and their weights are not.
+    """A model of the source's class whose forward is ``answer``; of its weights the shapes are there, on device "meta".
 
     Raises :class:`InputError` for a class that is none of transformers', or of which the configuration makes none.
     """
@@ -150,9 +153,6 @@ def without_weights(ours: Belongings, answer: Callable[[Mapping[str, Any]], Any]
             model: Any = PackedGenerator._from_config(ours.config).eval()
     except Exception as error:  # whatever a stranger's configuration can bring about
         raise InputError(f"No {ours.model_class} can be made of the package's configuration: {error}") from error
-    for module in model.modules():
-        module._parameters.clear()
-        module._buffers.clear()
     _answer_with(model, answer)
     model.generation_config = _settings(ours)
     return model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,7 +59,7 @@ def made_items(
     Args:
         named: the model with its processor.
         batch: how many texts, images or sounds an item holds, two by default.
-        padding: how a tokenizer pads, as it takes the argument.
+        padding: how a tokenizer pads, as it takes the argument; texts of one item are padded in any case.
         longest_text: the most tokens of a text.
 
     Raises:
@@ -105,7 +106,21 @@ def _tokens(
         [_text(tokenizer, random, size * number + place + column, most) for place in range(size)]
         for column in range(columns)
     ]
-    return tokenizer(*texts, padding=padding, truncation=True, max_length=limit, return_tensors="pt")
+    made = tokenizer(*texts, padding=padding or True, truncation=True, max_length=limit, return_tensors="pt")
+    rows, known = _rows(named.model), int(made["input_ids"].max())
+    if rows is not None and known >= rows:
+        raise InputError(
+            f"The tokenizer has a token {known}, and {type(named.model).__name__} embeds {rows} tokens.",
+            hint="They do not belong together: give the model's own processor=, or a dataloader.",
+        )
+    return made
+
+
+def _rows(model: Any) -> int | None:
+    """How many tokens the model embeds; ``None`` where it does not say."""
+    with contextlib.suppress(AttributeError, NotImplementedError, KeyError):
+        return getattr(model.get_input_embeddings(), "num_embeddings", None)
+    return None
 
 
 def _text(tokenizer: Any, random: np.random.Generator, number: int, most: int) -> str:

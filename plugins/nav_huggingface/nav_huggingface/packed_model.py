@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from nav_torch import from_array
+from navcore import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,10 +81,22 @@ def _output_class(names: tuple[str, ...]) -> Any:
 
 
 def _feeds(runner: Runner, signature: Signature | None, tensors: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Arrays of what the model takes, in the dtypes of the signature."""
+    """Arrays of what the model takes, in the dtypes of the signature.
+
+    Raises :class:`InputError` for a mask that leaves something out where the model takes no mask: it would read the
+    padding of the shorter texts as words.
+    """
     import torch
 
     arrays = {name: one.detach().cpu().numpy() for name, one in tensors.items() if isinstance(one, torch.Tensor)}
     if signature is None:
-        return {name: array for name, array in arrays.items() if not runner.inputs or name in runner.inputs}
-    return {spec.name: arrays[spec.name].astype(spec.dtype) for spec in signature.inputs if spec.name in arrays}
+        taken = {name: array for name, array in arrays.items() if not runner.inputs or name in runner.inputs}
+    else:
+        taken = {spec.name: arrays[spec.name].astype(spec.dtype) for spec in signature.inputs if spec.name in arrays}
+    for name in arrays.keys() - taken.keys():
+        if name.endswith("mask") and not arrays[name].all():
+            raise InputError(
+                f"The exported model takes no {name}, and here is one that leaves padding out.",
+                hint=f"Give one at a time, or export the model with data that has {name}.",
+            )
+    return taken

@@ -171,13 +171,14 @@ def processor_at(where: str, options: dict[str, Any]) -> tuple[Any, str]:
     """The processor, tokenizer, image processor or feature extractor beside the model; ``None`` and why without one."""
     import transformers
 
-    problem = ""
+    problems = []
     for kind in ("AutoProcessor", "AutoTokenizer", "AutoImageProcessor", "AutoFeatureExtractor"):
         try:
             return getattr(transformers, kind).from_pretrained(where, **options), ""
         except Exception as error:  # each says in another way that it finds none, or not all that it needs
-            problem = problem or f"{type(error).__name__}: {first_line(error)}"
-    return None, problem
+            problems.append(f"{type(error).__name__}: {first_line(error)}")
+    # The first is about processors of several parts, and the others are about one: a tokenizer that is broken says how.
+    return None, next((one for one in problems if "Unrecognized processing class" not in one), problems[0])
 
 
 def _loaded(name: str, load: Callable[[], Any]) -> Any:
@@ -186,10 +187,12 @@ def _loaded(name: str, load: Callable[[], Any]) -> Any:
         return load()
     except InputError:
         raise
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except Exception as error:  # what stands in a folder is a stranger's: a file may be cut short, a number a word
         kinds = {type(one).__name__ for one in _causes(error)}
         if Path(name).expanduser().is_dir():
-            raise InputError(f"{name} cannot be loaded: {first_line(error)}") from error
+            plain = isinstance(error, OSError | ValueError | ImportError)
+            told = first_line(error) if plain else f"{type(error).__name__}: {first_line(error)}"
+            raise InputError(f"{name} cannot be loaded: {told}") from error
         if kinds & set(_UNREACHED) or "couldn't connect" in str(error):
             import huggingface_hub
 

@@ -84,7 +84,15 @@ def test_where_nothing_was_said_the_decoder_says_something_each_time_the_same() 
     assert first[0][0][0] == both.config.decoder_start_token_id
 
 
-@pytest.mark.parametrize(("item", "why"), [({"labels": torch.ones(1, 3)}, "no input_ids"), ((1, 2), "is a tuple")])
+@pytest.mark.parametrize(
+    ("item", "why"),
+    [
+        ({"labels": torch.ones(1, 3)}, "no input_ids"),
+        ((1, 2), "is a tuple"),
+        ({"input_ids": torch.ones(3).long()}, r"the shape \(3,\)"),
+        ({"input_ids": torch.ones(1, 0).long()}, r"the shape \(1, 0\)"),
+    ],
+)
 def test_items_that_hold_no_text_are_refused(source: Any, item: Any, why: str) -> None:
     with pytest.raises(DataloaderError, match=why):
         list(Prompts([item], source, causal_graph(source)))

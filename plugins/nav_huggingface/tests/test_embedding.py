@@ -93,6 +93,8 @@ def test_what_an_older_release_wrote_is_read(tmp_path: Path) -> None:
     ("file", "content", "why"),
     [
         ("modules.json", [{"type": "sentence_transformers.models.Dense", "path": "2_Dense"}], "not known here: Dense"),
+        ("modules.json", {"0": "Transformer"}, "no list of modules"),
+        ("modules.json", ["Transformer"], "no list of modules"),
         ("1_Pooling/config.json", {"pooling_mode": "lasttoken"}, "pools tokens by lasttoken"),
         ("1_Pooling/config.json", {"pooling_mode": ["mean", "max"]}, "pools tokens by mean and max"),
     ],

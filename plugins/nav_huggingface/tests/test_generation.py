@@ -183,7 +183,7 @@ def test_whoever_loads_the_package_needs_no_hub(
     assert torch.equal(answering.generate(**given, max_new_tokens=8), source.generate(**given, max_new_tokens=8))
     assert answering.generation_config.decoder_start_token_id == source.generation_config.decoder_start_token_id
     assert isinstance(answering, transformers.BartForConditionalGeneration)
-    assert not list(answering.parameters())
+    assert all(weight.is_meta for weight in answering.parameters())
 
 
 def test_a_second_run_makes_nothing_again(pair: tuple[Any, PackageDescriptor]) -> None:
@@ -221,6 +221,15 @@ def test_what_the_package_cannot_do_is_refused(causal: tuple[Any, PackageDescrip
     for changes, why in refused:
         with pytest.raises(nav.InputError, match=why):
             answering(**{**given, **changes})
+    with pytest.raises(nav.OptionError, match="has no encoder"):
+        nav.huggingface.generator(package, "onnx", encoder="onnx")
+
+
+def test_a_generator_can_be_printed_like_any_model(causal: tuple[Any, PackageDescriptor]) -> None:
+    source, package = causal
+    answering = nav.huggingface.generator(package, "onnx")
+    assert type(source).__name__ in repr(answering)
+    assert answering.get_input_embeddings().weight.is_meta
 
 
 def test_states_of_another_encoder_are_refused(pair: tuple[Any, PackageDescriptor]) -> None:

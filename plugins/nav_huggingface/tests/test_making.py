@@ -137,6 +137,18 @@ def test_a_tokenizer_is_given_back_as_it_was() -> None:
     assert named.model.config.pad_token_id is None
 
 
+def test_texts_of_one_item_are_padded_in_any_case() -> None:
+    named = named_source(model("BertForSequenceClassification"), processor=tokenizer())
+    assert all(item["input_ids"].shape[0] == 2 for item in made_items(named, padding=False))
+
+
+def test_a_tokenizer_of_another_model_is_told_by_its_token() -> None:
+    few = len(PIECES) // 2
+    named = named_source(model("BertForSequenceClassification", vocab_size=few), processor=tokenizer())
+    with pytest.raises(nav.InputError, match=rf"a token \d+, and BertForSequenceClassification embeds {few} tokens"):
+        made_items(named)
+
+
 @pytest.mark.parametrize(("processor", "why"), [(None, "came without"), (images, "takes nothing")])
 def test_where_no_data_can_be_made_is_said(processor: Callable[[], Any] | None, why: str) -> None:
     named = named_source(model("BertForSequenceClassification"), processor=processor and processor())

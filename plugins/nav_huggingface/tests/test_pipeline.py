@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import transformers
 
 import navcore as nav
@@ -55,6 +56,18 @@ def test_a_loaded_package_answers_as_the_source_does(
 def test_a_package_of_this_run_answers_too(package: nav.PackageDescriptor) -> None:
     answer = nav.huggingface.pipeline(package, "onnx", "CPUExecutionProvider")
     assert len(answer(["glass", "sand and lime"])) == 2
+
+
+def test_padding_is_not_read_as_words_where_the_model_takes_no_mask(tmp_path: Path) -> None:
+    data = [{"input_ids": torch.tensor([[2, 9, 11, 3]])}, {"input_ids": torch.tensor([[2, 9, 3]])}]
+    package = nav.huggingface.export(
+        model("BertForSequenceClassification"), data, processor=tokenizer(), target_formats="onnx",
+        run_profiling=False, workdir=tmp_path,
+    )  # fmt: skip
+    answer = nav.huggingface.pipeline(package, "onnx")
+    assert len([answer(text) for text in SENTENCES[:2]]) == 2
+    with pytest.raises(nav.InputError, match="takes no attention_mask"):
+        answer(["glass", "sand and lime"], batch_size=2)
 
 
 def test_the_model_goes_with_the_pipeline(package: nav.PackageDescriptor) -> None:

@@ -79,6 +79,30 @@ def test_an_empty_folder_is_told_by_its_name(tmp_path: Path, asked: list[str]) -
     assert asked == []
 
 
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("model.safetensors", b"\x00"),
+        ("config.json", b'{"model_type": "bert", "hidden_size": "many"}'),
+        ("config.json", b'{"model_type": "bert", "architectures": ["BertConfig"]}'),
+        ("config.json", b'{"model_type": "bert", "hidden_act": "nosuchact"}'),
+    ],
+)
+def test_a_folder_that_is_broken_is_one_sentence(tmp_path: Path, file: str, content: bytes) -> None:
+    source = folder(tmp_path / "broken", "BertModel")
+    (source / file).write_bytes(content)
+    with pytest.raises(nav.InputError, match=r"broken cannot be loaded: \w+"):
+        named_source(source)
+
+
+def test_of_a_broken_tokenizer_its_own_words_are_told(tmp_path: Path) -> None:
+    source = folder(tmp_path / "broken", "BertModel")
+    (source / "tokenizer.json").write_text("{}")
+    named = named_source(source)
+    assert named.processor is None
+    assert "Unrecognized processing class" not in named.problem
+
+
 def test_a_live_model_is_itself(bert: Path) -> None:
     live = model("DistilBertForTokenClassification")
     named = named_source(live, processor=tokenizer())

@@ -38,7 +38,8 @@ def diverge(
 ) -> None:
     """Name the first layer of ROW, an ONNX format in PACKAGE, whose output leaves the bound, and those before it.
 
-    PACKAGE is a .nav file or a workspace. The exit code is 1 when some layer diverges.
+    PACKAGE is a .nav file or a workspace. The exit code is 1 when some layer diverges, and 2 when no layer could be
+    compared.
     """
     from navcore import NavcoreError
 
@@ -49,8 +50,8 @@ def diverge(
             raise
         raise click.ClickException(str(error)) from error
     click.echo(json.dumps(_data(found), indent=2) if as_json else str(found))
-    if found:
-        raise click.exceptions.Exit(1)
+    if found or not found.layers:
+        raise click.exceptions.Exit(1 if found else 2)
 
 
 def _found(

@@ -94,8 +94,18 @@ def watching(source: Any, signature: Signature, registry: Registry, folder: Path
     runner = open_artifact(registry, Artifact(form, signature, model=source, calling="structure"), log_dir=folder)
     if runner is None:
         raise PackageIncomplete(f"Nothing installed here runs {form.name}.", hint="Install the plugin that made it.")
+
+    def call(feeds: Feeds) -> Any:
+        try:
+            return runner(feeds)
+        except Exception as error:
+            raise InputError(
+                f"source={type(source).__name__} fails on the package's samples: {type(error).__name__}: {error}",
+                hint="Give the model that the package was made of.",
+            ) from error
+
     with runner:
-        yield LiveLayers(source, runner, form.live.to_array)
+        yield LiveLayers(source, call, form.live.to_array)
 
 
 def stored_portions(

@@ -8,9 +8,11 @@ from typing import Any
 import onnx
 import pytest
 import torch
+from click.testing import CliRunner
 
 import navcore as nav
 from nav_onnx import diverges
+from nav_onnx.commands import diverge
 from nav_onnx.value_graph import module_values
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
@@ -101,3 +103,32 @@ def test_few_values_at_a_time_give_the_same_as_all_at_once(
     in_parts = diverges(package, "onnx")
     assert [layer.value for layer in in_parts.layers] == [layer.value for layer in at_once.layers]
     assert max(layer.error for layer in in_parts.layers) < 1e-5
+
+
+class Wrapped(torch.nn.Module):
+    """The model under other names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = Model()
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.inner(x)
+
+
+def test_a_source_whose_modules_have_other_names_is_no_proof(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = packed(model, tmp_path)
+    found = diverges(package, "onnx", source=Wrapped().eval())
+    assert not found.layers
+    assert "nothing could be compared" in str(found)
+    monkeypatch.setattr("navcore.cli.model_from", lambda _name: Wrapped().eval())
+    done = CliRunner().invoke(diverge, [str(package.workspace), "onnx", "--source", "a:b"])
+    assert done.exit_code == 2, done.output
+
+
+def test_a_source_that_takes_something_else_is_told_in_a_sentence(model: Model, tmp_path: Path) -> None:
+    package = packed(model, tmp_path)
+    with pytest.raises(nav.InputError, match="source=Linear fails on the package's samples: "):
+        diverges(package, "onnx", source=torch.nn.Linear(3, 3))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import os
 import signal
 import subprocess
@@ -188,18 +189,54 @@ def test_a_fork_beside_other_threads_works_and_warns_nobody(tmp_path: Path) -> N
 def test_what_forks_need_is_imported_before_them_and_leaves_no_mark_on_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "a_part_that_is_slow.py").write_text("import os\nos.environ['A_MARK'] = os.environ['HOME'] = 'x'\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    before = dict(os.environ)
+    write = framework(tmp_path, monkeypatch)
+    write("slow", "import os\nos.environ['A_MARK'] = os.environ['HOME'] = 'x'\nos.chdir('/')\n")
+    before, folder = dict(os.environ), os.getcwd()
 
-    import_before_forks(["a_part_that_is_slow", "a_part_that_is_not_there"])
+    import_before_forks(["a_framework.slow", "a_framework.not_there"])
 
-    report = run_forked(
-        lambda: {"there": "a_part_that_is_slow" in sys.modules}, folder=tmp_path, log=tmp_path / "log", limits=Limits()
+    there = run_forked(
+        lambda: {"there": "a_framework.slow" in sys.modules}, folder=tmp_path, log=tmp_path / "log", limits=Limits()
     )
-    assert report.result == {"there": True}
-    assert dict(os.environ) == before
-    del sys.modules["a_part_that_is_slow"]
+    assert there.result == {"there": True}
+    assert (dict(os.environ), os.getcwd()) == (before, folder)
+
+
+@pytest.mark.parametrize("line", ["raise ValueError('no')", "import sys; sys.exit(0)", "1 +"])
+def test_what_cannot_be_imported_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    write = framework(tmp_path, monkeypatch)
+    write("broken", line)
+    write("sound", "")
+    import_before_forks(["a_framework.broken", "a_framework.sound"])
+    assert "a_framework.broken" not in sys.modules
+    assert "a_framework.sound" in sys.modules
+
+
+def test_nothing_is_imported_of_a_framework_that_is_not_in_use_or_once_there_is_another_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = framework(tmp_path, monkeypatch)
+    write("busy", "import threading\nover = threading.Event()\nthreading.Thread(target=over.wait, daemon=True).start()")
+    write("later", "")
+    import_before_forks(["another_framework.part", "a_framework.busy", "a_framework.later"])
+    assert "a_framework.later" not in sys.modules
+    sys.modules["a_framework.busy"].over.set()
+
+
+def framework(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """A package ``a_framework`` that is imported, into which modules can be written."""
+    package = folder / "a_framework"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    monkeypatch.syspath_prepend(folder)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "a_framework"]:
+        monkeypatch.delitem(sys.modules, name)
+    importlib.import_module("a_framework")
+
+    def write(name: str, code: str) -> None:
+        (package / f"{name}.py").write_text(code)
+
+    return write
 
 
 def test_grandchildren_end_with_the_fork(tmp_path: Path) -> None:
