@@ -12,7 +12,7 @@ import time
 import traceback
 import uuid
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -38,13 +38,22 @@ def import_before_forks(modules: Iterable[str]) -> None:
     thread is the last. What an import writes into the environment is undone, and so is another working folder, as it
     would be gone with a fork: PyTorch writes down where its caches are, for all that follow.
     """
-    with _ALONE:
-        environment, folder, threads = dict(os.environ), os.open(".", os.O_PATH), _threads()
+    with _ALONE, _put_back():
+        threads = _threads()
         for name in modules:
             if name in sys.modules or name.partition(".")[0] not in sys.modules or _threads() > threads:
                 continue
             with contextlib.suppress(Exception, SystemExit), foreign_code():
                 importlib.import_module(name)
+
+
+@contextlib.contextmanager
+def _put_back() -> Iterator[None]:
+    """The environment and the working folder, as they are now, whatever ends the block."""
+    environment, folder = dict(os.environ), os.open(".", os.O_PATH | os.O_CLOEXEC)
+    try:
+        yield
+    finally:
         for variable in set(os.environ) - set(environment):
             del os.environ[variable]
         os.environ.update(environment)
