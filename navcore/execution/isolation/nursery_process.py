@@ -48,12 +48,11 @@ def main(descriptor: str, modules: str, foreign: str) -> None:
     line.set_inheritable(False)
     for name in modules.split(","):
         _import(name)
-    before = _threads()  # numpy's OpenBLAS has some, and knows how to be forked
-    if not _is_fit_after(filter(None, foreign.split(",")), before):
+    if not _is_fit_after(filter(None, foreign.split(","))):
         line.send(UNFIT)
         return
     line.send(READY)
-    if (birth := _wait_for_births(line, parent, before)) is not None:
+    if (birth := _wait_for_births(line, parent)) is not None:
         _live(birth)
 
 
@@ -62,26 +61,31 @@ def _import(name: str) -> None:
         importlib.import_module(name)
 
 
-def _is_fit_after(modules: Iterable[str], threads: int) -> bool:
-    """Import what is not there yet; whether this process can still be forked, having no more ``threads`` than that."""
+def _is_fit_after(modules: Iterable[str]) -> bool:
+    """Import what is not there yet; whether that started no thread, so that this process can still be forked.
+
+    Threads are counted each time: numpy's OpenBLAS has some, which a fork ends and a call brings back.
+    """
+    threads = _threads()
     missing = [name for name in modules if name not in sys.modules]
     for name in missing:
         _import(name)
     if missing:
         gc.collect()
         gc.freeze()  # what is shared with the children stays shared
-    return _threads() <= threads
+    return not missing or _threads() <= threads
 
 
 def _threads() -> int:
     return len(os.listdir("/proc/self/task"))
 
 
-def _wait_for_births(line: socket.socket, parent: int, threads: int) -> _Birth | None:
+def _wait_for_births(line: socket.socket, parent: int) -> _Birth | None:
     """Fork for each request on ``line``; return in every child with what it is for, in this process at the end.
 
-    A request whose imports start threads is not answered: its socket is closed.
+    Once a request's imports have started threads, none is answered: its socket is closed.
     """
+    fit = True
     children: dict[socket.socket, int] = {}
     with selectors.DefaultSelector() as selector:
         selector.register(line, selectors.EVENT_READ)
@@ -99,7 +103,9 @@ def _wait_for_births(line: socket.socket, parent: int, threads: int) -> _Birth |
                 if request is None:
                     return None
                 told, (output, status) = request
-                if not _is_fit_after(told.pop("imports"), threads):
+                fit = fit and _is_fit_after(told["imports"])
+                del told["imports"]
+                if not fit:
                     os.close(output)
                     os.close(status)
                     continue
